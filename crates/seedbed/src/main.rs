@@ -1,0 +1,2 @@
+//! The `seedbed` program.
+fn main() {}
