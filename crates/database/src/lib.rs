@@ -1,1 +1,32 @@
-//! Placeholder.
+//! Databases as Seedbed sees them: one trait in small parts, a table model, and a contract that every driver keeps.
+//!
+//! Everything here is synchronous. A driver is a crate of its own with the same file names as its siblings. To add an
+//! engine: a variant in [`EngineKind`] and [`Location`], a crate that implements [`Engine`], and the contract suite
+//! (feature `contract`) run over it.
+
+mod database;
+mod durable;
+mod engine;
+mod error;
+mod fingerprint;
+mod location;
+mod schema;
+mod script;
+mod state;
+mod transaction;
+
+#[cfg(feature = "contract")]
+pub mod contract;
+
+pub use database::Database;
+pub use durable::{DurableRename, FileError, remove_file, sync_directory, sync_file, sync_tree};
+pub use engine::{
+    Engine, EngineError, EngineKind, ServerFound, ServerPlace, ServerProcess, ServerRequest, UnknownEngine,
+};
+pub use error::{Cause, DatabaseError};
+pub use fingerprint::{FingerprintBuilder, RowDigest};
+pub use location::{Location, Secret};
+pub use schema::{Column, ForeignKey, Schema, Table};
+pub use script::{Dialect, Statement, statements};
+pub use state::{InvalidStateName, StateName};
+pub use transaction::{Transaction, Value, render_row};

@@ -1,1 +1,30 @@
-//! Placeholder.
+//! Data types and specs: which records are wanted, and the order in which they can be made.
+//!
+//! ```text
+//! types.yaml ── Registry ─┐
+//!                         ├── order() ── LoadPlan: batches of rows
+//! spec.yaml  ── SpecSet ──┘
+//! ```
+//!
+//! Knows no database, reads no file, no clock and no randomness: the same texts give the same plan. The format is
+//! described in `docs/formats/dev-data.md`.
+
+mod compiled;
+mod data_type;
+mod evaluation;
+mod formula;
+mod functions;
+mod load_plan;
+mod order;
+mod record;
+mod registry;
+mod sequence;
+mod spec;
+mod suggestion;
+mod type_reader;
+
+pub use data_type::{Children, DataType, Field, FieldKind, ImpliedRecord, ReferenceTo, TypeName};
+pub use load_plan::{Batch, Cell, ColumnWanted, LoadPlan, Missing, Origin, Row, RowId};
+pub use order::{Options, order};
+pub use registry::Registry;
+pub use spec::{SpecKind, SpecSet, TopEntry, kind_of_spec};

@@ -1,1 +1,36 @@
-//! Placeholder.
+//! Native processes: what executes the actions of the crate `supervisor`.
+//!
+//! [`Runtime`] starts each unit's process in a process group of its own, captures its output (`capture.rs`, `log_file.rs`), probes
+//! it (`probe.rs`, `http.rs`), signals it, and reports what happens as events. Everything runs on one thread: the kernel
+//! ties the death of a child to the *thread* that started it, and one thread needs no locks.
+//!
+//! No process outlives its supervisor, even if that is killed (`spawn.rs` says how): the kernel sends every child a
+//! `SIGKILL` when its parent dies; a pipe whose last writer is the supervisor sends one to each whole process group;
+//! and what escapes both is found by the next supervisor of the environment (`predecessor.rs`). The first two are Linux'.
+//!
+//! [`tail`] and [`LogLine`] read what was captured. The format of logs is described in `docs/formats/log.md`.
+
+mod capture;
+mod clock;
+mod detach;
+mod error;
+mod group;
+mod http;
+mod log_file;
+mod log_line;
+mod lookup;
+mod native;
+mod predecessor;
+mod probe;
+mod reaper;
+mod register;
+mod spawn;
+mod tail;
+
+pub use clock::Clock;
+pub use detach::{detach, wait_gone};
+pub use error::RuntimeError;
+pub use log_line::{LogLine, Stream};
+pub use native::Runtime;
+pub use spawn::MARK;
+pub use tail::{rotated, tail};

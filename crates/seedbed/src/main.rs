@@ -1,2 +1,13 @@
 //! The `seedbed` program.
-fn main() {}
+
+mod arguments;
+mod commands;
+mod duration;
+mod failure;
+mod progress;
+mod table;
+mod world;
+
+fn main() -> std::process::ExitCode {
+    commands::run()
+}

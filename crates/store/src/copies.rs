@@ -1,5 +1,6 @@
 //! A store of plain copies in a directory, each under the digest of its bytes.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ struct ContentFile {
     name: String,
     kind: String,
     fingerprint: String,
+    #[serde(default)]
+    notes: BTreeMap<String, String>,
     file: String,
     bytes: u64,
     blake3: String,
@@ -142,10 +145,10 @@ impl SnapshotStore for CopyStore {
         let directory = self.content_path(id);
         let path = directory.join("snapshot.json");
         let file: SnapshotFile = read_json(&path)?;
-        let contents = file.contents.iter().map(|content| open_content(&directory, content)).collect::<Result<_, _>>()?;
-        let actual = SnapshotId::of(
-            file.contents.iter().map(|content| (&*content.name, &*content.kind, &*content.fingerprint)),
-        );
+        let contents =
+            file.contents.iter().map(|content| open_content(&directory, content)).collect::<Result<_, _>>()?;
+        let actual =
+            SnapshotId::of(file.contents.iter().map(|content| (&*content.name, &*content.kind, &*content.fingerprint)));
         if actual != *id {
             return Err(damaged(&path, format!("describes the snapshot {actual}")));
         }
@@ -181,6 +184,7 @@ fn open_content(directory: &Path, content: &ContentFile) -> Result<Content, Stor
         name: content.name.clone(),
         kind: content.kind.clone(),
         fingerprint: content.fingerprint.clone(),
+        notes: content.notes.clone(),
         file,
         bytes,
     })
@@ -207,6 +211,7 @@ impl Draft for CopyDraft {
             name: content.name,
             kind: content.kind,
             fingerprint: content.fingerprint,
+            notes: content.notes,
             bytes,
             blake3,
         });
@@ -216,8 +221,7 @@ impl Draft for CopyDraft {
     fn commit(mut self: Box<Self>, message: &str, created: &str) -> Result<Record, StoreError> {
         self.contents.sort_by(|a, b| a.name.cmp(&b.name));
         let contents = std::mem::take(&mut self.contents);
-        let id =
-            SnapshotId::of(contents.iter().map(|content| (&*content.name, &*content.kind, &*content.fingerprint)));
+        let id = SnapshotId::of(contents.iter().map(|content| (&*content.name, &*content.kind, &*content.fingerprint)));
         let file = SnapshotFile { seedbed_snapshot: FORMAT, id: id.as_str().to_owned(), contents };
         write_json(&self.staging.join("snapshot.json"), &file)?;
         sync(&self.staging)?;

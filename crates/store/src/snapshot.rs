@@ -1,5 +1,6 @@
 //! The words of a snapshot store: snapshot, content, record, draft.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -57,6 +58,8 @@ pub struct NewContent {
     pub kind: String,
     /// A digest of the state itself, however it is written down.
     pub fingerprint: String,
+    /// What else is to be remembered of it; not part of the snapshot's id.
+    pub notes: BTreeMap<String, String>,
 }
 
 /// One thing that a snapshot holds; its file was verified when this was made.
@@ -68,6 +71,8 @@ pub struct Content {
     pub kind: String,
     /// A digest of the state itself, however it is written down.
     pub fingerprint: String,
+    /// What else is to be remembered of it; not part of the snapshot's id.
+    pub notes: BTreeMap<String, String>,
     /// The copy.
     pub file: PathBuf,
     /// Its size in bytes.

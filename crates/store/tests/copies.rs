@@ -8,7 +8,12 @@ fn take(store: &CopyStore, tag: &str, contents: &[(&str, &str)]) -> Result<Recor
     let mut draft = store.draft(tag)?;
     for (name, bytes) in contents {
         fs::write(draft.place(name), bytes).unwrap();
-        draft.add(NewContent { name: (*name).into(), kind: "sqlite".into(), fingerprint: format!("of {bytes}") })?;
+        draft.add(NewContent {
+            name: (*name).into(),
+            kind: "sqlite".into(),
+            fingerprint: format!("of {bytes}"),
+            notes: [("schema".into(), "key".into())].into(),
+        })?;
     }
     draft.commit("a message", "2026-01-02T03:04:05Z")
 }

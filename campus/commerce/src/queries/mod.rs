@@ -1,0 +1,6 @@
+//! What is asked of the database, one noun per file.
+
+pub mod course;
+pub mod partner;
+pub mod seat;
+pub mod token;

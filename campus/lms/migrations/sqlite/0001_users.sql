@@ -1,0 +1,17 @@
+CREATE TABLE users (
+    id          INTEGER PRIMARY KEY,
+    username    TEXT NOT NULL UNIQUE,
+    email       TEXT NOT NULL UNIQUE,
+    name        TEXT NOT NULL DEFAULT '',
+    is_staff    BOOLEAN NOT NULL DEFAULT FALSE,
+    is_active   BOOLEAN NOT NULL DEFAULT TRUE,
+    date_joined TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+
+-- One opaque token for each user.
+CREATE TABLE tokens (
+    id      INTEGER PRIMARY KEY,
+    user_id INTEGER NOT NULL UNIQUE REFERENCES users (id) ON DELETE CASCADE,
+    token   TEXT NOT NULL UNIQUE,
+    created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
+);

@@ -1,0 +1,116 @@
+//! The client of a supervisor.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use supervisor::{UnitId, UnitSpec, UnitStatus};
+
+use crate::lines::{Reader, Writer};
+use crate::wire::{Hello, PROTOCOL, Reply, Request, Spec};
+use crate::{Apply, ClientError, start};
+
+/// How long a supervisor that has stopped everything may take to vanish.
+const VANISH_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to a supervisor.
+#[derive(Debug)]
+pub struct Client {
+    reader: Reader,
+    writer: Writer,
+    pid: u32,
+    version: String,
+}
+
+impl Client {
+    /// Connects to the supervisor that listens on `socket`; `None` if nobody does.
+    pub fn connect(socket: &Path) -> Result<Option<Self>, ClientError> {
+        let failed = |source| ClientError::Connect { path: socket.to_owned(), source };
+        let stream = match UnixStream::connect(socket) {
+            Ok(stream) => stream,
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(failed(error)),
+        };
+        let writer = Writer::new(stream.try_clone().map_err(failed)?);
+        let mut reader = Reader::new(stream);
+        // A supervisor that ends just now closes the connection instead of greeting: then nobody is there.
+        if let Err(ClientError::Lost(_)) = writer.write(&Hello::own()) {
+            return Ok(None);
+        }
+        let Some(line) = reader.line()? else { return Ok(None) };
+        let hello: Hello = serde_json::from_str(&line).map_err(|_| ClientError::Unexpected(line))?;
+        if hello.seedbed != PROTOCOL {
+            return Err(ClientError::Version(hello.version));
+        }
+        Ok(Some(Self { reader, writer, pid: hello.pid, version: hello.version }))
+    }
+
+    /// Starts a supervisor that outlives this process, waits until it listens on `socket`, and connects.
+    ///
+    /// `program` is the binary whose `arguments` lead to [`crate::serve`] with a handshake; what it says of itself is
+    /// appended to `log`.
+    pub fn start(program: &Path, arguments: &[OsString], socket: &Path, log: &Path) -> Result<Self, ClientError> {
+        start::start(program, arguments, log)?;
+        Self::connect(socket)?.ok_or_else(|| start::not_up(log))
+    }
+
+    /// Returns the version of the Seedbed that the supervisor is.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Returns the process id of the supervisor.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Returns how every unit is, ordered by name.
+    pub fn status(&mut self) -> Result<Vec<UnitStatus>, ClientError> {
+        self.writer.request(&Request::Status)?;
+        match self.reader.reply()? {
+            Reply::Status { units } => Ok(units.into_iter().map(UnitStatus::from).collect()),
+            other => Err(ClientError::Unexpected(format!("{other:?}"))),
+        }
+    }
+
+    /// Stops units and then starts others; an error of the whole request comes from the first [`Apply::next`].
+    #[expect(clippy::needless_pass_by_value, reason = "both are handed over")]
+    pub fn apply(self, start: Vec<UnitSpec>, stop: Vec<UnitId>) -> Result<Apply, ClientError> {
+        let start: Result<Vec<Spec>, _> = start.into_iter().map(Spec::try_from).collect();
+        let start = start.map_err(|error| ClientError::Unsendable(error.to_string()))?;
+        let stop = stop.iter().map(UnitId::to_string).collect();
+        self.writer.request(&Request::Apply { start, stop })?;
+        Ok(Apply::new(self.reader, self.writer))
+    }
+
+    /// Stops units after all that depend on them, waits until they are stopped, and returns how every unit is then.
+    pub fn stop(&mut self, units: &[UnitId]) -> Result<Vec<UnitStatus>, ClientError> {
+        self.writer.request(&Request::Stop { units: units.iter().map(UnitId::to_string).collect() })?;
+        loop {
+            match self.reader.reply()? {
+                Reply::Changed { .. } => {}
+                Reply::Stopped => return self.status(),
+                other => return Err(ClientError::Unexpected(format!("{other:?}"))),
+            }
+        }
+    }
+
+    /// Stops everything, tells `on_event` of each change, and waits until the supervisor's process is gone.
+    pub fn shutdown(mut self, on_event: &mut dyn FnMut(UnitStatus)) -> Result<(), ClientError> {
+        self.writer.request(&Request::Shutdown)?;
+        loop {
+            match self.reader.reply() {
+                Ok(Reply::Changed { unit }) => on_event(unit.into()),
+                // One that was about to end anyway may close the connection without a last word.
+                Ok(Reply::Gone) | Err(ClientError::Closed | ClientError::Lost(_)) => break,
+                Ok(other) => return Err(ClientError::Unexpected(format!("{other:?}"))),
+                Err(error) => return Err(error),
+            }
+        }
+        if runtime::wait_gone(self.pid, VANISH_TIMEOUT) { Ok(()) } else { Err(ClientError::StillThere(self.pid)) }
+    }
+}

@@ -1,0 +1,91 @@
+//! What can go wrong between a client and its supervisor.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a client could not do what it was asked to.
+#[derive(Debug, Error)]
+pub enum ClientError {
+    /// The socket cannot be used.
+    #[error("cannot connect to the supervisor at {}", path.display())]
+    Connect {
+        /// The socket.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The supervisor's program or its log cannot be opened.
+    #[error("cannot start the supervisor with {}", path.display())]
+    Start {
+        /// The file that it is about.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The supervisor ended, or did not answer, instead of listening.
+    #[error("the supervisor did not come up; its log {} ends with:\n{tail}", log.display())]
+    NotUp {
+        /// Its log.
+        log: PathBuf,
+        /// The last lines of its log.
+        tail: String,
+    },
+    /// The connection broke.
+    #[error("lost the connection to the supervisor")]
+    Lost(#[source] io::Error),
+    /// The supervisor closed the connection.
+    #[error("the supervisor closed the connection")]
+    Closed,
+    /// The supervisor speaks another version of the protocol: it was started by another Seedbed.
+    #[error("the supervisor is of another version: {0}")]
+    Version(String),
+    /// Another client's apply is under way.
+    #[error("{0}")]
+    Busy(String),
+    /// The supervisor refused the request; the text says why.
+    #[error("the supervisor refused: {0}")]
+    Refused(String),
+    /// An answer that makes no sense.
+    #[error("the supervisor answered with something unexpected: {0}")]
+    Unexpected(String),
+    /// A value that cannot be sent.
+    #[error("cannot ask the supervisor: {0}")]
+    Unsendable(String),
+    /// The supervisor says that it ends, but its process stays.
+    #[error("the supervisor, process {0}, does not end")]
+    StillThere(u32),
+}
+
+/// Why a supervisor could not live.
+#[derive(Debug, Error)]
+pub enum ServeError {
+    /// A living supervisor owns the environment.
+    #[error("a supervisor is already running for {}", directory.display())]
+    Taken {
+        /// The directory of the environment.
+        directory: PathBuf,
+    },
+    /// A file of the supervisor cannot be used.
+    #[error("cannot {operation} {}", path.display())]
+    File {
+        /// What was tried.
+        operation: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The operating system does not give what a supervisor needs.
+    #[error("cannot {operation}")]
+    System {
+        /// What was tried.
+        operation: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The native processes cannot be looked after.
+    #[error("cannot look after processes")]
+    Runtime(#[from] runtime::RuntimeError),
+}

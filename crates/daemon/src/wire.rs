@@ -1,0 +1,192 @@
+//! What goes over the socket: one of these documents per line.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The version of the protocol, in both greetings.
+pub(crate) const PROTOCOL: u32 = 1;
+
+/// The longest line that a server reads: an apply of some hundred units, each with a whole environment.
+pub(crate) const LINE_LIMIT: usize = 32 << 20;
+
+/// The first line of each side.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Hello {
+    pub seedbed: u32,
+    pub version: String,
+    pub pid: u32,
+}
+
+impl Hello {
+    pub(crate) fn own() -> Self {
+        Self { seedbed: PROTOCOL, version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() }
+    }
+}
+
+/// A line from a client.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
+pub(crate) enum Request {
+    Status,
+    Apply { start: Vec<Spec>, stop: Vec<String> },
+    Cancel,
+    Done { unit: String, error: Option<String> },
+    Stop { units: Vec<String> },
+    Shutdown,
+}
+
+/// A line from the server.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "reply", rename_all = "snake_case")]
+pub(crate) enum Reply {
+    Status {
+        units: Vec<Status>,
+    },
+    Changed {
+        unit: Status,
+    },
+    Due {
+        unit: String,
+    },
+    Finished {
+        ok: bool,
+    },
+    Stopped,
+    /// Everything is stopped; the connection ends.
+    Gone,
+    Error {
+        kind: ErrorKind,
+        message: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ErrorKind {
+    Busy,
+    Refused,
+    Malformed,
+    Version,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Spec {
+    pub id: String,
+    pub kind: Kind,
+    #[serde(default)]
+    pub after: Vec<Condition>,
+    pub digest: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Service { process: Box<Process>, ready: Box<Ready>, stop: Stop },
+    Task { process: Box<Process>, timeout_ms: Option<u64> },
+    External,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Condition {
+    pub unit: String,
+    pub state: ConditionState,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ConditionState {
+    Started,
+    Ready,
+    Succeeded,
+    Completed,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Process {
+    pub program: String,
+    pub arguments: Vec<String>,
+    pub env: BTreeMap<String, String>,
+    pub directory: String,
+    pub user: Option<User>,
+    pub log: String,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct User {
+    pub uid: u32,
+    pub gid: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Ready {
+    pub probe: Probe,
+    pub timeout_ms: u64,
+    pub interval_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Probe {
+    Started,
+    Http { host: String, port: u16, path: String, status: Option<u16> },
+    Tcp { host: String, port: u16 },
+    Unix { path: String },
+    Command(Process),
+    Log(String),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Stop {
+    pub signal: String,
+    pub timeout_ms: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub id: String,
+    pub kind: KindTag,
+    pub state: State,
+    pub pid: Option<u32>,
+    pub since_ms: u64,
+    pub started_ms: Option<u64>,
+    pub ready_ms: Option<u64>,
+    pub digest: String,
+    pub detail: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KindTag {
+    Service,
+    Task,
+    External,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    Waiting,
+    Starting,
+    Running,
+    Ready,
+    Due,
+    Stopping,
+    Succeeded,
+    Failed(Failure),
+    Blocked { by: String },
+    Stopped,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Failure {
+    Spawn(String),
+    ExitCode(i32),
+    ExitSignal(i32),
+    NotReady { timeout_ms: u64 },
+    TimedOut { timeout_ms: u64 },
+    External(String),
+    NotGone,
+}

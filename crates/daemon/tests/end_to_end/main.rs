@@ -1,0 +1,9 @@
+//! Real supervisors with real processes, from start to end.
+
+mod apply;
+mod logs;
+mod orphans;
+mod place;
+mod protocol;
+mod speed;
+mod stop;

@@ -1,0 +1,169 @@
+//! Where a database is, and how it is reached.
+
+use std::fmt;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use crate::EngineKind;
+
+/// Holds a text that must not be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Secret(text.into())
+    }
+
+    /// Gives the text to whoever needs it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(…)")
+    }
+}
+
+/// Says where one database is and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// A file.
+    Sqlite {
+        /// The file, an absolute path.
+        path: PathBuf,
+        /// The directory for this database's kept states, on the same filesystem if possible; of no other use.
+        kept: PathBuf,
+    },
+    /// A database of a PostgreSQL server.
+    Postgres {
+        /// The address for clients.
+        host: String,
+        /// The port for clients, which also names the socket.
+        port: u16,
+        /// The directory of the socket, which Seedbed's own connections use.
+        socket_directory: PathBuf,
+        /// The role.
+        user: String,
+        /// Its password.
+        password: Secret,
+        /// The database's name.
+        name: String,
+        /// The directory of the server's programs (for dumps).
+        binaries: PathBuf,
+    },
+}
+
+impl Location {
+    /// Says which engine it belongs to.
+    pub fn engine(&self) -> EngineKind {
+        match self {
+            Location::Sqlite { .. } => EngineKind::Sqlite,
+            Location::Postgres { .. } => EngineKind::Postgres,
+        }
+    }
+
+    /// Gives the database's name: that of the server's database, or the file's name without its extension.
+    pub fn name(&self) -> String {
+        match self {
+            Location::Sqlite { path, .. } => {
+                path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+            Location::Postgres { name, .. } => name.clone(),
+        }
+    }
+
+    /// Gives the URL that services connect with; it contains the password.
+    ///
+    /// `sqlite:///absolute/path`, `postgres://user:password@host:port/name`.
+    pub fn url(&self) -> String {
+        match self {
+            Location::Sqlite { path, .. } => format!("sqlite://{}", percent_encode(&path.to_string_lossy(), "/")),
+            Location::Postgres { host, port, user, password, name, .. } => {
+                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
+                let (user, name) = (percent_encode(user, ""), percent_encode(name, ""));
+                format!("postgres://{user}:{}@{host}:{port}/{name}", percent_encode(password.expose(), ""))
+            }
+        }
+    }
+
+    /// Gives one part by its name in manifests: `url`, `name`, `path`, `host`, `port`, `user` or `password`.
+    ///
+    /// `None` when this engine has no such part.
+    pub fn property(&self, property: &str) -> Option<String> {
+        match (property, self) {
+            ("url", _) => Some(self.url()),
+            ("name", _) => Some(self.name()),
+            ("path", Location::Sqlite { path, .. }) => Some(path.to_string_lossy().into_owned()),
+            ("host", Location::Postgres { host, .. }) => Some(host.clone()),
+            ("port", Location::Postgres { port, .. }) => Some(port.to_string()),
+            ("user", Location::Postgres { user, .. }) => Some(user.clone()),
+            ("password", Location::Postgres { password, .. }) => Some(password.expose().to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// Encodes what has a meaning in URLs, save the characters in `kept`.
+fn percent_encode(text: &str, kept: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        let character = char::from(byte);
+        if character.is_ascii_alphanumeric() || "-._~".contains(character) || kept.contains(character) {
+            encoded.push(character);
+        } else {
+            write!(encoded, "%{byte:02X}").expect("writing to a string cannot fail");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn postgres(password: &str) -> Location {
+        Location::Postgres {
+            host: "127.0.0.1".into(),
+            port: 5501,
+            socket_directory: "/tmp/s".into(),
+            user: "seedbed".into(),
+            password: Secret::new(password),
+            name: "lms".into(),
+            binaries: "/bin".into(),
+        }
+    }
+
+    #[test]
+    fn urls_escape_what_has_a_meaning_in_them() {
+        let sqlite = Location::Sqlite { path: "/a b/lms?.db".into(), kept: "/k".into() };
+        assert_eq!(sqlite.url(), "sqlite:///a%20b/lms%3F.db");
+        assert_eq!(postgres("p@:/é").url(), "postgres://seedbed:p%40%3A%2F%C3%A9@127.0.0.1:5501/lms");
+    }
+
+    #[test]
+    fn properties_are_those_of_the_engine() {
+        let sqlite = Location::Sqlite { path: "/d/lms.db".into(), kept: "/k".into() };
+        let cases = [
+            (&sqlite, "name", Some("lms")),
+            (&sqlite, "path", Some("/d/lms.db")),
+            (&sqlite, "host", None),
+            (&sqlite, "password", None),
+            (&postgres("x"), "path", None),
+            (&postgres("x"), "port", Some("5501")),
+            (&postgres("x"), "password", Some("x")),
+            (&postgres("x"), "kept", None),
+        ];
+        for (location, property, expected) in cases {
+            assert_eq!(location.property(property).as_deref(), expected, "{property} of {}", location.engine());
+        }
+    }
+
+    #[test]
+    fn the_password_is_not_printed() {
+        assert!(!format!("{:?}", postgres("hunter2")).contains("hunter2"));
+    }
+}

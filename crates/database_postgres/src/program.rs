@@ -1,0 +1,80 @@
+//! The programs of PostgreSQL, run to their end.
+
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::account::Account;
+
+/// The most of a failed program's output that an error carries, in characters.
+const OUTPUT_LIMIT: usize = 2000;
+
+/// A program about to be run, free of the caller's PostgreSQL settings.
+pub(crate) struct Program {
+    path: PathBuf,
+    command: Command,
+}
+
+/// How a program failed.
+pub(crate) enum Failure {
+    /// It could not be started.
+    Start(io::Error),
+    /// It ended with another status than success.
+    Status { status: String, output: String },
+}
+
+impl Program {
+    pub(crate) fn new(binaries: &Path, name: &str) -> Self {
+        let path = binaries.join(name);
+        let mut command = Command::new(&path);
+        for (variable, _) in std::env::vars_os() {
+            let text = variable.to_string_lossy();
+            if text.starts_with("PG") || text.starts_with("LC_") || text == "LANG" {
+                command.env_remove(&variable);
+            }
+        }
+        command.env("LC_ALL", "C").stdin(Stdio::null());
+        Program { path, command }
+    }
+
+    /// Runs it as another user, if one is given.
+    pub(crate) fn run_as(&mut self, account: Option<&Account>) -> &mut Self {
+        if let Some(account) = account {
+            self.command.uid(account.user).gid(account.group);
+        }
+        self
+    }
+
+    pub(crate) fn directory(&mut self, directory: &Path) -> &mut Self {
+        self.command.current_dir(directory);
+        self
+    }
+
+    pub(crate) fn env(&mut self, name: &str, value: &str) -> &mut Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub(crate) fn argument(&mut self, argument: impl AsRef<OsStr>) -> &mut Self {
+        self.command.arg(argument);
+        self
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Runs it to its end and gives what it wrote to its standard output.
+    pub(crate) fn run(&mut self) -> Result<String, Failure> {
+        let output = self.command.output().map_err(Failure::Start)?;
+        if output.status.success() {
+            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+        }
+        let said = String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
+        let said = said.trim();
+        let skipped = said.chars().count().saturating_sub(OUTPUT_LIMIT);
+        Err(Failure::Status { status: output.status.to_string(), output: said.chars().skip(skipped).collect() })
+    }
+}

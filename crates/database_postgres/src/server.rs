@@ -1,0 +1,228 @@
+//! A private server: its data directory, its configuration, and how to run it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use database::{EngineError, FileError, ServerFound, ServerPlace, ServerProcess};
+
+use crate::account::Account;
+use crate::program::{Failure, Program};
+
+/// The role of Seedbed and of the services, a superuser of its private server.
+const ROLE: &str = "seedbed";
+
+/// The longest path of a socket that every operating system takes (103 on macOS, 107 on Linux).
+const SOCKET_PATH_LIMIT: usize = 103;
+
+/// The locales to try: characters are ordered by their code, the same on every machine, and letters are known if possible.
+const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
+
+/// The first major version whose data directories have checksums unless told otherwise.
+const CHECKSUMS_BY_DEFAULT: u32 = 18;
+
+/// Makes what is missing.
+pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+    socket(place)?;
+    let account = Account::for_server()?;
+    for directory in [&place.directory, &place.socket_directory] {
+        make_directory(directory, account.as_ref())?;
+    }
+    if let Some(account) = &account {
+        account.check_way(&found.binaries)?;
+    }
+
+    let data = data(place);
+    if data.try_exists().map_err(FileError::of("inspect", &data))? {
+        check_version(&data, found)?;
+    } else {
+        make_data(&data, found, place, account.as_ref())?;
+    }
+
+    write(&configuration(place), &settings(place), account.as_ref())?;
+    write(&access(place), "local all all scram-sha-256\nhost all all all scram-sha-256\n", account.as_ref())
+}
+
+fn data(place: &ServerPlace) -> PathBuf {
+    place.directory.join("data")
+}
+
+fn configuration(place: &ServerPlace) -> PathBuf {
+    place.directory.join("postgresql.conf")
+}
+
+fn access(place: &ServerPlace) -> PathBuf {
+    place.directory.join("pg_hba.conf")
+}
+
+/// Says how to run the server.
+pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {
+    let ready_socket = socket(place)?;
+    let account = Account::for_server()?;
+    let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
+    Ok(ServerProcess {
+        program: found.binaries.join("postgres"),
+        arguments: vec![
+            "-D".to_owned(),
+            data(place).display().to_string(),
+            "-c".to_owned(),
+            setting("config_file", &configuration(place)),
+            "-c".to_owned(),
+            setting("hba_file", &access(place)),
+        ],
+        env: BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned())]),
+        directory: place.directory.clone(),
+        user: account.map(|account| (account.user, account.group)),
+        ready_socket,
+        stop_signal: rustix::process::Signal::INT.as_raw(),
+    })
+}
+
+fn socket(place: &ServerPlace) -> Result<PathBuf, EngineError> {
+    let path = place.socket_directory.join(format!(".s.PGSQL.{}", place.port));
+    let length = path.as_os_str().len();
+    if length > SOCKET_PATH_LIMIT {
+        return Err(EngineError::SocketPathTooLong { path, length, limit: SOCKET_PATH_LIMIT });
+    }
+    Ok(path)
+}
+
+/// Makes a directory that only the server's account can enter; what is above it stays as it is.
+fn make_directory(directory: &Path, account: Option<&Account>) -> Result<(), EngineError> {
+    if let Some(parent) = directory.parent() {
+        fs::create_dir_all(parent).map_err(FileError::of("create", parent))?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+        made => made.map_err(FileError::of("create", directory))?,
+    }
+    match account {
+        Some(account) => {
+            account.give(directory)?;
+            account.check_way(directory)
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_version(data: &Path, found: &ServerFound) -> Result<(), EngineError> {
+    let file = data.join("PG_VERSION");
+    let made_by = fs::read_to_string(&file).map_err(FileError::of("read", &file))?.trim().to_owned();
+    if made_by == found.major() {
+        return Ok(());
+    }
+    Err(EngineError::OtherVersion { directory: data.to_owned(), made_by, found: found.version.clone() })
+}
+
+/// Builds the data directory beside its place and renames it when it is complete and on the disk.
+fn make_data(
+    data: &Path,
+    found: &ServerFound,
+    place: &ServerPlace,
+    account: Option<&Account>,
+) -> Result<(), EngineError> {
+    let unfinished = place.directory.join("data.unfinished");
+    let password = place.directory.join("password.unfinished");
+    let result = build(&unfinished, &password, found, place, account);
+    let removed = fs::remove_file(&password);
+    result?;
+    removed.map_err(FileError::of("remove", &password))?;
+    database::sync_tree(&unfinished)?;
+    fs::rename(&unfinished, data).map_err(FileError::of("rename", &unfinished))?;
+    Ok(database::sync_directory(&place.directory)?)
+}
+
+fn build(
+    unfinished: &Path,
+    password: &Path,
+    found: &ServerFound,
+    place: &ServerPlace,
+    account: Option<&Account>,
+) -> Result<(), EngineError> {
+    write(password, place.password.expose(), account)?;
+    let mut failure = None;
+    for locale in LOCALES {
+        match fs::remove_dir_all(unfinished) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(FileError::of("remove", unfinished)(source).into());
+            }
+            _ => {}
+        }
+        match initdb(unfinished, password, locale, found, place, account) {
+            Ok(()) => return Ok(()),
+            // The first failure tells more, unless the second locale helps.
+            Err(error) => failure = failure.or(Some(error)),
+        }
+    }
+    Err(failure.expect("the list of locales is not empty"))
+}
+
+fn initdb(
+    unfinished: &Path,
+    password: &Path,
+    locale: &str,
+    found: &ServerFound,
+    place: &ServerPlace,
+    account: Option<&Account>,
+) -> Result<(), EngineError> {
+    let mut program = Program::new(&found.binaries, "initdb");
+    program.run_as(account).directory(&place.directory);
+    program.argument("-D").argument(unfinished);
+    program.argument("--username").argument(ROLE).argument("--pwfile").argument(password);
+    program.argument("--auth=scram-sha-256").argument("--encoding=UTF8").argument(format!("--locale={locale}"));
+    // Everything is synced once, when it is complete.
+    program.argument("--no-sync").argument("--no-instructions");
+    if found.major().parse::<u32>().is_ok_and(|major| major >= CHECKSUMS_BY_DEFAULT) {
+        program.argument("--no-data-checksums");
+    }
+    let path = program.path().to_owned();
+    program.run().map(drop).map_err(|failure| match failure {
+        Failure::Start(source) => FileError::of("start", &path)(source).into(),
+        Failure::Status { status, output } => EngineError::Program { program: path, status, output },
+    })
+}
+
+/// Gives the whole configuration: what `initdb` wrote depends on the machine and is not used.
+fn settings(place: &ServerPlace) -> String {
+    let text = |value: &str| format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"));
+    let lines = [
+        ("listen_addresses", text(&place.host)),
+        ("port", place.port.to_string()),
+        ("unix_socket_directories", text(&socket_directories(&place.socket_directory))),
+        ("unix_socket_permissions", "0700".to_owned()),
+        ("password_encryption", "'scram-sha-256'".to_owned()),
+        ("max_connections", "100".to_owned()),
+        ("shared_buffers", "'32MB'".to_owned()),
+        ("max_wal_size", "'256MB'".to_owned()),
+        ("min_wal_size", "'32MB'".to_owned()),
+        ("timezone", "'UTC'".to_owned()),
+        ("log_timezone", "'UTC'".to_owned()),
+        ("datestyle", "'iso, mdy'".to_owned()),
+        ("lc_messages", "'C'".to_owned()),
+        ("lc_monetary", "'C'".to_owned()),
+        ("lc_numeric", "'C'".to_owned()),
+        ("lc_time", "'C'".to_owned()),
+        ("default_text_search_config", "'pg_catalog.english'".to_owned()),
+    ];
+    let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
+    format!("# Written by Seedbed before each start of the server.\n{}", lines.concat())
+}
+
+/// Quotes a directory as an element of the list of socket directories.
+fn socket_directories(directory: &Path) -> String {
+    format!("\"{}\"", directory.display().to_string().replace('"', "\"\""))
+}
+
+/// Writes a file of ours that only the server's account can read.
+fn write(path: &Path, content: &str, account: Option<&Account>) -> Result<(), EngineError> {
+    let file = database::DurableRename::begin(path)?;
+    fs::write(file.path(), "").map_err(FileError::of("write", file.path()))?;
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600))
+        .map_err(FileError::of("protect", file.path()))?;
+    fs::write(file.path(), content).map_err(FileError::of("write", file.path()))?;
+    if let Some(account) = account {
+        account.give(file.path())?;
+    }
+    Ok(file.finish()?)
+}

@@ -1,0 +1,173 @@
+//! A private server for one test binary, and a database of it for each test.
+
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use database::contract::{Harness, TypeKind};
+use database::{Database, Engine as _, EngineError, Location, Secret, ServerFound, ServerPlace, ServerRequest};
+use database_postgres::PostgresEngine;
+use tempfile::TempDir;
+
+/// How long a server may take to listen.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Runs a server until its standard input is closed, which happens however the test binary ends; then stops it and removes
+/// its directory. The arguments are the directory, and the server's program with its arguments.
+const GUARD: &str = r#"
+    place=$1; shift
+    "$@" </dev/null & server=$!
+    cat >/dev/null; kill -INT $server; wait $server; rm -rf "$place"
+"#;
+
+/// A running server.
+pub struct Server {
+    place: ServerPlace,
+    found: ServerFound,
+    /// Its standard input keeps the server alive.
+    _guard: Child,
+}
+
+/// Finds the programs; `None` where there are none, which is only allowed outside of CI.
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+pub fn found() -> Option<ServerFound> {
+    match PostgresEngine.find_server(&ServerRequest::default()) {
+        Ok(found) => found,
+        Err(error @ EngineError::NotFound { .. }) if std::env::var_os("CI").is_none() => {
+            eprintln!("skipped: {error}");
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// Describes a place for a server in a directory, on a free port.
+pub fn place(directory: &Path) -> ServerPlace {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
+    ServerPlace {
+        directory: directory.join("server"),
+        socket_directory: directory.join("socket"),
+        host: "127.0.0.1".to_owned(),
+        port,
+        password: Secret::new("p@ss 'word'"),
+    }
+}
+
+/// Gives the server of this test binary, started by the first test that asks.
+pub fn server() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(|| found().map(start)).as_ref()
+}
+
+fn start(found: ServerFound) -> Server {
+    let directory = tempfile::Builder::new().prefix("seedbed-").tempdir().expect("a temporary directory").keep();
+    // The server's user has to get through.
+    std::fs::set_permissions(&directory, std::os::unix::fs::PermissionsExt::from_mode(0o711)).expect("permissions");
+    let place = place(&directory);
+    PostgresEngine.prepare_server(&found, &place).expect("prepare");
+    let process = PostgresEngine.server_process(&found, &place).expect("how to run it");
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(GUARD).arg("guard").arg(&directory).arg(&process.program).args(&process.arguments).args(["-c","log_min_duration_statement=700","-c","log_checkpoints=on","-c","log_lock_waits=on","-c","log_line_prefix=%m [%p] %d "]);
+    command.envs(&process.env).current_dir(&process.directory);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(std::fs::OpenOptions::new().append(true).create(true).open("/tmp/pgt/log").unwrap());
+    if let Some((user, group)) = process.user {
+        std::os::unix::fs::chown(&directory, Some(user), Some(group)).expect("change the owner");
+        command.uid(user).gid(group);
+    }
+    // Ctrl-C ends the test binary, and through it the server.
+    command.process_group(0);
+    let guard = command.spawn().expect("start");
+    let server = Server { place, found, _guard: guard };
+    let deadline = Instant::now() + START_TIMEOUT;
+    let mut probe = server.open("postgres");
+    loop {
+        match probe.exists() {
+            Ok(_) => return server,
+            Err(error) => assert!(Instant::now() < deadline, "the server does not listen: {error:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+impl Server {
+    /// Says where a database of this name is.
+    pub fn location(&self, name: &str) -> Location {
+        Location::Postgres {
+            host: self.place.host.clone(),
+            port: self.place.port,
+            socket_directory: self.place.socket_directory.clone(),
+            user: "seedbed".to_owned(),
+            password: self.place.password.clone(),
+            name: name.to_owned(),
+            binaries: self.found.binaries.clone(),
+        }
+    }
+
+    /// Opens the database of this name.
+    pub fn open(&self, name: &str) -> Box<dyn Database> {
+        PostgresEngine.open(&self.location(name)).expect("open")
+    }
+}
+
+/// A database of its own on the common server.
+pub struct PostgresHarness {
+    server: &'static Server,
+    /// The database's name, with what a name may contain.
+    pub name: String,
+    dumps: TempDir,
+}
+
+impl PostgresHarness {
+    /// Makes a harness, unless there is no PostgreSQL.
+    pub fn new() -> Option<Self> {
+        Self::named(format!("Test \"{}\" 'a=b'", next()))
+    }
+
+    /// Makes a harness whose database has a name of letters and digits.
+    pub fn plain() -> Option<Self> {
+        Self::named(format!("plain{}x", next()))
+    }
+
+    fn named(name: String) -> Option<Self> {
+        let dumps = TempDir::new().expect("a temporary directory");
+        server().map(|server| PostgresHarness { server, name, dumps })
+    }
+
+    /// Says where the database is.
+    pub fn location(&self) -> Location {
+        self.server.location(&self.name)
+    }
+}
+
+/// Counts the harnesses.
+fn next() -> usize {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+impl Harness for PostgresHarness {
+    fn open(&self) -> Box<dyn Database> {
+        self.server.open(&self.name)
+    }
+
+    fn directory(&self) -> &Path {
+        self.dumps.path()
+    }
+
+    fn sql_type(&self, kind: TypeKind) -> &'static str {
+        match kind {
+            TypeKind::Serial => "bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",
+            TypeKind::Boolean => "boolean",
+            TypeKind::Decimal => "numeric(20, 4)",
+            TypeKind::Date => "date",
+            TypeKind::Timestamp => "timestamptz",
+            TypeKind::Json => "jsonb",
+            TypeKind::Uuid => "uuid",
+            TypeKind::Bytes => "bytea",
+        }
+    }
+}

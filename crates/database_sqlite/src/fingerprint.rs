@@ -1,0 +1,46 @@
+//! The digest of a file's content: the statements that made its schema, and all rows.
+
+use database::{FingerprintBuilder, RowDigest};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error};
+
+use crate::schema;
+use crate::table::quote;
+
+/// Gives the fingerprint of one moment of the database.
+pub(crate) fn of(connection: &Connection) -> Result<String, Error> {
+    connection.execute_batch("BEGIN")?;
+    let mut builder = FingerprintBuilder::default();
+    let definitions = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
+        ORDER BY type, name";
+    let mut statement = connection.prepare(definitions)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        builder.definition(row.get_ref(0)?.as_str()?);
+    }
+    for table in schema::inspect(connection)?.tables {
+        builder.table(&table.name, row_digests(connection, &table.name)?);
+    }
+    Ok(builder.finish())
+}
+
+fn row_digests(connection: &Connection, table: &str) -> Result<Vec<[u8; 32]>, Error> {
+    let mut statement = connection.prepare(&format!("SELECT * FROM {}", quote(table)))?;
+    let count = statement.column_count();
+    let mut rows = statement.query([])?;
+    let mut digests = Vec::new();
+    let mut digest = RowDigest::default();
+    while let Some(row) = rows.next()? {
+        for index in 0..count {
+            match row.get_ref(index)? {
+                ValueRef::Null => digest.value(b'n', &[]),
+                ValueRef::Integer(integer) => digest.value(b'i', &integer.to_le_bytes()),
+                ValueRef::Real(real) => digest.value(b'r', &real.to_le_bytes()),
+                ValueRef::Text(text) => digest.value(b't', text),
+                ValueRef::Blob(bytes) => digest.value(b'b', bytes),
+            }
+        }
+        digests.push(digest.take());
+    }
+    Ok(digests)
+}

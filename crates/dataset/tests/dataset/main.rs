@@ -1,0 +1,11 @@
+//! The tests of the crate at its boundary: from texts to plans.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are not seen to be in tests")]
+
+mod case;
+mod cases;
+mod fake_database;
+mod graph;
+mod properties;
+mod rendering;
+mod speed;

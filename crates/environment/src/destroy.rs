@@ -1,0 +1,41 @@
+//! `destroy`: the environment is gone, with its databases and snapshots.
+
+use crate::Error;
+use crate::down::stop_all;
+use crate::lock::Lock;
+use crate::record::Record;
+use crate::session::{Context, Target};
+
+/// What would be lost.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DestroyPreview {
+    /// Its databases.
+    pub databases: Vec<String>,
+    /// Tags of its snapshots.
+    pub snapshots: Vec<String>,
+}
+
+/// Says what [`destroy`] would remove, so that the user can be asked.
+pub fn destroy_preview(context: &Context<'_>, target: &Target) -> Result<DestroyPreview, Error> {
+    use store::SnapshotStore;
+    let place = target.place(context);
+    let record = Record::read(place.directory())?.ok_or_else(|| Error::NoEnvironment(target.name.clone()))?;
+    let snapshots = store::CopyStore::new(place.snapshots()).records().unwrap_or_default();
+    Ok(DestroyPreview {
+        databases: record.databases.keys().map(ToString::to_string).collect(),
+        snapshots: snapshots.into_iter().map(|record| record.details.tag).collect(),
+    })
+}
+
+/// Stops the environment and removes everything of it.
+pub fn destroy(context: &Context<'_>, target: &Target) -> Result<(), Error> {
+    let place = target.place(context);
+    if Record::read(place.directory())?.is_none() {
+        return Err(Error::NoEnvironment(target.name.clone()));
+    }
+    place.create()?;
+    stop_all(context, target)?;
+    let _lock = Lock::take(place.directory(), "destroy", context.monitor)?;
+    stop_all(context, target)?;
+    place.remove()
+}

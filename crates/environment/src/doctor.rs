@@ -1,0 +1,195 @@
+//! `doctor`: what could keep an environment from coming up, and what to do about it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use daemon::Client;
+use manifest::{Command, Part, SchemaStep, WorkspaceTree};
+use source::Problems;
+
+use crate::data::DeclaredData;
+use crate::journal::Journal;
+use crate::ports;
+use crate::record::Record;
+use crate::session::{Context, Target, find_servers};
+
+/// One thing that was looked at.
+#[derive(Debug)]
+pub struct Check {
+    /// What it is about.
+    pub name: String,
+    /// What was found.
+    pub finding: Finding,
+}
+
+/// What a check found.
+#[derive(Debug)]
+pub enum Finding {
+    /// All is well.
+    Good(String),
+    /// It works, but should be looked at.
+    Doubtful {
+        /// What is so.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// It will not work.
+    Bad {
+        /// What is wrong.
+        what: String,
+        /// What to do.
+        help: String,
+    },
+    /// The files have problems, each with its place.
+    Problems(Problems),
+}
+
+/// Looks at everything that `up` needs, and changes nothing.
+pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> Vec<Check> {
+    let place = target.place(context);
+    // An environment whose record cannot be read is said to be so by the check of the environment.
+    let record = Record::read(place.directory());
+    let made_with = record.as_ref().ok().and_then(|record| record.as_ref()?.profile.clone());
+    let profile = made_with.as_deref().or(profile);
+
+    let mut checks = Vec::new();
+    let mut add = |name: &str, finding| checks.push(Check { name: name.to_owned(), finding });
+    let (tree, mut problems) = manifest::load(&target.root, profile);
+    let mut records = 0;
+    if let Some(tree) = &tree {
+        let data = DeclaredData::read(tree, &mut problems);
+        match dataset::order(&data.types, data.specs, &crate::data::options(false)) {
+            Ok(plan) => records = plan.rows().count(),
+            Err(more) => problems.extend(more.iter().cloned()),
+        }
+    }
+    match &tree {
+        Some(tree) if problems.is_empty() => {
+            let names: Vec<&str> = tree.iter().map(|(_, workspace)| workspace.manifest.name.as_str()).collect();
+            add("files", Finding::Good(format!("{} and {records} declared records are in order", names.join(", "))));
+        }
+        _ => add("files", Finding::Problems(problems)),
+    }
+    if let Some(tree) = &tree {
+        add("programs", programs(tree, context.variables.get("PATH").map_or("", String::as_str)));
+        for (id, found) in find_servers(context, tree) {
+            add(
+                &id,
+                match found {
+                    Ok(text) => Finding::Good(text),
+                    Err(error) => Finding::Bad {
+                        what: error.to_string(),
+                        help: "install it, or choose another engine or profile".to_owned(),
+                    },
+                },
+            );
+        }
+    }
+    add("disk", disk(&target.root));
+    add(
+        "environment",
+        match record {
+            Err(error) => Finding::Bad {
+                what: crate::with_causes(&error),
+                help: format!("move {} away and run `up` again", place.directory().display()),
+            },
+            Ok(None) => Finding::Good(format!("'{}' is not made yet", target.name)),
+            Ok(Some(record)) => environment(&place, &record),
+        },
+    );
+    checks
+}
+
+fn environment(place: &crate::place::Place, record: &Record) -> Finding {
+    let client = match Client::connect(&place.socket()) {
+        Ok(client) => client,
+        Err(error) => {
+            let help = "`seedbed down` ends it".to_owned();
+            return Finding::Doubtful { what: crate::with_causes(&error), help };
+        }
+    };
+    if Journal::open(place.directory()).is_ok_and(|journal| !journal.contents().is_empty()) {
+        return Finding::Doubtful {
+            what: "a command did not come to its end".to_owned(),
+            help: "the next command that changes something undoes what it began".to_owned(),
+        };
+    }
+    if client.is_some() {
+        return Finding::Good("it runs".to_owned());
+    }
+    let taken: Vec<String> = record
+        .ports
+        .iter()
+        .filter(|(_, port)| !ports::is_free(**port))
+        .map(|(name, port)| {
+            let holder = ports::holder(*port).map_or_else(String::new, |holder| format!(" by {holder}"));
+            format!("port {port} of {name} is in use{holder}")
+        })
+        .collect();
+    if taken.is_empty() {
+        return Finding::Good("it is made and does not run".to_owned());
+    }
+    Finding::Doubtful { what: taken.join("; "), help: "`up` moves a chosen port; a fixed one must be freed".to_owned() }
+}
+
+fn disk(root: &Path) -> Finding {
+    const LITTLE: u64 = 1 << 30;
+    match rustix::fs::statvfs(root) {
+        Err(error) => Finding::Doubtful { what: format!("cannot tell the free space: {error}"), help: String::new() },
+        Ok(space) => {
+            let free = space.f_bavail * space.f_frsize;
+            let text = format!("{:.1} GB free", free as f64 / 1e9);
+            if free < LITTLE {
+                Finding::Doubtful { what: text, help: "free some space: databases and snapshots are copies".to_owned() }
+            } else {
+                Finding::Good(text)
+            }
+        }
+    }
+}
+
+/// Programs that are called by a plain name must be in `PATH`; those with a slash may be what a task makes.
+fn programs(tree: &WorkspaceTree, path: &str) -> Finding {
+    let mut wanted: BTreeMap<String, String> = BTreeMap::new();
+    for (_, workspace) in tree.iter() {
+        let manifest = &workspace.manifest;
+        let schemas = manifest.databases.values().filter_map(|database| match &database.schema {
+            Some(SchemaStep::Command { run, .. }) => Some(run),
+            _ => None,
+        });
+        let tasks = manifest.tasks.values().map(|task| &task.run);
+        for command in manifest.services.values().map(|service| &service.run).chain(tasks).chain(schemas) {
+            if let Some(program) = plain_program(command) {
+                wanted.entry(program).or_insert_with(|| manifest.name.to_string());
+            }
+        }
+    }
+    let missing: Vec<String> = wanted
+        .iter()
+        .filter(|(program, _)| !path.split(':').any(|directory| is_executable(&Path::new(directory).join(program))))
+        .map(|(program, workspace)| format!("{program} (of {workspace})"))
+        .collect();
+    if missing.is_empty() {
+        let names: Vec<String> = wanted.into_keys().collect();
+        return Finding::Good(if names.is_empty() { "none is needed".to_owned() } else { names.join(", ") });
+    }
+    Finding::Bad {
+        what: format!("not found in PATH: {}", missing.join(", ")),
+        help: "install them, or write where they are".to_owned(),
+    }
+}
+
+fn plain_program(command: &Command) -> Option<String> {
+    let Command::Words { words, .. } = command else { return Some("sh".to_owned()) };
+    match words.first()?.parts() {
+        [Part::Text(program)] if !program.contains('/') => Some(program.clone()),
+        _ => None,
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}

@@ -1,0 +1,58 @@
+//! `down`: nothing runs; what is stored stays.
+
+use std::time::Instant;
+
+use daemon::Client;
+use supervisor::{KindTag, UnitState};
+
+use crate::lock::Lock;
+use crate::record::Record;
+use crate::session::{Context, Target};
+use crate::up::millis;
+use crate::{Error, Progress};
+
+/// What was stopped.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DownReport {
+    /// The services that ran, in the order in which they ended.
+    pub stopped: Vec<String>,
+    /// Milliseconds from the beginning to the end.
+    pub total_ms: u64,
+}
+
+/// Stops everything. It needs no manifest that can be read: a broken one must not keep an environment running.
+pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error> {
+    let began = Instant::now();
+    let place = target.place(context);
+    if Record::read(place.directory())?.is_none() {
+        return Err(Error::NoEnvironment(target.name.clone()));
+    }
+    place.create()?;
+    // An `up` that goes on is ended, not waited for: its supervisor goes, and with it the right to change.
+    let stopped = stop_all(context, target)?;
+    let _lock = Lock::take(place.directory(), "down", context.monitor)?;
+    let more = stop_all(context, target)?;
+    Ok(DownReport { stopped: stopped.into_iter().chain(more).collect(), total_ms: millis(began) })
+}
+
+/// Ends the supervisor and all that it owns; says which services ran.
+pub(crate) fn stop_all(context: &Context<'_>, target: &Target) -> Result<Vec<String>, Error> {
+    let place = target.place(context);
+    let Some(client) = Client::connect(&place.socket()).map_err(Error::Supervisor)? else {
+        return Ok(Vec::new());
+    };
+    let mut stopped = Vec::new();
+    client
+        .shutdown(&mut |status| {
+            if status.kind == KindTag::Service && !status.state.is_live() && status.state != UnitState::Waiting {
+                let id = status.id.to_string();
+                let title = format!("stop {id}");
+                if !stopped.contains(&id) {
+                    context.monitor.on(Progress::Ended { step: &id, title: &title, took_ms: 0, failure: None });
+                    stopped.push(id);
+                }
+            }
+        })
+        .map_err(Error::Supervisor)?;
+    Ok(stopped)
+}

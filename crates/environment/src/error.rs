@@ -1,0 +1,209 @@
+//! What can go wrong in an operation on an environment.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use plan::DatabaseId;
+use source::Problems;
+
+/// Why an operation did not succeed. What was there before is still there.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something in the user's files is wrong; each problem has its place.
+    #[error("{} problem(s) in the files of this environment", .0.len())]
+    Problems(Problems),
+    /// There is no manifest to start from.
+    #[error("no seedbed.yaml in {} or above", from.display())]
+    NoManifest {
+        /// Where the search began.
+        from: PathBuf,
+    },
+    /// The name of an environment has another form.
+    #[error("'{0}' cannot be the name of an environment")]
+    Name(String),
+    /// The environment exists with another profile.
+    #[error("environment '{name}' was made with {}, not with profile '{wanted}'", profile_words(made_with.as_ref()))]
+    Profile {
+        /// The environment.
+        name: String,
+        /// What it was made with.
+        made_with: Option<String>,
+        /// What was asked for.
+        wanted: String,
+    },
+    /// There is no such environment.
+    #[error("there is no environment '{0}' here")]
+    NoEnvironment(String),
+    /// The environment does not run, and this needs it to.
+    #[error("environment '{0}' does not run")]
+    NotRunning(String),
+    /// No service of the environment is called that.
+    #[error("there is no service '{wanted}'")]
+    NoService {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// No workspace of the environment is called that.
+    #[error("there is no service '{wanted}' in this environment that data could be loaded into")]
+    NoWorkspace {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A port that the manifest asks for is taken.
+    #[error("port {port} of {service} is in use{}", holder.as_ref().map_or_else(String::new, |who| format!(" by {who}")))]
+    PortTaken {
+        /// The service.
+        service: String,
+        /// Its port.
+        port: u16,
+        /// Who has it, as far as can be seen.
+        holder: Option<String>,
+    },
+    /// No port is free.
+    #[error("no free port between {0} and {1}")]
+    NoPort(u16, u16),
+    /// An engine has no server, or cannot prepare it.
+    #[error("database {database} needs {engine}")]
+    Engine {
+        /// The first database that needs it.
+        database: DatabaseId,
+        /// The server.
+        engine: String,
+        /// Why there is none.
+        source: database::EngineError,
+    },
+    /// A database refused.
+    #[error("database {id}")]
+    Database {
+        /// Which.
+        id: DatabaseId,
+        /// What it said.
+        source: database::DatabaseError,
+    },
+    /// A file of SQL that makes a schema failed.
+    #[error("{}", file.display())]
+    Script {
+        /// The file.
+        file: PathBuf,
+        /// What the database said, with the line.
+        source: database::DatabaseError,
+    },
+    /// A record could not be loaded.
+    #[error("cannot load {record}")]
+    Load {
+        /// The record.
+        record: String,
+        /// The file and line that wants it.
+        place: Option<String>,
+        /// What the database said.
+        source: database::DatabaseError,
+    },
+    /// Steps of the plan failed.
+    #[error("{} step(s) failed", .0.len())]
+    Failed(Vec<StepFailure>),
+    /// The user asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The supervisor could not be started or talked to.
+    #[error("the supervisor of this environment")]
+    Supervisor(#[source] daemon::ClientError),
+    /// The store of snapshots refused.
+    #[error("snapshots")]
+    Store(#[from] store::StoreError),
+    /// A snapshot holds another set of databases than this environment has.
+    #[error("the snapshot has no state of {}", missing.join(", "))]
+    OtherDatabases {
+        /// What it lacks.
+        missing: Vec<String>,
+    },
+    /// The content after a restore is not what was saved.
+    #[error("database {0} is not what the snapshot says, even after restoring it")]
+    NotRestored(DatabaseId),
+    /// What is remembered of the environment cannot be read.
+    #[error("cannot understand {}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Where it is wrong.
+        source: serde_json::Error,
+    },
+    /// What is remembered of the environment was written by another version.
+    #[error("{} has the format {version}, which this version of seedbed does not know", path.display())]
+    RecordVersion {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        version: u32,
+    },
+    /// The file system refused.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// A step that failed, with what helps to see why.
+#[derive(Debug, Clone)]
+pub struct StepFailure {
+    /// Its id.
+    pub step: String,
+    /// A verb and what it was done to.
+    pub title: String,
+    /// Why it failed.
+    pub reason: String,
+    /// The last lines of its log.
+    pub last_lines: Vec<String>,
+    /// Its log.
+    pub log: Option<PathBuf>,
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    pub(crate) fn database(id: &DatabaseId) -> impl FnOnce(database::DatabaseError) -> Self {
+        let id = id.clone();
+        move |source| Self::Database { id, source }
+    }
+
+    /// Whether the reason is that a disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::Database { source, .. } | Self::Load { source, .. } => source.is_disk_full(),
+            Self::Store(store::StoreError::Io { source, .. }) => source.kind() == io::ErrorKind::StorageFull,
+            Self::Failed(failures) => failures.iter().any(|failure| failure.reason.contains("No space left on device")),
+            _ => false,
+        }
+    }
+}
+
+/// The error with its causes, on one line.
+pub fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+fn profile_words(profile: Option<&String>) -> String {
+    profile.map_or_else(|| "no profile".to_owned(), |profile| format!("profile '{profile}'"))
+}

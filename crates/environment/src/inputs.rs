@@ -1,0 +1,166 @@
+//! Digests of declared inputs: names and contents of files.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use globset::{GlobBuilder, GlobMatcher};
+use ignore::WalkBuilder;
+
+use crate::Error;
+
+/// The digest of the names and contents of all files that these patterns name, relative to `root`.
+pub fn digest<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<String, Error> {
+    let mut hasher = blake3::Hasher::new();
+    for pattern in patterns {
+        hasher.update(&(pattern.len() as u64).to_le_bytes());
+        hasher.update(pattern.as_bytes());
+        for (name, path) in files(root, pattern)? {
+            hasher.update(&(name.len() as u64).to_le_bytes());
+            hasher.update(name.as_bytes());
+            hash_file(&path, &mut hasher)?;
+        }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The first of these patterns that names nothing that exists.
+pub fn first_missing<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<Option<String>, Error> {
+    for pattern in patterns {
+        let plain = root.join(pattern);
+        if !plain.exists() && files(root, pattern)?.is_empty() {
+            return Ok(Some(pattern.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
+/// The files that a pattern names, by name, in order: a file, all below a directory, or what a glob matches.
+fn files(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>, Error> {
+    let (fixed, rest) = split(pattern);
+    let base = root.join(fixed);
+    if rest.is_empty() && base.is_file() {
+        return Ok(vec![(pattern.to_owned(), base)]);
+    }
+    if !base.is_dir() {
+        return Ok(Vec::new());
+    }
+    let matcher = if rest.is_empty() { None } else { glob(rest) };
+    let crosses = rest.is_empty() || rest.contains("**");
+    let mut walk = WalkBuilder::new(&base);
+    walk.standard_filters(crosses).hidden(false).parents(crosses).require_git(false);
+    walk.max_depth(if crosses { None } else { Some(rest.split('/').count()) });
+    walk.filter_entry(|entry| entry.file_name() != ".git" && entry.file_name() != crate::place::DIRECTORY);
+    let mut found = Vec::new();
+    for entry in walk.build() {
+        let entry = entry.map_err(|error| Error::io("list", &base)(std::io::Error::other(error)))?;
+        if entry.file_type().is_none_or(|kind| kind.is_dir()) {
+            continue;
+        }
+        let below = entry.path().strip_prefix(&base).unwrap_or(entry.path());
+        if matcher.as_ref().is_none_or(|matcher| matcher.is_match(below)) {
+            found.push((format!("{fixed}/{}", below.display()), entry.path().to_owned()));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// The directories before the first part with a wildcard, and the rest.
+fn split(pattern: &str) -> (&str, &str) {
+    let Some(wild) = pattern.find(['*', '?', '[', '{']) else { return (pattern.trim_end_matches('/'), "") };
+    match pattern[..wild].rfind('/') {
+        Some(slash) => (&pattern[..slash], &pattern[slash + 1..]),
+        None => ("", pattern),
+    }
+}
+
+fn glob(pattern: &str) -> Option<GlobMatcher> {
+    // A pattern that is no glob names nothing, as an empty list of files does; the manifest was checked.
+    GlobBuilder::new(pattern).literal_separator(true).build().ok().map(|glob| glob.compile_matcher())
+}
+
+fn hash_file(path: &Path, hasher: &mut blake3::Hasher) -> Result<(), Error> {
+    if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) && !path.is_file() {
+        let target = fs::read_link(path).map_err(Error::io("read", path))?;
+        hasher.update(target.as_os_str().as_encoded_bytes());
+        return Ok(());
+    }
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut contents = blake3::Hasher::new();
+    let mut buffer = vec![0; 64 * 1024];
+    loop {
+        let count = file.read(&mut buffer).map_err(Error::io("read", path))?;
+        if count == 0 {
+            break;
+        }
+        contents.update(&buffer[..count]);
+    }
+    hasher.update(contents.finalize().as_bytes());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("src/main.rs", "main"),
+            ("src/deep/er.rs", "deeper"),
+            ("src/target/out.o", "object"),
+            ("Cargo.toml", "toml"),
+            (".gitignore", "target/\n"),
+            ("sub/own.txt", "own"),
+        ] {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        directory
+    }
+
+    #[test]
+    fn patterns_name_files_directories_and_globs() {
+        let tree = tree();
+        let cases: [(&str, &str, &[&str]); 7] = [
+            ("", "Cargo.toml", &["Cargo.toml"]),
+            ("", "src/*.rs", &["src/main.rs"]),
+            ("", "src/**", &["src/deep/er.rs", "src/main.rs"]),
+            ("", "src", &["src/deep/er.rs", "src/main.rs"]),
+            ("", "*.toml", &["/Cargo.toml"]),
+            ("sub", "../src/**/*.rs", &["../src/deep/er.rs", "../src/main.rs"]),
+            ("", "missing/**", &[]),
+        ];
+        for (below, pattern, expected) in cases {
+            let found = files(&tree.path().join(below), pattern).unwrap();
+            let names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+            assert_eq!(names, expected, "{pattern}");
+        }
+    }
+
+    #[test]
+    fn the_digest_follows_names_and_contents_and_nothing_else() {
+        let tree = tree();
+        let digest = || digest(tree.path(), ["src/**", "Cargo.toml"]).unwrap();
+        let first = digest();
+        fs::write(tree.path().join("src/target/out.o"), "changed").unwrap();
+        fs::write(tree.path().join("sub/own.txt"), "changed").unwrap();
+        let main = tree.path().join("src/main.rs");
+        fs::write(&main, "main").unwrap();
+        assert_eq!(digest(), first, "ignored and undeclared files, and times, do not count");
+        fs::write(&main, "changed").unwrap();
+        let second = digest();
+        assert_ne!(second, first);
+        fs::rename(&main, tree.path().join("src/moved.rs")).unwrap();
+        assert_ne!(digest(), second);
+    }
+
+    #[test]
+    fn a_missing_output_is_named() {
+        let tree = tree();
+        assert_eq!(first_missing(tree.path(), ["src/*.rs", "sub"]).unwrap(), None);
+        assert_eq!(first_missing(tree.path(), ["sub", "out/lib"]).unwrap(), Some("out/lib".into()));
+    }
+}

@@ -1,0 +1,115 @@
+//! What must be undone if a command does not come to its end: `journal.json`.
+//!
+//! It is written before something is overwritten, and removed when the command has succeeded. A command that finds one
+//! first undoes what it says: the other command failed, was interrupted, or was killed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use plan::DatabaseId;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::record::DatabaseRecord;
+use crate::{Error, durable};
+
+/// The version of the file.
+const FORMAT: u32 = 1;
+
+/// The journal of one command. Written through at each change.
+#[derive(Debug)]
+pub struct Journal {
+    path: PathBuf,
+    contents: Mutex<Contents>,
+}
+
+/// What is to be undone.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Contents {
+    seedbed_journal: u32,
+    /// The services that ran when the command began.
+    pub running: BTreeSet<String>,
+    /// Databases whose content is kept under [`UNDO`], with what was recorded of them.
+    pub protected: BTreeMap<String, DatabaseRecord>,
+    /// Rows that a load has inserted, to be deleted again.
+    pub inserted: Vec<Inserted>,
+}
+
+/// Rows of one table.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Inserted {
+    /// The database, as `workspace/name`.
+    pub database: String,
+    /// The table.
+    pub table: String,
+    /// Columns of the natural and the primary key.
+    pub columns: Vec<String>,
+    /// Their values.
+    pub rows: Vec<Vec<Value>>,
+}
+
+/// The name under which a database's content is kept while a command overwrites it.
+pub const UNDO: &str = "undo";
+
+impl Journal {
+    /// The journal of an environment, with what a command that did not end has left in it.
+    pub fn open(directory: &Path) -> Result<Self, Error> {
+        let path = directory.join("journal.json");
+        let contents = durable::read_json(&path)?.unwrap_or_default();
+        Ok(Self { path, contents: Mutex::new(contents) })
+    }
+
+    /// What there is to undo.
+    pub fn contents(&self) -> Contents {
+        self.contents.lock().expect("nothing panics while it holds this").clone()
+    }
+
+    /// Remembers which services to start again.
+    pub fn set_running(&self, running: BTreeSet<String>) {
+        self.contents.lock().expect("nothing panics while it holds this").running = running;
+    }
+
+    /// Says that the content of a database is kept, and is to be put back.
+    pub fn protect(&self, id: &DatabaseId, record: DatabaseRecord) -> Result<(), Error> {
+        self.change(|contents| {
+            contents.protected.insert(id.to_string(), record);
+        })
+    }
+
+    /// Says that these rows are about to be committed, and are to be deleted.
+    pub fn insert(&self, rows: Vec<Inserted>) -> Result<(), Error> {
+        self.change(|contents| contents.inserted = rows)
+    }
+
+    /// Says that the rows are there to stay, or gone.
+    pub fn settle_rows(&self) -> Result<(), Error> {
+        self.change(|contents| contents.inserted = Vec::new())
+    }
+
+    /// Says that all went well, or that all is undone.
+    pub fn clear(&self) -> Result<(), Error> {
+        *self.contents.lock().expect("nothing panics while it holds this") = Contents::default();
+        durable::remove(&self.path)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Contents)) -> Result<(), Error> {
+        let mut contents = self.contents.lock().expect("nothing panics while it holds this");
+        change(&mut contents);
+        contents.seedbed_journal = FORMAT;
+        if contents.is_empty() { durable::remove(&self.path) } else { durable::write_json(&self.path, &*contents) }
+    }
+}
+
+impl Contents {
+    /// Whether there is nothing to undo.
+    pub fn is_empty(&self) -> bool {
+        self.protected.is_empty() && self.inserted.is_empty()
+    }
+
+    /// The databases that are concerned.
+    pub fn databases(&self) -> BTreeSet<DatabaseId> {
+        let names = self.protected.keys().chain(self.inserted.iter().map(|rows| &rows.database));
+        names.filter_map(|name| DatabaseId::parse(name)).collect()
+    }
+}

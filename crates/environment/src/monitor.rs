@@ -1,0 +1,86 @@
+//! What an operation tells while it goes on. The library never prints; whoever calls it shows this, or does not.
+
+use std::sync::{Arc, Mutex};
+
+use daemon::Answerer;
+use source::Problems;
+
+/// Something that happened in the course of an operation.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// This is going to be done.
+    Planned(&'a plan::Plan),
+    /// A step began.
+    Began {
+        /// Its id in the plan.
+        step: &'a str,
+        /// A verb and what it is done to.
+        title: &'a str,
+        /// Why it is done.
+        reason: &'a str,
+    },
+    /// A step has come to its end.
+    Ended {
+        /// Its id in the plan.
+        step: &'a str,
+        /// A verb and what it is done to.
+        title: &'a str,
+        /// Milliseconds since it began.
+        took_ms: u64,
+        /// What went wrong, or nothing.
+        failure: Option<&'a str>,
+    },
+    /// The user may like to know.
+    Note(String),
+    /// Nothing is wrong, but something in the files is not as it should be.
+    Warnings(&'a Problems),
+}
+
+/// Listens to what goes on; called from several threads.
+pub trait Monitor: Sync {
+    /// Something happened.
+    fn on(&self, progress: Progress<'_>);
+}
+
+/// The user's wish to end what goes on (Ctrl-C).
+#[derive(Clone, Default)]
+pub struct Interrupt(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    raised: bool,
+    running: Option<Answerer>,
+}
+
+impl Interrupt {
+    /// Asks what goes on to end; called by a signal handler's thread.
+    pub fn raise(&self) {
+        let mut state = self.0.lock().expect("nothing panics while it holds this");
+        state.raised = true;
+        if let Some(answerer) = &state.running {
+            // A supervisor that is gone has nothing left to cancel.
+            let _ = answerer.cancel();
+        }
+    }
+
+    /// Whether it was asked for.
+    pub fn is_raised(&self) -> bool {
+        self.0.lock().expect("nothing panics while it holds this").raised
+    }
+
+    /// Forgets that it was asked for: what is undone must come to its end.
+    pub(crate) fn lower(&self) {
+        self.0.lock().expect("nothing panics while it holds this").raised = false;
+    }
+
+    pub(crate) fn watch(&self, answerer: Option<Answerer>) {
+        let mut state = self.0.lock().expect("nothing panics while it holds this");
+        if state.raised
+            && let Some(answerer) = &answerer
+        {
+            // A supervisor that is gone has nothing left to cancel.
+            let _ = answerer.cancel();
+        }
+        state.running = answerer;
+    }
+}

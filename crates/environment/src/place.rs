@@ -1,0 +1,129 @@
+//! Where an environment keeps what it has.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use plan::DatabaseId;
+
+use crate::Error;
+
+/// The directory in a workspace's root that holds its environments.
+pub const DIRECTORY: &str = ".seedbed";
+
+/// The places of one environment. Everything of it is below [`Place::directory`], save sockets, whose paths must be
+/// short, and servers that run as another user, who could not reach into a home directory.
+#[derive(Debug, Clone)]
+pub struct Place {
+    directory: PathBuf,
+    short: PathBuf,
+    servers: PathBuf,
+}
+
+impl Place {
+    /// The places of the environment `name` of the workspace in `root`.
+    pub fn new(root: &Path, name: &str, runtime_directory: &Path, is_root: bool) -> Self {
+        let directory = root.join(DIRECTORY).join(name);
+        let id = blake3::hash(directory.as_os_str().as_encoded_bytes()).to_hex();
+        let servers = if is_root { Path::new("/var/lib/seedbed").join(&id[..16]) } else { directory.join("servers") };
+        Self { short: runtime_directory.join(&id[..16]), servers, directory }
+    }
+
+    /// The environment's own directory.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where its socket is.
+    pub fn socket(&self) -> PathBuf {
+        self.short.join("supervisor.sock")
+    }
+
+    /// Where its servers have their sockets.
+    pub fn server_sockets(&self) -> PathBuf {
+        self.short.join("servers")
+    }
+
+    /// Where a server keeps its data.
+    pub fn server(&self, id: &str) -> PathBuf {
+        self.servers.join(id)
+    }
+
+    /// The logs of its units.
+    pub fn logs(&self) -> PathBuf {
+        self.directory.join("logs")
+    }
+
+    /// The log of its supervisor.
+    pub fn supervisor_log(&self) -> PathBuf {
+        self.directory.join("supervisor.log")
+    }
+
+    /// A database that is a file.
+    pub fn database_file(&self, id: &DatabaseId) -> PathBuf {
+        self.directory.join("databases").join(&id.workspace).join(format!("{}.sqlite3", id.name))
+    }
+
+    /// Where the kept states of a database that is a file are.
+    pub fn kept(&self, id: &DatabaseId) -> PathBuf {
+        self.directory.join("states").join(&id.workspace).join(&id.name)
+    }
+
+    /// A workspace's own directory in the environment.
+    pub fn workspace_directory(&self, workspace: &str) -> PathBuf {
+        self.directory.join("files").join(workspace)
+    }
+
+    /// Its snapshots.
+    pub fn snapshots(&self) -> PathBuf {
+        self.directory.join("snapshots")
+    }
+
+    /// How long each step of each command took.
+    pub fn times(&self) -> PathBuf {
+        self.directory.join("times.jsonl")
+    }
+
+    /// Makes the directories. What is in them is private, and hidden from git.
+    pub fn create(&self) -> Result<(), Error> {
+        let top = self.directory.parent().expect("it was made by joining a name");
+        make_private(top)?;
+        let ignore = top.join(".gitignore");
+        if !ignore.exists() {
+            fs::write(&ignore, "*\n").map_err(Error::io("write", &ignore))?;
+        }
+        for directory in [&self.directory, &self.logs()] {
+            make_private(directory)?;
+        }
+        // The user of a server goes through here to its sockets.
+        let parent = self.short.parent().expect("it was made by joining an id");
+        make(parent, 0o711)?;
+        make(&self.short, 0o711)
+    }
+
+    /// Removes everything of the environment, and with the last environment of a workspace nothing but its tasks' record.
+    pub fn remove(&self) -> Result<(), Error> {
+        for directory in [&self.servers, &self.short, &self.directory] {
+            match fs::remove_dir_all(directory) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", directory)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn make_private(directory: &Path) -> Result<(), Error> {
+    make(directory, 0o700)
+}
+
+fn make(directory: &Path, mode: u32) -> Result<(), Error> {
+    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+    if !directory.is_dir() {
+        fs::DirBuilder::new().recursive(true).mode(mode).create(directory).map_err(Error::io("create", directory))?;
+        // A directory that is made on the way gets the same mode; the umask may have taken bits from it.
+        fs::set_permissions(directory, fs::Permissions::from_mode(mode)).map_err(Error::io("open", directory))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! `reset`: every database is back in its declared state.
+
+use plan::{Action, DatabaseWork};
+
+use crate::execute::Material;
+use crate::session::{Context, Mode, Session, Target};
+use crate::up::{ServiceReport, StepReport, millis, service_reports, step_reports};
+use crate::{Error, times};
+
+/// What a reset has done.
+#[derive(Debug)]
+pub struct ResetReport {
+    /// Databases that came back from a kept copy.
+    pub from_copy: Vec<String>,
+    /// Databases that were made anew.
+    pub made_anew: Vec<String>,
+    /// The services now.
+    pub services: Vec<ServiceReport>,
+    /// What was done, and how long each part took.
+    pub steps: Vec<StepReport>,
+    /// Milliseconds from the beginning to the end.
+    pub total_ms: u64,
+}
+
+/// Brings every database back to its declared state.
+pub fn reset(context: &Context<'_>, target: &Target) -> Result<ResetReport, Error> {
+    let session = Session::open(context, target, &Mode::Existing, "reset")?;
+    let all = session.model.databases.keys().cloned().collect();
+    let nothing_more = std::collections::BTreeSet::new();
+    let plan = plan::around_databases(
+        &session.model,
+        &session.observed,
+        &session.inputs,
+        &all,
+        DatabaseWork::Reset,
+        &nothing_more,
+    );
+    let was_running = !session.statuses.is_empty();
+    let execution = session.execute(&plan, &Material::default());
+    session.rest(was_running)?;
+    let execution = execution?;
+    let steps = step_reports(&plan, &execution);
+    let chosen =
+        |wanted: fn(&Action) -> Option<String>| plan.steps.iter().filter_map(|step| wanted(&step.action)).collect();
+    let report = ResetReport {
+        from_copy: chosen(|action| match action {
+            Action::Reset { database, .. } => Some(database.to_string()),
+            _ => None,
+        }),
+        made_anew: chosen(|action| match action {
+            Action::ClearDatabase(database) | Action::CreateDatabase(database) => Some(database.to_string()),
+            _ => None,
+        }),
+        services: service_reports(&session, &execution.units),
+        steps,
+        total_ms: millis(session.began),
+    };
+    times::append(&session, "reset", report.total_ms, &report.steps)?;
+    Ok(report)
+}

@@ -1,0 +1,97 @@
+//! `status`: what an environment is and does.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::Error;
+use crate::place;
+use crate::record::Record;
+use crate::session::{Context, Mode, Session, Target};
+use crate::up::{ServiceReport, service_reports};
+
+/// An environment as it is now.
+#[derive(Debug)]
+pub struct StatusReport {
+    /// Name of the workspace.
+    pub workspace: String,
+    /// Name of the environment.
+    pub environment: String,
+    /// Its profile.
+    pub profile: Option<String>,
+    /// Its services.
+    pub services: Vec<ServiceReport>,
+    /// Its databases.
+    pub databases: Vec<DatabaseReport>,
+    /// What `up` would do, a line each; none when all is as declared.
+    pub pending: Vec<String>,
+    /// Other environments of this workspace.
+    pub others: Vec<String>,
+}
+
+/// A database as it is now.
+#[derive(Debug, PartialEq, Eq)]
+pub struct DatabaseReport {
+    /// `WORKSPACE/DATABASE`.
+    pub id: String,
+    /// Its engine.
+    pub engine: String,
+    /// Where it is, without password.
+    pub location: String,
+    /// `not made`, `schema behind`, `data behind` or `as declared`.
+    pub state: &'static str,
+}
+
+/// Looks at an environment and changes nothing.
+pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Error> {
+    let place = target.place(context);
+    if Record::read(place.directory())?.is_none() {
+        return Err(Error::NoEnvironment(target.name.clone()));
+    }
+    let session = Session::open(context, target, &Mode::Look(None), "status")?;
+    let plan = plan::up(&session.model, &session.observed, &session.inputs);
+    let databases = session.model.databases.values().map(|database| {
+        let location = session.location(&database.id);
+        let shown = location.property("path").unwrap_or_else(|| {
+            let property = |name| location.property(name).unwrap_or_default();
+            format!("{}:{}/{}", property("host"), property("port"), property("name"))
+        });
+        let waits = |suffix: &str| plan.has(&format!("{} {suffix}", database.id).into());
+        let state = match session.observed.databases.get(&database.id) {
+            None => "not made",
+            Some(_) if waits("schema") => "schema behind",
+            Some(_) if plan.has(&"load".into()) => "data behind",
+            Some(_) => "as declared",
+        };
+        DatabaseReport {
+            id: database.id.to_string(),
+            engine: location.engine().word().to_owned(),
+            location: shown,
+            state,
+        }
+    });
+    let pending = plan.steps.iter().map(|step| format!("{}: {}", step.title(), step.reason)).collect();
+    Ok(StatusReport {
+        workspace: session.model.root.clone(),
+        environment: target.name.clone(),
+        profile: session.record().profile.clone(),
+        services: service_reports(&session, &BTreeMap::new()),
+        databases: databases.collect(),
+        pending,
+        others: environments(target)?.into_iter().filter(|name| *name != target.name).collect(),
+    })
+}
+
+/// Names of the environments that a workspace has.
+pub fn environments(target: &Target) -> Result<Vec<String>, Error> {
+    let directory = target.root.join(place::DIRECTORY);
+    let Ok(entries) = fs::read_dir(&directory) else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(Error::io("list", &directory))?;
+        if entry.path().join("environment.json").exists() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}

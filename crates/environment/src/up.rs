@@ -1,0 +1,144 @@
+//! `up`: everything that is declared runs, with its data.
+
+use std::collections::BTreeMap;
+
+use supervisor::{UnitId, UnitState, UnitStatus};
+
+use crate::execute::{Execution, Material};
+use crate::loader::LoadReport;
+use crate::session::{Context, Mode, Session, Target};
+use crate::{Error, times};
+
+/// What to bring up.
+#[derive(Debug, Clone, Default)]
+pub struct UpOptions {
+    /// The profile, when the environment is made.
+    pub profile: Option<String>,
+}
+
+/// What runs after `up`.
+#[derive(Debug)]
+pub struct UpReport {
+    /// Name of the workspace.
+    pub workspace: String,
+    /// Name of the environment.
+    pub environment: String,
+    /// Its profile.
+    pub profile: Option<String>,
+    /// Every service, by name.
+    pub services: Vec<ServiceReport>,
+    /// What was done, and how long each part took.
+    pub steps: Vec<StepReport>,
+    /// What was loaded.
+    pub load: Option<LoadReport>,
+    /// Milliseconds from the beginning to the end.
+    pub total_ms: u64,
+}
+
+/// A service as it is now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceReport {
+    /// `WORKSPACE/SERVICE`.
+    pub id: String,
+    /// What it does: `ready`, `starting`, `stopped`, or why it failed.
+    pub state: String,
+    /// Whether that is what one wants.
+    pub is_ready: bool,
+    /// Its address, if it has a port.
+    pub address: Option<String>,
+    /// Its process.
+    pub pid: Option<u32>,
+    /// Milliseconds from its start until it was ready.
+    pub ready_ms: Option<u64>,
+    /// Whether this command started it.
+    pub started_now: bool,
+}
+
+/// One step that was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepReport {
+    /// Its id in the plan.
+    pub step: String,
+    /// A verb and what it was done to.
+    pub title: String,
+    /// Milliseconds from the request until it began.
+    pub waited_ms: u64,
+    /// Milliseconds from then until it was done.
+    pub took_ms: u64,
+}
+
+/// Brings the environment up.
+pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
+    let session = Session::open(context, target, &Mode::Make(options.profile.clone()), "up")?;
+    let plan = plan::up(&session.model, &session.observed, &session.inputs);
+    let execution = session.execute(&plan, &Material::default())?;
+    let steps = step_reports(&plan, &execution);
+    let report = UpReport {
+        workspace: session.model.root.clone(),
+        environment: target.name.clone(),
+        profile: session.record().profile.clone(),
+        services: service_reports(&session, &execution.units),
+        steps,
+        load: execution.load,
+        total_ms: millis(session.began),
+    };
+    if !report.steps.is_empty() {
+        times::append(&session, "up", report.total_ms, &report.steps)?;
+    }
+    Ok(report)
+}
+
+/// What `up` would do; nothing is written and nothing started.
+pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<plan::Plan, Error> {
+    let session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
+    Ok(plan::up(&session.model, &session.observed, &session.inputs))
+}
+
+pub(crate) fn millis(began: std::time::Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+pub(crate) fn step_reports(plan: &plan::Plan, execution: &Execution) -> Vec<StepReport> {
+    plan.steps
+        .iter()
+        .filter_map(|step| {
+            let status = execution.units.get(&step.id)?;
+            Some(StepReport {
+                step: step.id.to_string(),
+                title: step.title(),
+                waited_ms: status.started_ms.unwrap_or_default(),
+                took_ms: status.ready_ms.unwrap_or_default(),
+            })
+        })
+        .collect()
+}
+
+/// All services of the model, and servers that run; `now` has those that this command changed.
+pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, UnitStatus>) -> Vec<ServiceReport> {
+    let before = |id: &UnitId| session.statuses.iter().find(|status| status.id == *id);
+    let report = |id: &UnitId, address: Option<String>| {
+        let status = now.get(id).or_else(|| before(id));
+        ServiceReport {
+            id: id.to_string(),
+            state: status.map_or_else(|| "stopped".to_owned(), state_words),
+            is_ready: status.is_some_and(|status| status.state == UnitState::Ready),
+            address,
+            pid: status.and_then(|status| status.pid),
+            ready_ms: status.and_then(|status| status.ready_ms),
+            started_now: now.contains_key(id),
+        }
+    };
+    let servers = session.model.servers.values().map(|server| {
+        let port = session.record().ports.get(&server.id.to_string()).copied();
+        report(&server.unit(), port.map(|port| format!("127.0.0.1:{port}")))
+    });
+    let services = session.model.services.values().map(|service| report(&service.id, service.url()));
+    servers.chain(services).collect()
+}
+
+fn state_words(status: &UnitStatus) -> String {
+    match &status.state {
+        UnitState::Running => "starting".to_owned(),
+        other => other.to_string(),
+    }
+}

@@ -1,0 +1,223 @@
+//! The format of `seedbed.yaml`, declared: to add a key, add it here and read it where its type is.
+
+use crate::grammar::{Field, Pattern, Record, Shape, optional, overlay, required};
+use crate::{Condition, Engine, StopSignal};
+
+pub(crate) static NAME: Pattern = Pattern::new(
+    "^[a-z][a-z0-9-]{0,39}$",
+    "a name",
+    "a name begins with a small letter, goes on with small letters, digits and `-`, and has at most 40 characters",
+);
+static KEY: Pattern = Pattern::new(
+    "^[a-z][a-z0-9_]*$",
+    "a key",
+    "the key of a setting or export begins with a small letter and goes on with small letters, digits and `_`",
+);
+pub(crate) static VARIABLE: Pattern = Pattern::new(
+    "^[A-Za-z_][A-Za-z0-9_]*$",
+    "the name of an environment variable",
+    "it consists of letters, digits and `_`, and does not begin with a digit",
+);
+pub(crate) static TARGET: Pattern = Pattern::new(
+    "^[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?$",
+    "a name",
+    "write the name of a service, a task or a dependency, or `DEPENDENCY/SERVICE`",
+);
+pub(crate) static DURATION: Pattern = Pattern::new(
+    "^[1-9][0-9]{0,8}(ms|s|m|h)$",
+    "a duration",
+    "a duration is written like `250ms`, `10s`, `2m` or `1h`",
+);
+static VERSION: Pattern =
+    Pattern::new("^[1-9][0-9]{0,3}$", "a major version", "a major version is a number in quotes, such as `\"15\"`");
+
+const TEXT: Shape = Shape::Text(None);
+const TEXTS: Shape = Shape::List(&TEXT, 0);
+const TIME: Shape = Shape::Text(Some(&DURATION));
+const PORT: Shape = Shape::Integer(1, 65535);
+const ENV: Shape = Shape::Map(&VARIABLE, &Shape::Scalar);
+const RUN: Shape = Shape::Either(&[TEXT, Shape::List(&Shape::Scalar, 1), Shape::Record(&SHELL)]);
+const AFTER: Shape =
+    Shape::Either(&[Shape::List(&Shape::Text(Some(&TARGET)), 0), Shape::Map(&TARGET, &Shape::Word(&Condition::WORDS))]);
+
+const RUN_DOC: &str = "What is run: a command line that is split into words, a list of words, or a script for a shell.";
+const ENV_DOC: &str = "Environment variables that are added to the inherited ones.";
+const DIRECTORY_DOC: &str = "Where it runs, relative to the workspace. Default: the workspace's root.";
+const AFTER_DOC: &str = "What it waits for: a list of names, or a map from name to condition.";
+const INPUTS_DOC: &str = "Globs of the files that it reads.";
+const CONFIG_DOC: &str = "Settings as code.";
+const TASKS_DOC: &str = "Things that run once and end.";
+const DATABASES_DOC: &str = "Databases.";
+const SERVICES_DOC: &str = "Things that keep running.";
+const DATA_DOC: &str = "Top specs, for data over several services.";
+const EXPORTS_DOC: &str = "The only names that dependents see.";
+
+const CONFIG: Shape = Shape::Map(&KEY, &Shape::Setting);
+const TASKS: Shape = Shape::Map(&NAME, &Shape::Record(&TASK));
+const DATABASES: Shape = Shape::Map(&NAME, &Shape::Record(&DATABASE));
+const SERVICES: Shape = Shape::Map(&NAME, &Shape::Record(&SERVICE));
+const EXPORTS: Shape = Shape::Map(&KEY, &Shape::Scalar);
+
+/// The whole file.
+pub(crate) static MANIFEST: Record = Record {
+    name: "manifest",
+    what: "a manifest",
+    fields: &[
+        required("name", Shape::Text(Some(&NAME)), "The word by which others call this workspace."),
+        optional("description", TEXT, "What this workspace is, for people."),
+        optional(
+            "dependencies",
+            Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&DEPENDENCY)])),
+            "Other workspaces that must be there.",
+        ),
+        optional("config", CONFIG, CONFIG_DOC),
+        optional("tasks", TASKS, TASKS_DOC),
+        optional("databases", DATABASES, DATABASES_DOC),
+        optional("services", SERVICES, SERVICES_DOC),
+        optional("data", TEXTS, DATA_DOC),
+        optional("exports", EXPORTS, EXPORTS_DOC),
+        overlay("profiles", Shape::Map(&NAME, &Shape::Record(&PROFILE)), "Named overlays, chosen with --profile."),
+    ],
+    exclusive: &[],
+};
+
+static PROFILE: Record = Record {
+    name: "profile",
+    what: "a profile",
+    fields: &[
+        optional("config", CONFIG, CONFIG_DOC),
+        optional("tasks", TASKS, TASKS_DOC),
+        optional("databases", DATABASES, DATABASES_DOC),
+        optional("services", SERVICES, SERVICES_DOC),
+        optional("data", TEXTS, DATA_DOC),
+        optional("exports", EXPORTS, EXPORTS_DOC),
+    ],
+    exclusive: &[],
+};
+
+static DEPENDENCY: Record = Record {
+    name: "dependency",
+    what: "a dependency",
+    fields: &[required("path", TEXT, "Where the workspace is, relative to this file.")],
+    exclusive: &[],
+};
+
+static SHELL: Record = Record {
+    name: "shell",
+    what: "a command for a shell",
+    fields: &[required("shell", TEXT, "The script for `sh -c`.")],
+    exclusive: &[],
+};
+
+static TASK: Record = Record {
+    name: "task",
+    what: "a task",
+    fields: &[
+        required("run", RUN, RUN_DOC),
+        optional("env", ENV, ENV_DOC),
+        optional("directory", TEXT, DIRECTORY_DOC),
+        optional("inputs", TEXTS, INPUTS_DOC),
+        optional("outputs", TEXTS, "Globs of the files that it makes."),
+        optional("after", AFTER, AFTER_DOC),
+        TIMEOUT,
+    ],
+    exclusive: &[],
+};
+
+const TIMEOUT: Field = optional("timeout", TIME, "When it is ended with a failure. Default: never.");
+
+static SERVICE: Record = Record {
+    name: "service",
+    what: "a service",
+    fields: &[
+        required("run", RUN, RUN_DOC),
+        optional("env", ENV, ENV_DOC),
+        optional("directory", TEXT, DIRECTORY_DOC),
+        optional("after", AFTER, AFTER_DOC),
+        optional(
+            "port",
+            Shape::Either(&[Shape::Word(&["auto"]), PORT]),
+            "`auto`: chosen before the start and kept; a number: that one.",
+        ),
+        optional("ready", Shape::Record(&READY), "When it counts as ready. Default: the port accepts."),
+        optional("stop", Shape::Record(&STOP), "How it is stopped."),
+    ],
+    exclusive: &[],
+};
+
+static READY: Record = Record {
+    name: "ready",
+    what: "a readiness probe",
+    fields: &[
+        optional("http", Shape::Either(&[TEXT, Shape::Record(&HTTP)]), "A path that is answered."),
+        optional("tcp", Shape::Either(&[Shape::True, PORT]), "The port accepts: `true` for its own, or a number."),
+        optional("command", RUN, "A command that ends with exit code 0."),
+        optional("log", TEXT, "A regular expression that a line of its output matches."),
+        optional("timeout", TIME, "How long it may take. Default: 60s."),
+        optional("interval", TIME, "How long between two tries. Default: short at first, then longer."),
+    ],
+    exclusive: &["http", "tcp", "command", "log"],
+};
+
+static HTTP: Record = Record {
+    name: "http",
+    what: "an HTTP probe",
+    fields: &[
+        required("path", TEXT, "The path, which begins with a slash."),
+        optional("status", Shape::Integer(100, 599), "The status that is wanted. Default: any from 200 to 399."),
+        optional("port", PORT, "The port. Default: the service's own."),
+    ],
+    exclusive: &[],
+};
+
+static STOP: Record = Record {
+    name: "stop",
+    what: "a way to stop",
+    fields: &[
+        optional("signal", Shape::Word(&StopSignal::WORDS), "What is sent first. Default: TERM."),
+        optional("timeout", TIME, "When the whole process group is killed. Default: 10s."),
+    ],
+    exclusive: &[],
+};
+
+static DATABASE: Record = Record {
+    name: "database",
+    what: "a database",
+    fields: &[
+        required("engine", Shape::Word(&Engine::WORDS), "The kind of database."),
+        optional(
+            "version",
+            Shape::Either(&[Shape::Text(Some(&VERSION)), Shape::Integer(1, 9999)]),
+            "The wanted major version of the server. Default: the newest found.",
+        ),
+        optional(
+            "schema",
+            Shape::Keyed("sql", &SQL_SCHEMA, &SCHEMA),
+            "The step that brings an empty database to its schema.",
+        ),
+        optional("types", Shape::Either(&[TEXT, TEXTS]), "Files of data types."),
+        optional("data", TEXTS, "Specs that are loaded, in this order."),
+    ],
+    exclusive: &[],
+};
+
+static SCHEMA: Record = Record {
+    name: "schema-command",
+    what: "a schema step",
+    fields: &[
+        required("run", RUN, RUN_DOC),
+        optional("env", ENV, ENV_DOC),
+        optional("inputs", TEXTS, INPUTS_DOC),
+        optional("after", AFTER, AFTER_DOC),
+        optional("directory", TEXT, DIRECTORY_DOC),
+        TIMEOUT,
+    ],
+    exclusive: &[],
+};
+
+static SQL_SCHEMA: Record = Record {
+    name: "schema-sql",
+    what: "a schema step of SQL files",
+    fields: &[required("sql", Shape::List(&TEXT, 1), "Files of SQL that Seedbed executes, in this order.")],
+    exclusive: &[],
+};

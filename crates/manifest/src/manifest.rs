@@ -1,0 +1,95 @@
+//! The manifest of one workspace.
+
+use indexmap::IndexMap;
+use source::{Entry, Problem, Problems, SourceFile, Tree};
+
+use crate::document::Document;
+use crate::reading::Reading;
+use crate::{Database, Dependency, FileReference, Name, Service, Setting, Task, Template};
+
+/// What a repository's `seedbed.yaml` says, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Manifest {
+    /// The word by which others call this workspace.
+    pub name: Name,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// Other workspaces that must be there, by the name that this one has for them.
+    pub dependencies: IndexMap<String, Dependency>,
+    /// Settings.
+    pub config: IndexMap<String, Setting>,
+    /// Things that run once and end.
+    pub tasks: IndexMap<String, Task>,
+    /// Databases.
+    pub databases: IndexMap<String, Database>,
+    /// Things that keep running.
+    pub services: IndexMap<String, Service>,
+    /// Top specs, in this order.
+    pub data: Vec<FileReference>,
+    /// The names that dependents see.
+    pub exports: IndexMap<String, Template>,
+    /// Names of the profiles that it declares.
+    pub profiles: Vec<String>,
+}
+
+/// Reads one manifest, with a profile laid over it when it declares it.
+///
+/// All problems are returned at once; every profile is checked, chosen or not. There is a manifest if and only if none of
+/// the problems is an error. What takes more than this file to know is checked by [`crate::load`].
+pub fn read(file: &SourceFile, profile: Option<&str>) -> (Option<Manifest>, Problems) {
+    let mut problems = Problems::new();
+    let manifest = Document::read(file, &mut problems).map(|document| document.into_manifest(profile));
+    let manifest = manifest.filter(|_| !problems.has_errors());
+    (manifest, problems)
+}
+
+impl Manifest {
+    /// Converts a tree that the grammar has checked; what is wrong in it is left out, so as to check the rest.
+    pub(crate) fn convert(tree: &Tree, reading: &mut Reading<'_>) -> Self {
+        let entries = |key: &str, read: &mut dyn FnMut(&Entry)| {
+            tree.get(key).and_then(Tree::as_map).unwrap_or_default().iter().for_each(read);
+        };
+        let name = tree.get("name").and_then(Tree::as_str).and_then(Name::new);
+        let mut manifest = Self {
+            name: name.unwrap_or_else(Name::unknown),
+            description: tree.get("description").and_then(Tree::as_str).map(str::to_owned),
+            dependencies: IndexMap::new(),
+            config: IndexMap::new(),
+            tasks: IndexMap::new(),
+            databases: IndexMap::new(),
+            services: IndexMap::new(),
+            data: FileReference::read_all(tree.get("data"), reading),
+            exports: IndexMap::new(),
+            profiles: Vec::new(),
+        };
+        entries("profiles", &mut |entry| manifest.profiles.push(entry.key.clone()));
+        entries("config", &mut |entry| {
+            manifest.config.extend(Setting::read(&entry.value).map(|value| (entry.key.clone(), value)));
+        });
+        entries("dependencies", &mut |entry| {
+            let dependency = Dependency::read(&entry.value, reading);
+            manifest.dependencies.extend(dependency.map(|value| (entry.key.clone(), value)));
+        });
+        entries("tasks", &mut |entry| {
+            manifest.tasks.extend(Task::read(entry, reading).map(|value| (entry.key.clone(), value)));
+        });
+        entries("databases", &mut |entry| {
+            manifest.databases.extend(Database::read(entry, reading).map(|value| (entry.key.clone(), value)));
+        });
+        entries("services", &mut |entry| {
+            manifest.services.extend(Service::read(entry, reading).map(|value| (entry.key.clone(), value)));
+            if let Some(task) = tree.get("tasks").and_then(|tasks| tasks.entry(&entry.key)) {
+                reading.problems.push(
+                    Problem::error("manifest::same-name", format!("`{}` is a task and a service", entry.key))
+                        .at(&entry.key_place, "the service")
+                        .at(&task.key_place, "the task")
+                        .help("both can stand in `after`, so they need different names"),
+                );
+            }
+        });
+        entries("exports", &mut |entry| {
+            manifest.exports.extend(reading.template(&entry.value).map(|value| (entry.key.clone(), value)));
+        });
+        manifest
+    }
+}

@@ -1,0 +1,152 @@
+//! A manifest with every key in every form, and what becomes of it.
+
+use std::time::Duration;
+
+use manifest::{
+    AfterTarget, Command, Condition, Engine, Manifest, Part, Port, Probe, SchemaStep, Setting, Stop, StopSignal,
+    Template, read,
+};
+use source::{RenderOptions, SourceFile, render};
+
+const FULL: &str = include_str!("valid/full.yaml");
+
+fn full(profile: Option<&str>) -> Manifest {
+    let (manifest, problems) = read(&SourceFile::new("seedbed.yaml", FULL), profile);
+    assert!(problems.is_empty(), "{}", render(&problems, RenderOptions::default()));
+    manifest.expect("there is no problem")
+}
+
+/// The template as it could have been written.
+fn written(template: &Template) -> String {
+    let part = |part: &Part| match part {
+        Part::Text(text) => text.replace('$', "$$"),
+        Part::Reference(reference) => format!("${{{}}}", reference.path.join(".")),
+    };
+    template.parts().iter().map(part).collect()
+}
+
+fn words(command: &Command) -> Vec<String> {
+    command.templates().iter().map(written).collect()
+}
+
+#[test]
+fn names_and_settings_are_taken_as_they_stand() {
+    let manifest = full(None);
+    assert_eq!(manifest.name.as_str(), "lms");
+    assert_eq!(manifest.description.as_deref(), Some("Courses and enrolments"));
+    let paths: Vec<_> = manifest.dependencies.iter().map(|(name, at)| (name.as_str(), at.path.as_str())).collect();
+    assert_eq!(paths, [("commerce", "../commerce"), ("programs", "../programs")]);
+    assert_eq!(manifest.config["page_size"], Setting::Integer(20));
+    let texts: Vec<_> = manifest.config.values().map(ToString::to_string).collect();
+    assert_eq!(texts, ["20", "1.0", "Learn & grow", "true"]);
+    assert_eq!(manifest.profiles, ["postgres", "large"]);
+    assert_eq!(manifest.data[0].path, "data/demo.yaml");
+    assert_eq!(written(&manifest.exports["url"]), "${services.web.url}");
+}
+
+#[test]
+fn commands_are_split_as_a_shell_would_and_keep_their_references() {
+    let manifest = full(None);
+    let build = &manifest.tasks["build"];
+    assert_eq!(
+        words(&build.run),
+        [
+            "cargo",
+            "build",
+            "--locked",
+            "two words",
+            "single $$HOME",
+            "back slash",
+            "${config.page_size}x",
+            "--dollar=$$5"
+        ]
+    );
+    let reference = build.run.templates()[6].references().next().expect("one").clone();
+    assert_eq!(reference.place.text(), "${config.page_size}");
+    assert_eq!(build.run.templates()[3].place().text(), "\"two words\"");
+    assert_eq!(build.timeout, Some(Duration::from_secs(600)));
+    let inputs: Vec<_> = build.inputs.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(inputs, ["src/**", "migrations/**", "Cargo.toml", "../Cargo.lock"]);
+
+    assert_eq!(words(&manifest.tasks["lines"].run), ["cargo", "run", "--quiet", "ab"]);
+
+    let assets = &manifest.tasks["assets"];
+    assert_eq!(words(&assets.run), ["npm", "run", "build", "8", "${workspace.root}/x y"]);
+    let env: Vec<_> = assets.env.values().map(written).collect();
+    assert_eq!(env, ["development", "2", "false"]);
+    assert_eq!(assets.directory.as_deref(), Some("frontend"));
+
+    let Command::Shell { script, .. } = &manifest.tasks["clean"].run else { panic!("a script") };
+    assert_eq!(written(script), "rm -rf out && echo $$HOME ${environment.name} $${literal}");
+}
+
+#[test]
+fn conditions_have_the_defaults_of_their_kinds() {
+    let manifest = full(None);
+    let target = |index: usize| {
+        let after = &manifest.services["worker"].after[index];
+        (after.target.clone(), after.condition)
+    };
+    assert_eq!(target(0), (AfterTarget::Service("web".into()), Condition::Started));
+    assert_eq!(target(1), (AfterTarget::Dependency("commerce".into()), Condition::Ready));
+    assert_eq!(target(2), (AfterTarget::DependencyService("programs".into(), "web".into()), Condition::Started));
+    assert_eq!(target(3), (AfterTarget::Task("build".into()), Condition::Succeeded));
+    assert_eq!(manifest.services["web"].after[0].condition, Condition::Succeeded);
+}
+
+#[test]
+fn services_have_ports_probes_and_ways_to_stop() {
+    let manifest = full(None);
+    let service = |name: &str| &manifest.services[name];
+    assert_eq!(service("web").port, Some(Port::Auto));
+    assert_eq!(service("admin").port, Some(Port::Fixed(8080)));
+    assert_eq!(service("web").stop, Stop { signal: StopSignal::Int, timeout: Duration::from_millis(250) });
+    assert_eq!(service("bare").stop, Stop { signal: StopSignal::Term, timeout: Duration::from_secs(10) });
+    let ready = |name: &str| &service(name).ready;
+    assert!(
+        matches!(&ready("web").probe, Probe::Http { path, status: None, port: None } if written(path) == "/heartbeat")
+    );
+    assert!(matches!(&ready("admin").probe, Probe::Http { status: Some(204), port: Some(8081), .. }));
+    assert_eq!(ready("raw").probe, Probe::Tcp { port: None });
+    assert_eq!(ready("other").probe, Probe::Tcp { port: Some(9001) });
+    assert!(matches!(&ready("checked").probe, Probe::Command(Command::Shell { .. })));
+    assert!(
+        matches!(&ready("worker").probe, Probe::Log(log) if written(log) == "listening on .*:${services.web.port}$$")
+    );
+    assert_eq!(ready("worker").interval, Some(Duration::from_millis(100)));
+    assert_eq!(ready("worker").timeout, Duration::from_secs(3600));
+    // Without a probe: the port accepts, or the process was started.
+    assert_eq!(ready("patient").probe, Probe::Tcp { port: None });
+    assert_eq!(ready("patient").timeout, Duration::from_secs(300));
+    assert_eq!((&ready("bare").probe, ready("bare").timeout), (&Probe::Started, Duration::from_secs(60)));
+}
+
+#[test]
+fn databases_have_engines_and_schema_steps() {
+    let manifest = full(None);
+    let lms = &manifest.databases["lms"];
+    assert_eq!((lms.engine, lms.types.len(), lms.data.len()), (Engine::Sqlite, 1, 2));
+    let Some(SchemaStep::Command { run, env, inputs, after, directory, timeout }) = &lms.schema else {
+        panic!("a command")
+    };
+    assert_eq!(words(run), ["../target/debug/lms", "migrate"]);
+    assert_eq!((env.len(), inputs.len(), after[0].condition), (1, 1, Condition::Completed));
+    assert_eq!((directory.as_deref(), *timeout), (Some("db"), Some(Duration::from_secs(90))));
+    let search = &manifest.databases["search"];
+    assert_eq!((search.engine, search.version.as_deref()), (Engine::Postgres, Some("15")));
+    let Some(SchemaStep::Sql { files }) = &search.schema else { panic!("files") };
+    assert_eq!(files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["schema.sql", "views.sql"]);
+    assert_eq!(manifest.databases["plain"].version.as_deref(), Some("16"));
+}
+
+#[test]
+fn a_profile_merges_maps_key_by_key_and_replaces_the_rest() {
+    let manifest = full(Some("large"));
+    assert_eq!(manifest.config["page_size"], Setting::Integer(500));
+    assert_eq!(manifest.config.len(), 4);
+    assert_eq!(manifest.tasks["build"].timeout, Some(Duration::from_secs(3600)));
+    assert_eq!(manifest.tasks["build"].inputs.len(), 4);
+    assert!(manifest.data.is_empty());
+    assert_eq!(manifest.exports.keys().collect::<Vec<_>>(), ["url", "token", "extra"]);
+    assert_eq!(full(Some("nowhere")), full(None), "a profile that it does not declare changes nothing");
+}

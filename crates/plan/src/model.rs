@@ -1,0 +1,190 @@
+//! An environment with every reference resolved: what is wanted, in the words of the supervisor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use supervisor::{Condition, ProcessSpec, ReadySpec, StopSpec, UnitId};
+
+use crate::Key;
+
+/// A database by its workspace and name there, written `lms/lms`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DatabaseId {
+    /// Name of the workspace that declares it.
+    pub workspace: String,
+    /// Its name in that workspace.
+    pub name: String,
+}
+
+impl fmt::Display for DatabaseId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.workspace, self.name)
+    }
+}
+
+impl DatabaseId {
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (workspace, name) = text.split_once('/')?;
+        Some(Self { workspace: workspace.to_owned(), name: name.to_owned() })
+    }
+}
+
+/// A server process of the environment that its databases share: engine and wanted version, written `postgres-15`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerId {
+    /// Which engine.
+    pub engine: manifest::Engine,
+    /// The wanted major version; `None` takes the newest there is.
+    pub version: Option<String>,
+}
+
+impl fmt::Display for ServerId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let engine = self.engine.as_str();
+        match &self.version {
+            Some(version) => write!(formatter, "{engine}-{version}"),
+            None => formatter.write_str(engine),
+        }
+    }
+}
+
+/// What is wanted, resolved.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// Name of the root workspace.
+    pub root: String,
+    /// The workspaces, dependencies before dependents.
+    pub workspaces: Vec<WorkspaceModel>,
+    /// Tasks that `up` needs, by id.
+    pub tasks: BTreeMap<UnitId, TaskModel>,
+    /// All services, by id.
+    pub services: BTreeMap<UnitId, ServiceModel>,
+    /// All databases.
+    pub databases: BTreeMap<DatabaseId, DatabaseModel>,
+    /// The servers that those databases need.
+    pub servers: BTreeMap<ServerId, ServerModel>,
+    /// Whether any spec is to be loaded.
+    pub has_data: bool,
+}
+
+/// A workspace of the environment.
+#[derive(Debug, Clone)]
+pub struct WorkspaceModel {
+    /// Its name.
+    pub name: String,
+    /// Its root.
+    pub directory: PathBuf,
+    /// Its exports, resolved.
+    pub exports: BTreeMap<String, String>,
+    /// Its settings, as text.
+    pub config: BTreeMap<String, String>,
+}
+
+/// A task.
+#[derive(Debug, Clone)]
+pub struct TaskModel {
+    /// `WORKSPACE/TASK`.
+    pub id: UnitId,
+    /// What is run.
+    pub process: ProcessSpec,
+    /// What must be so before.
+    pub after: Vec<Condition>,
+    /// The databases whose content it needs.
+    pub uses: BTreeSet<DatabaseId>,
+    /// When it is ended with a failure.
+    pub timeout: Option<Duration>,
+    /// Whether it declares inputs; one without is never skipped.
+    pub has_inputs: bool,
+    /// Digest of its words and of what it declares.
+    pub words: Key,
+}
+
+/// A service.
+#[derive(Debug, Clone)]
+pub struct ServiceModel {
+    /// `WORKSPACE/SERVICE`.
+    pub id: UnitId,
+    /// What is run.
+    pub process: ProcessSpec,
+    /// When it counts as ready.
+    pub ready: ReadySpec,
+    /// How it is stopped.
+    pub stop: StopSpec,
+    /// What must be so before.
+    pub after: Vec<Condition>,
+    /// The databases that it uses.
+    pub uses: BTreeSet<DatabaseId>,
+    /// Its port, if it has one.
+    pub port: Option<u16>,
+    /// Digest of its words and of what it declares.
+    pub words: Key,
+}
+
+impl ServiceModel {
+    /// Where it listens, for people and dependents.
+    pub fn url(&self) -> Option<String> {
+        self.port.map(|port| format!("http://127.0.0.1:{port}"))
+    }
+}
+
+/// A database.
+#[derive(Debug, Clone)]
+pub struct DatabaseModel {
+    /// Its name.
+    pub id: DatabaseId,
+    /// Its engine.
+    pub engine: manifest::Engine,
+    /// The server that it lives in, for engines that have one.
+    pub server: Option<ServerId>,
+    /// The step that brings it from empty to its schema.
+    pub schema: Option<SchemaModel>,
+}
+
+/// The schema step of a database.
+#[derive(Debug, Clone)]
+pub struct SchemaModel {
+    /// What is run; `None` when Seedbed itself executes the files.
+    pub process: Option<ProcessSpec>,
+    /// SQL files to execute, absolute, when there is no process.
+    pub files: Vec<PathBuf>,
+    /// What must be so before.
+    pub after: Vec<Condition>,
+    /// Other databases whose content it needs.
+    pub uses: BTreeSet<DatabaseId>,
+    /// When it is ended with a failure.
+    pub timeout: Option<Duration>,
+    /// Whether it declares inputs; one without is repeated whenever a task before it runs.
+    pub has_inputs: bool,
+    /// Digest of its words, in which places of databases, ports and directories stand as names.
+    pub words: Key,
+}
+
+/// A server of the environment.
+#[derive(Debug, Clone)]
+pub struct ServerModel {
+    /// Its name, also the id of its service.
+    pub id: ServerId,
+    /// What is run.
+    pub process: ProcessSpec,
+    /// When it accepts.
+    pub ready: ReadySpec,
+    /// How it is stopped.
+    pub stop: StopSpec,
+}
+
+impl ServerModel {
+    /// The id of the service that it is for the supervisor.
+    pub fn unit(&self) -> UnitId {
+        UnitId::new(self.id.to_string())
+    }
+}
+
+impl Model {
+    /// The directory of a workspace.
+    pub fn directory(&self, workspace: &str) -> Option<&PathBuf> {
+        self.workspaces.iter().find(|candidate| candidate.name == workspace).map(|candidate| &candidate.directory)
+    }
+}

@@ -1,0 +1,183 @@
+//! A plan: steps with reasons and conditions.
+
+use std::fmt;
+
+use supervisor::{Condition, ConditionState, UnitId, UnitKind, UnitSpec};
+
+use crate::{DatabaseId, Key, ServerId};
+
+/// What will be done.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// Units to stop before anything else, with the reason.
+    pub stop: Vec<(UnitId, String)>,
+    /// The steps. Their order is in their conditions; the list is sorted so that it reads well.
+    pub steps: Vec<Step>,
+    /// What is left as it is, with the reason.
+    pub unchanged: Vec<(UnitId, String)>,
+}
+
+/// One part of a plan.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// Its name, unique in the plan.
+    pub id: UnitId,
+    /// What is done.
+    pub action: Action,
+    /// Why.
+    pub reason: String,
+    /// When it may begin.
+    pub after: Vec<Condition>,
+}
+
+/// What a step does.
+#[derive(Debug, Clone)]
+pub enum Action {
+    /// The supervisor runs a task; on success its key is recorded.
+    RunTask {
+        /// For the supervisor.
+        kind: Box<UnitKind>,
+        /// What its success is recorded under.
+        key: Key,
+    },
+    /// The supervisor starts a service.
+    StartService {
+        /// For the supervisor.
+        kind: Box<UnitKind>,
+        /// The identity of what runs; another one is a reason to restart.
+        digest: Key,
+    },
+    /// Makes a server's data directory when it is missing.
+    PrepareServer(ServerId),
+    /// Creates an empty database.
+    CreateDatabase(DatabaseId),
+    /// Empties a database.
+    ClearDatabase(DatabaseId),
+    /// Keeps a copy of a database that goes back in place if the command fails.
+    Protect(DatabaseId),
+    /// The supervisor runs the command that brings a database to its schema.
+    RunSchema {
+        /// Which database.
+        database: DatabaseId,
+        /// For the supervisor.
+        kind: Box<UnitKind>,
+        /// What its success is recorded under.
+        key: Key,
+    },
+    /// Seedbed executes the files that bring a database to its schema.
+    ExecuteSchema {
+        /// Which database.
+        database: DatabaseId,
+        /// What its success is recorded under.
+        key: Key,
+    },
+    /// Loads the declared data of all databases.
+    Load {
+        /// By database: the key of the declared state.
+        keys: Vec<(DatabaseId, Key)>,
+    },
+    /// Keeps a copy of a database in its declared state.
+    Keep {
+        /// Which database.
+        database: DatabaseId,
+        /// The declared state.
+        key: Key,
+    },
+    /// Puts a kept copy in a database's place.
+    Reset {
+        /// Which database.
+        database: DatabaseId,
+        /// The declared state.
+        key: Key,
+        /// The schema that it has.
+        schema: Key,
+    },
+    /// Writes a database to the snapshot being taken.
+    Dump(DatabaseId),
+    /// Puts a snapshot's content in a database's place.
+    Restore(DatabaseId),
+    /// Puts back what [`Action::Protect`] kept.
+    Recover(DatabaseId),
+}
+
+impl Step {
+    /// The step as the supervisor sees it: what it cannot do itself is external.
+    pub fn unit(&self) -> UnitSpec {
+        let (kind, digest) = match &self.action {
+            Action::StartService { kind, digest } => ((**kind).clone(), digest.to_string()),
+            Action::RunTask { kind, key } | Action::RunSchema { kind, key, .. } => ((**kind).clone(), key.to_string()),
+            _ => (UnitKind::External, String::new()),
+        };
+        UnitSpec { id: self.id.clone(), kind, after: self.after.clone(), digest }
+    }
+
+    /// The verb and its object, as shown while it runs.
+    pub fn title(&self) -> String {
+        let (verb, object) = self.words();
+        format!("{verb} {object}")
+    }
+
+    fn words(&self) -> (&'static str, String) {
+        match &self.action {
+            Action::RunTask { .. } => ("run", self.id.to_string()),
+            Action::StartService { .. } => ("start", self.id.to_string()),
+            Action::PrepareServer(server) => ("prepare", server.to_string()),
+            Action::CreateDatabase(database) => ("create", format!("database {database}")),
+            Action::ClearDatabase(database) => ("clear", format!("database {database}")),
+            Action::Protect(database) => ("protect", format!("database {database}")),
+            Action::RunSchema { database, .. } | Action::ExecuteSchema { database, .. } => {
+                ("migrate", format!("database {database}"))
+            }
+            Action::Load { .. } => ("load", "data".to_owned()),
+            Action::Keep { database, .. } => ("keep", format!("database {database}")),
+            Action::Reset { database, .. } => ("reset", format!("database {database}")),
+            Action::Dump(database) => ("save", format!("database {database}")),
+            Action::Restore(database) => ("restore", format!("database {database}")),
+            Action::Recover(database) => ("recover", format!("database {database}")),
+        }
+    }
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.stop.is_empty() && self.steps.is_empty()
+    }
+
+    /// Whether a step with this id is in the plan.
+    pub fn has(&self, id: &UnitId) -> bool {
+        self.steps.iter().any(|step| step.id == *id)
+    }
+}
+
+impl fmt::Display for Plan {
+    /// One line for each step: verb, object, reason, and what it waits for.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stops = self.stop.iter().map(|(id, reason)| ("stop", id.to_string(), reason.as_str(), String::new()));
+        let steps = self.steps.iter().map(|step| {
+            let (verb, object) = step.words();
+            (verb, object, step.reason.as_str(), waits_for(&step.after))
+        });
+        let keeps = self.unchanged.iter().map(|(id, reason)| ("leave", id.to_string(), reason.as_str(), String::new()));
+        let lines: Vec<_> = stops.chain(steps).chain(keeps).collect();
+        let width = |column: fn(&(&str, String, &str, String)) -> usize| lines.iter().map(column).max().unwrap_or(0);
+        let (verbs, objects) = (width(|line| line.0.len()), width(|line| line.1.len()));
+        for (verb, object, reason, after) in &lines {
+            writeln!(formatter, "{verb:verbs$}  {object:objects$}  {reason}{after}")?;
+        }
+        Ok(())
+    }
+}
+
+fn waits_for(after: &[Condition]) -> String {
+    let names: Vec<String> = after
+        .iter()
+        .map(|condition| match condition.state {
+            ConditionState::Started => format!("{} started", condition.unit),
+            ConditionState::Ready => format!("{} ready", condition.unit),
+            ConditionState::Succeeded => condition.unit.to_string(),
+            ConditionState::Completed => format!("{} ended", condition.unit),
+        })
+        .collect();
+    if names.is_empty() { String::new() } else { format!("; after {}", names.join(", ")) }
+}

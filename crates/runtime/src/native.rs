@@ -1,0 +1,323 @@
+//! Native processes: actions in, events out.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+use supervisor::{Action, Event, Exit, ProcessSpec, ReadySpec, Run, Signal, UnitId};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, sleep};
+
+use crate::capture::{Capture, Scratch, Source};
+use crate::group::Group;
+use crate::log_file::{LogFile, ROTATE_AT};
+use crate::log_line::Stream;
+use crate::lookup::SpawnError;
+use crate::reaper::Reaper;
+use crate::register::Register;
+use crate::spawn::{Lifeline, Spawned, spawn};
+use crate::{Clock, RuntimeError, predecessor, probe};
+
+/// Whether a process group is empty is looked at when a child was reaped, and this often for members that are others' children.
+const GROUP_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long what escaped from the units may take to end when asked.
+const SWEEP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// So much of a probe command's output is looked at for its last line.
+const PROBE_TAIL: u64 = 4096;
+
+/// All native processes of one environment. Lives on the one thread that starts them.
+pub struct Runtime {
+    processes: Processes,
+    events: UnboundedReceiver<Event>,
+}
+
+/// What the tasks of all units share.
+#[derive(Clone)]
+pub(crate) struct Processes(Rc<Shared>);
+
+struct Shared {
+    directory: PathBuf,
+    clock: Clock,
+    reaper: Rc<Reaper>,
+    register: RefCell<Register>,
+    scratch: Rc<RefCell<Scratch>>,
+    events: UnboundedSender<Event>,
+    running: RefCell<HashMap<(UnitId, Run), Running>>,
+}
+
+/// A unit whose process group is not known to be empty.
+struct Running {
+    pid: u32,
+    group: Group,
+    capture: Rc<RefCell<Capture>>,
+    probe: Option<AbortHandle>,
+    /// Closed when the group is gone, and by the kernel when the supervisor is.
+    _lifeline: Lifeline,
+}
+
+impl Runtime {
+    /// Takes over the processes of an environment: kills what an earlier supervisor left, and adopts orphans from then on.
+    ///
+    /// Must be called within a `LocalSet` of a runtime of the current thread. `directory` is the environment's and exists.
+    pub fn new(directory: &Path) -> Result<Self, RuntimeError> {
+        predecessor::bury(directory)?;
+        #[cfg(target_os = "linux")]
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .map_err(|error| RuntimeError::System { operation: "adopt orphans", source: error.into() })?;
+        let (sender, events) = unbounded_channel();
+        let shared = Shared {
+            directory: directory.to_owned(),
+            clock: Clock::new(),
+            reaper: Reaper::start()?,
+            register: RefCell::new(Register::create(directory)?),
+            scratch: Rc::default(),
+            events: sender,
+            running: RefCell::default(),
+        };
+        Ok(Self { processes: Processes(Rc::new(shared)), events })
+    }
+
+    /// Returns the clock by which events are to be dated.
+    pub fn clock(&self) -> Clock {
+        self.processes.0.clock
+    }
+
+    /// Waits for the next event.
+    pub async fn next(&mut self) -> Event {
+        self.events.recv().await.expect("this runtime holds a sender itself")
+    }
+
+    /// Does what the machine says, as far as it is about processes; what comes of it is an event.
+    pub fn execute(&mut self, action: &Action) {
+        match action {
+            Action::Spawn { unit, run, process, watch } => {
+                self.processes.start(unit, *run, process, watch.as_deref());
+            }
+            Action::Probe { unit, run, ready } => self.processes.probe(unit, *run, ready),
+            Action::StopProbe { unit, run } => {
+                let mut running = self.processes.0.running.borrow_mut();
+                if let Some(probe) = running.get_mut(&(unit.clone(), *run)).and_then(|running| running.probe.take()) {
+                    probe.abort();
+                }
+            }
+            Action::Signal { unit, run, signal } => {
+                let running = self.processes.0.running.borrow();
+                if let Some(running) = running.get(&(unit.clone(), *run)) {
+                    running.capture.borrow_mut().remark(&format!("sent {signal}"));
+                    running.group.signal(*signal);
+                }
+            }
+            Action::Announce(_)
+            | Action::Due(_)
+            | Action::Reject { .. }
+            | Action::Finished { .. }
+            | Action::StopFinished { .. }
+            | Action::Exit => {}
+        }
+    }
+
+    /// Ends what escaped from the units' process groups; called last, when all units are gone.
+    pub async fn finish(self) {
+        let deadline = Instant::now() + SWEEP_TIMEOUT;
+        let mut signal = Signal::Term;
+        let mut asked = Vec::new();
+        loop {
+            let children = predecessor::children();
+            if children.is_empty() || Instant::now() >= deadline + SWEEP_TIMEOUT {
+                break;
+            }
+            if Instant::now() >= deadline && signal != Signal::Kill {
+                signal = Signal::Kill;
+                asked.clear();
+            }
+            // The children of one that ended become children of this process, and their turn comes.
+            for pid in children {
+                if !asked.contains(&pid)
+                    && let Some(process) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw)
+                {
+                    asked.push(pid);
+                    // One that ended meanwhile is what is wanted.
+                    let _ = rustix::process::kill_process(process, crate::group::number(signal));
+                }
+            }
+            tokio::select! {
+                () = self.processes.0.reaper.reaped() => {}
+                () = sleep(GROUP_INTERVAL) => {}
+            }
+        }
+        self.processes.0.register.borrow_mut().close();
+    }
+}
+
+impl Processes {
+    fn tell(&self, event: Event) {
+        // Nobody listens any more only when everything ends.
+        let _ = self.0.events.send(event);
+    }
+
+    /// Starts the process of a unit and everything that looks after it.
+    fn start(&self, unit: &UnitId, run: Run, process: &ProcessSpec, watch: Option<&str>) {
+        match self.try_start(unit, run, process, watch) {
+            Ok(pid) => self.tell(Event::Spawned { unit: unit.clone(), run, pid }),
+            Err(error) => {
+                let reason = error.to_string();
+                if let Ok(file) = LogFile::open(&process.log, ROTATE_AT) {
+                    self.capture(file, None).remark(&reason);
+                }
+                self.tell(Event::SpawnFailed { unit: unit.clone(), run, reason });
+            }
+        }
+    }
+
+    fn try_start(
+        &self,
+        unit: &UnitId,
+        run: Run,
+        process: &ProcessSpec,
+        watch: Option<&str>,
+    ) -> Result<u32, SpawnError> {
+        let watch = watch
+            .map(|pattern| Regex::new(pattern).map_err(|_| SpawnError::Pattern { pattern: pattern.to_owned() }))
+            .transpose()?
+            .map(|pattern| {
+                let (processes, unit) = (self.clone(), unit.clone());
+                let tell = move || processes.tell(Event::Probed { unit, run, result: Ok(()) });
+                (pattern, Box::new(tell) as Box<dyn FnOnce()>)
+            });
+        let file = LogFile::open(&process.log, ROTATE_AT)
+            .map_err(|source| SpawnError::Log { path: process.log.clone(), source })?;
+        let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
+        let (output, output_end) = io::pipe().map_err(failed)?;
+        let (errors, errors_end) = io::pipe().map_err(failed)?;
+        let sources = [
+            Rc::new(Source::new(output, Stream::Output).map_err(failed)?),
+            Rc::new(Source::new(errors, Stream::Errors).map_err(failed)?),
+        ];
+        let Spawned { pid, lifeline } = spawn(process, &self.0.directory, output_end, errors_end)?;
+        let exit = self.0.reaper.exit_of(pid);
+        let group = Group::of_leader(pid).expect("a child is not the system's first process");
+        let mut capture = self.capture(file, watch);
+        capture.remark(&format!("started pid {pid}"));
+        if let Err(error) = self.0.register.borrow_mut().add(pid) {
+            // The kernel's two ways to end it with the supervisor do not need the register.
+            capture.remark(&format!("cannot be written into the register of process groups: {error}"));
+        }
+        let capture = Rc::new(RefCell::new(capture));
+        for source in &sources {
+            tokio::task::spawn_local(Rc::clone(source).pump(Rc::clone(&capture)));
+        }
+        let running = Running { pid, group, capture, probe: None, _lifeline: lifeline };
+        self.0.running.borrow_mut().insert((unit.clone(), run), running);
+        let (processes, unit) = (self.clone(), unit.clone());
+        tokio::task::spawn_local(async move {
+            let exit = exit.await.expect("the reaper tells of every child");
+            processes.see_off(unit, run, exit, &sources).await;
+        });
+        Ok(pid)
+    }
+
+    /// Looks after what is to be done from the end of a unit's first process to the end of the last.
+    async fn see_off(&self, unit: UnitId, run: Run, exit: Exit, sources: &[Rc<Source>; 2]) {
+        let key = (unit.clone(), run);
+        let (group, capture) = {
+            let mut running = self.0.running.borrow_mut();
+            let running = running.get_mut(&key).expect("a unit is forgotten at the end of this function only");
+            if let Some(probe) = running.probe.take() {
+                probe.abort();
+            }
+            (running.group, Rc::clone(&running.capture))
+        };
+        for source in sources {
+            source.drain(&capture);
+        }
+        capture.borrow_mut().remark(&exit.to_string());
+        let leftovers = !group.is_empty();
+        if leftovers {
+            self.tell(Event::Exited { unit: unit.clone(), run, exit, leftovers });
+            while !group.is_empty() {
+                tokio::select! {
+                    () = self.0.reaper.reaped() => {}
+                    () = sleep(GROUP_INTERVAL) => {}
+                }
+            }
+            for source in sources {
+                source.drain(&capture);
+            }
+        }
+        if let Some(running) = self.0.running.borrow_mut().remove(&key) {
+            self.0.register.borrow_mut().remove(running.pid);
+        }
+        self.tell(if leftovers { Event::Gone { unit, run } } else { Event::Exited { unit, run, exit, leftovers } });
+    }
+
+    fn probe(&self, unit: &UnitId, run: Run, ready: &ReadySpec) {
+        let mut all = self.0.running.borrow_mut();
+        // One that has ended already says so itself.
+        let Some(running) = all.get_mut(&(unit.clone(), run)) else { return };
+        let (processes, unit) = (self.clone(), unit.clone());
+        let report = move |result| processes.tell(Event::Probed { unit: unit.clone(), run, result });
+        let task = tokio::task::spawn_local(probe::watch(ready.clone(), self.clone(), report));
+        running.probe = Some(task.abort_handle());
+    }
+
+    /// Runs the command of a probe; when this is given up, the command is killed.
+    pub(crate) async fn run_probe(&self, process: &ProcessSpec) -> Result<(), String> {
+        let mut output = self.probe_output().map_err(|error| format!("cannot keep the probe's output: {error}"))?;
+        let ends = output.try_clone().and_then(|one| Ok((one, output.try_clone()?)));
+        let (one, two) = ends.map_err(|error| format!("cannot keep the probe's output: {error}"))?;
+        let Spawned { pid, lifeline } =
+            spawn(process, &self.0.directory, one, two).map_err(|error| error.to_string())?;
+        let exit = self.0.reaper.exit_of(pid);
+        let guard = Killed { group: Group::of_leader(pid), _lifeline: lifeline };
+        let exit = exit.await.expect("the reaper tells of every child");
+        drop(guard);
+        if exit.is_success() {
+            return Ok(());
+        }
+        let said = last_line(&mut output).map_or_else(String::new, |line| format!(": {line}"));
+        Err(format!("the command {} {exit}{said}", process.program))
+    }
+
+    /// Makes a file without a name, which is gone when both ends are closed, and which no output can fill as it could a pipe.
+    fn probe_output(&self) -> io::Result<File> {
+        let path = self.0.directory.join("probe-output");
+        let file = OpenOptions::new().read(true).append(true).create(true).truncate(false).open(&path)?;
+        std::fs::remove_file(&path)?;
+        Ok(file)
+    }
+
+    fn capture(&self, file: LogFile, watch: Option<(Regex, Box<dyn FnOnce()>)>) -> Capture {
+        Capture::new(file, self.0.clock, Rc::clone(&self.0.scratch), watch)
+    }
+}
+
+/// A process group that is killed when nobody waits for it any more.
+struct Killed {
+    group: Option<Group>,
+    _lifeline: Lifeline,
+}
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        if let Some(group) = self.group {
+            group.signal(Signal::Kill);
+        }
+    }
+}
+
+fn last_line(file: &mut File) -> Option<String> {
+    let end = file.seek(SeekFrom::End(0)).ok()?;
+    file.seek(SeekFrom::Start(end.saturating_sub(PROBE_TAIL))).ok()?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    text.lines().map(str::trim).rfind(|line| !line.is_empty()).map(str::to_owned)
+}

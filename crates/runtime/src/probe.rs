@@ -1,0 +1,118 @@
+//! Looking at a service until it is ready.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use supervisor::{Probe, ReadySpec};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{sleep, timeout};
+
+use crate::http;
+use crate::native::Processes;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(25);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
+/// A command may have to start a whole interpreter.
+const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks, at once and then again and again, and reports what is new, until the probe passes.
+pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl Fn(Result<(), String>)) {
+    let is_command = matches!(ready.probe, Probe::Command(_));
+    let mut pause = FIRST_PAUSE;
+    let mut patience = if is_command { COMMAND_PATIENCE } else { FIRST_PATIENCE };
+    let mut last = None;
+    loop {
+        let look = timeout(patience, look(&ready.probe, &processes)).await;
+        let seen = match look {
+            Ok(Ok(())) => return report(Ok(())),
+            Ok(Err(seen)) => seen,
+            Err(_) => {
+                let seen = format!("no answer within {patience:?} from {}", Place(&ready.probe));
+                patience = patience.mul_f32(1.5).min(if is_command { COMMAND_PATIENCE } else { LONGEST_PATIENCE });
+                seen
+            }
+        };
+        if last.as_ref() != Some(&seen) {
+            report(Err(seen.clone()));
+            last = Some(seen);
+        }
+        sleep(ready.interval.unwrap_or(pause)).await;
+        pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);
+    }
+}
+
+/// Looks once; `Err` says what was seen.
+async fn look(probe: &Probe, processes: &Processes) -> Result<(), String> {
+    let place = Place(probe);
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::ConnectionRefused => format!("connection refused on {place}"),
+        io::ErrorKind::ConnectionReset => format!("connection reset by {place}"),
+        io::ErrorKind::NotFound => format!("there is no {place}"),
+        _ => format!("{error}, from {place}"),
+    };
+    match probe {
+        // Told by the start of the process, and by its output.
+        Probe::Started | Probe::Log(_) => Ok(()),
+        Probe::Http { host, port, path, status } => {
+            let mut stream = connect(host, *port).await.map_err(|error| match error.kind() {
+                io::ErrorKind::ConnectionRefused => format!("connection refused on {host}:{port}"),
+                _ => failed(error),
+            })?;
+            let seen = http::get(&mut stream, host, *port, path).await.map_err(failed)?;
+            let is_wanted = status.map_or((200..400).contains(&seen), |wanted| wanted == seen);
+            if is_wanted { Ok(()) } else { Err(format!("HTTP {seen} from {place}")) }
+        }
+        Probe::Tcp { host, port } => connect(host, *port).await.map(drop).map_err(failed),
+        Probe::Unix { path } => accepts(path).await.map_err(failed),
+        Probe::Command(process) => processes.run_probe(process).await,
+    }
+}
+
+/// What a probe looks at, in words.
+struct Place<'a>(&'a Probe);
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Probe::Started | Probe::Log(_) => formatter.write_str("its process"),
+            Probe::Http { host, port, path, .. } => write!(formatter, "http://{host}:{port}{path}"),
+            Probe::Tcp { host, port } => write!(formatter, "{host}:{port}"),
+            Probe::Unix { path } => write!(formatter, "socket {}", path.display()),
+            Probe::Command(process) => write!(formatter, "the command {}", process.program),
+        }
+    }
+}
+
+async fn accepts(path: &Path) -> io::Result<()> {
+    UnixStream::connect(path).await.map(drop)
+}
+
+async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
+    let addresses: Vec<SocketAddr> = if let Ok(address) = host.parse::<IpAddr>() {
+        vec![(address, port).into()]
+    } else if host == "localhost" {
+        // Known without asking, which would take a thread.
+        vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]
+    } else {
+        tokio::net::lookup_host((host, port)).await?.collect()
+    };
+    let mut first_error = None;
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            // Where nobody listens on a port that the system gives to clients, a client can meet itself.
+            Ok(stream) if stream.local_addr()? == stream.peer_addr()? => {
+                first_error.get_or_insert(io::Error::from(io::ErrorKind::ConnectionRefused));
+            }
+            Ok(stream) => return Ok(stream),
+            Err(error) => {
+                first_error.get_or_insert(error);
+            }
+        }
+    }
+    Err(first_error.unwrap_or_else(|| io::Error::from(io::ErrorKind::AddrNotAvailable)))
+}

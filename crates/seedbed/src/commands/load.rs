@@ -1,0 +1,24 @@
+//! `seedbed load`
+
+use environment::LoadOptions;
+use serde_json::json;
+
+use super::{Job, Outcome, up};
+use crate::arguments::LoadArguments;
+use crate::duration::duration;
+use crate::failure::Failure;
+use crate::table::table;
+
+pub fn run(job: &Job<'_>, arguments: &LoadArguments) -> Result<Outcome, Failure> {
+    let options =
+        LoadOptions { path: &arguments.path, service: arguments.service.as_deref(), strict: arguments.strict };
+    let (report, total_ms) = job.tell(environment::load(job.context, &job.target()?, &options))?;
+    let rows: Vec<_> = report
+        .types
+        .iter()
+        .map(|report| [report.data_type.clone(), report.created.to_string(), report.found.to_string()])
+        .collect();
+    let table = table(["RECORDS OF", "CREATED", "FOUND"], &rows);
+    let text = format!("{table}\n{}loaded: {}\n", up::loaded(&report), duration(total_ms));
+    Ok(Outcome { text, json: json!({ "load": up::load_json(&report), "total_ms": total_ms }) })
+}

@@ -1,0 +1,138 @@
+//! The commands: what each does with an environment, and how it shows the result.
+
+mod completions;
+mod destroy;
+mod doctor;
+mod down;
+mod load;
+mod logs;
+mod reset;
+mod schema;
+mod snapshot;
+mod status;
+mod supervise;
+mod up;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use environment::{Context, Error, Target};
+use serde_json::{Value, json};
+use source::RenderOptions;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+use crate::progress::Display;
+use crate::world::{self, World};
+
+/// What a command has to say.
+pub struct Outcome {
+    /// For people.
+    text: String,
+    /// For programs; `seedbed`, the version of the form, is added.
+    json: Value,
+}
+
+/// What a command works with.
+pub struct Job<'a> {
+    context: &'a Context<'a>,
+    world: &'a World,
+    arguments: &'a Arguments,
+}
+
+impl Job<'_> {
+    fn target(&self) -> Result<Target, Failure> {
+        let global = &self.arguments.global;
+        let directory = std::path::absolute(&global.directory).unwrap_or_else(|_| global.directory.clone());
+        self.tell(Target::find(&directory, &global.name))
+    }
+
+    fn tell<T>(&self, result: Result<T, Error>) -> Result<T, Failure> {
+        result.map_err(|error| Failure::of(&error, self.render_options()))
+    }
+
+    fn render_options(&self) -> RenderOptions {
+        RenderOptions { color: self.world.color, width: self.world.width }
+    }
+}
+
+/// Runs what was typed.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    if let Command::Supervise(options) = &arguments.command {
+        return supervise::run(options);
+    }
+    let world = match World::read(&arguments.global) {
+        Ok(world) => world,
+        Err(error) => {
+            return end(&arguments, Err(Failure { code: 4, kind: "world", message: format!("error: {error}\n") }));
+        }
+    };
+    world.listen();
+    let display = Display::new(arguments.global.quiet, world.terminal, world.color, world.width);
+    let context = Context {
+        engines: &world.engines,
+        program: world.program.clone(),
+        runtime_directory: world.runtime_directory.clone(),
+        variables: world.variables.clone(),
+        is_root: world.is_root,
+        now: world::now,
+        monitor: &display,
+        interrupt: world.interrupt.clone(),
+    };
+    let job = Job { context: &context, world: &world, arguments: &arguments };
+    let result = match &arguments.command {
+        Command::Up(options) => up::run(&job, options),
+        Command::Down => down::run(&job),
+        Command::Status => status::run(&job),
+        Command::Logs(options) => logs::run(&job, options),
+        Command::Load(options) => load::run(&job, options),
+        Command::Snapshot(options) => snapshot::take(&job, options),
+        Command::Restore(options) => snapshot::restore(&job, options),
+        Command::Snapshots => snapshot::list(&job),
+        Command::Reset => reset::run(&job),
+        Command::Destroy(options) => destroy::run(&job, options),
+        Command::Doctor(options) => doctor::run(&job, options),
+        Command::Schema => Ok(schema::run()),
+        Command::Completions(options) => Ok(completions::run(options)),
+        Command::Supervise(_) => unreachable!("it was run above"),
+    };
+    end(&arguments, result)
+}
+
+fn end(arguments: &Arguments, result: Result<Outcome, Failure>) -> ExitCode {
+    let json = arguments.global.json;
+    let (code, talk) = match result {
+        Ok(outcome) if json => {
+            print_json(outcome.json);
+            (0, String::new())
+        }
+        Ok(outcome) => {
+            print(&outcome.text);
+            (0, String::new())
+        }
+        Err(failure) => {
+            if json {
+                let message = failure.message.trim_end();
+                print_json(json!({ "error": { "kind": failure.kind, "code": failure.code, "message": message } }));
+            }
+            (failure.code, failure.message)
+        }
+    };
+    // A reader that is gone needs no more words.
+    let _ = std::io::stderr().write_all(talk.as_bytes());
+    ExitCode::from(code)
+}
+
+fn print(text: &str) {
+    // A reader that is gone (`seedbed logs | head`) is no error.
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+fn print_json(mut value: Value) {
+    if let Some(object) = value.as_object_mut() {
+        object.shift_insert(0, "seedbed".to_owned(), json!(1));
+    }
+    print(&format!("{value:#}\n"));
+}

@@ -1,0 +1,123 @@
+//! `seedbed up`
+
+use std::fmt::Write;
+
+use environment::{LoadReport, ServiceReport, StepReport, UpOptions, UpReport};
+use serde_json::{Value, json};
+
+use super::{Job, Outcome};
+use crate::arguments::UpArguments;
+use crate::duration::duration;
+use crate::failure::Failure;
+use crate::table::table;
+
+pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
+    let target = job.target()?;
+    let options = UpOptions { profile: arguments.profile.clone() };
+    if arguments.dry_run {
+        let plan = job.tell(environment::plan_up(job.context, &target, &options))?;
+        let steps: Vec<Value> = plan
+            .steps
+            .iter()
+            .map(|step| {
+                let after: Vec<String> = step.after.iter().map(|condition| condition.unit.to_string()).collect();
+                json!({ "step": step.id.to_string(), "title": step.title(), "reason": step.reason, "after": after })
+            })
+            .collect();
+        let text = if plan.is_empty() { "nothing to do\n".to_owned() } else { plan.to_string() };
+        return Ok(Outcome { text, json: json!({ "steps": steps }) });
+    }
+    let report = job.tell(environment::up(job.context, &target, &options))?;
+    Ok(Outcome { text: text(&report), json: json(&report) })
+}
+
+fn text(report: &UpReport) -> String {
+    let mut text = services(&report.services);
+    if !report.steps.is_empty() {
+        text.push('\n');
+        text.push_str(&steps(&report.steps));
+    }
+    text.push('\n');
+    if let Some(load) = &report.load {
+        text.push_str(&loaded(load));
+    }
+    let name = if report.environment == "default" { String::new() } else { format!(" ({})", report.environment) };
+    let profile = report.profile.as_ref().map_or_else(String::new, |profile| format!(" with profile {profile}"));
+    let what = format!("{}{name} is up{profile}", report.workspace);
+    let verdict = if report.steps.is_empty() { "; all of it ran already" } else { "" };
+    writeln!(text, "{what}{verdict}: {}", duration(report.total_ms)).expect("writing to a string cannot fail");
+    text
+}
+
+/// The table of services.
+pub fn services(services: &[ServiceReport]) -> String {
+    let rows: Vec<_> = services
+        .iter()
+        .map(|service| {
+            let ready = service.ready_ms.map(duration).unwrap_or_default();
+            [service.id.clone(), service.state.clone(), service.address.clone().unwrap_or_default(), ready]
+        })
+        .collect();
+    table(["SERVICE", "STATE", "ADDRESS", "READY IN"], &rows)
+}
+
+/// The table of steps that were done.
+pub fn steps(steps: &[StepReport]) -> String {
+    let mut sorted: Vec<&StepReport> = steps.iter().collect();
+    sorted.sort_by_key(|step| step.waited_ms);
+    let rows: Vec<_> =
+        sorted.iter().map(|step| [step.title.clone(), duration(step.waited_ms), duration(step.took_ms)]).collect();
+    table(["STEP", "BEGAN AFTER", "TOOK"], &rows)
+}
+
+/// What a load did, in a line or two.
+pub fn loaded(load: &LoadReport) -> String {
+    let (created, found) = (load.created(), load.found());
+    let mut text = match (created, found) {
+        (0, 0) => "no records are declared\n".to_owned(),
+        (0, found) => format!("all {found} records were there already; nothing was changed\n"),
+        (created, 0) => format!("{created} records were created\n"),
+        (created, found) => format!("{created} records were created, {found} were there already\n"),
+    };
+    if !load.implied.is_empty() {
+        writeln!(text, "implied, though no spec names them: {}", load.implied.join(", "))
+            .expect("writing to a string cannot fail");
+    }
+    text
+}
+
+pub fn services_json(services: &[ServiceReport]) -> Value {
+    let service = |service: &ServiceReport| {
+        json!({
+            "service": service.id, "state": service.state, "ready": service.is_ready, "address": service.address,
+            "pid": service.pid, "ready_ms": service.ready_ms, "started_now": service.started_now,
+        })
+    };
+    services.iter().map(service).collect()
+}
+
+pub fn steps_json(steps: &[StepReport]) -> Value {
+    let step = |step: &StepReport| json!({ "step": step.step, "title": step.title, "waited_ms": step.waited_ms, "took_ms": step.took_ms });
+    steps.iter().map(step).collect()
+}
+
+pub fn load_json(load: &LoadReport) -> Value {
+    let types: Vec<Value> = load
+        .types
+        .iter()
+        .map(|report| json!({ "type": report.data_type, "created": report.created, "found": report.found }))
+        .collect();
+    json!({ "created": load.created(), "found": load.found(), "implied": load.implied, "types": types })
+}
+
+fn json(report: &UpReport) -> Value {
+    json!({
+        "workspace": report.workspace,
+        "environment": report.environment,
+        "profile": report.profile,
+        "services": services_json(&report.services),
+        "steps": steps_json(&report.steps),
+        "load": report.load.as_ref().map(load_json),
+        "total_ms": report.total_ms,
+    })
+}

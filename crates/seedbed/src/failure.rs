@@ -1,0 +1,122 @@
+//! The one place that turns errors into messages, hints and exit codes.
+
+use std::fmt::Write;
+
+use environment::{Error, StepFailure, with_causes};
+use source::RenderOptions;
+
+/// The table of exit codes, as it stands in the help and in the reference.
+pub const EXIT_CODES: &str = "Exit codes:
+  0    done
+  1    a step failed: a task, a migration, a service, a load
+  2    the command line is wrong
+  3    the files are wrong: a manifest, a data type, a spec
+  4    the machine lacks something: a program, a port, space on the disk
+  5    there is no such thing: environment, service, snapshot
+  6    refused: it was not confirmed, or the name is taken
+  130  interrupted; what was begun is undone";
+
+/// How a command ended that did not succeed.
+pub struct Failure {
+    /// The exit code.
+    pub code: u8,
+    /// A word for programs.
+    pub kind: &'static str,
+    /// The message, whole, with hints.
+    pub message: String,
+}
+
+impl Failure {
+    /// A command that was refused.
+    pub fn refused(message: impl Into<String>) -> Self {
+        Self { code: 6, kind: "refused", message: message.into() }
+    }
+
+    /// What to say of an error.
+    pub fn of(error: &Error, options: RenderOptions) -> Self {
+        let (code, kind) = class(error);
+        let mut message = match error {
+            Error::Problems(problems) => source::render(problems, options),
+            Error::Failed(failures) => failures.iter().map(step_failure).collect::<Vec<_>>().join("\n"),
+            Error::Load { place: Some(place), .. } => format!("error: {}\n  wanted at {place}\n", with_causes(error)),
+            other => format!("error: {}\n", with_causes(other)),
+        };
+        if let Some(hint) = hint(error) {
+            writeln!(message, "help: {hint}").expect("writing to a string cannot fail");
+        }
+        Self { code, kind, message }
+    }
+}
+
+fn class(error: &Error) -> (u8, &'static str) {
+    if error.is_disk_full() {
+        return (4, "disk-full");
+    }
+    match error {
+        Error::Problems(_) => (3, "files"),
+        Error::NoManifest { .. } => (3, "no-manifest"),
+        Error::Script { .. } => (1, "schema"),
+        Error::Engine { .. } => (4, "engine"),
+        Error::PortTaken { .. } | Error::NoPort(..) => (4, "port"),
+        Error::Io { .. } => (4, "file-system"),
+        Error::Supervisor(_) => (4, "supervisor"),
+        Error::Record { .. } | Error::RecordVersion { .. } => (4, "record"),
+        Error::NoEnvironment(_) | Error::NotRunning(_) => (5, "no-environment"),
+        Error::NoService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
+        Error::Name(_) | Error::Profile { .. } => (6, "refused"),
+        Error::Store(store::StoreError::NotFound { .. } | store::StoreError::Ambiguous { .. }) => (5, "no-snapshot"),
+        Error::Store(store::StoreError::TagTaken(_) | store::StoreError::BadTag(_)) => (6, "refused"),
+        Error::Store(_) | Error::OtherDatabases { .. } | Error::NotRestored(_) => (1, "snapshot"),
+        Error::Load { .. } => (1, "load"),
+        Error::Database { .. } => (1, "database"),
+        Error::Failed(_) => (1, "step"),
+        Error::Interrupted => (130, "interrupted"),
+    }
+}
+
+fn hint(error: &Error) -> Option<String> {
+    let near = |wanted: &str, known: &[String]| {
+        source::closest(wanted, known.iter().map(String::as_str)).map_or_else(
+            || format!("there are: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") }),
+            |near| format!("did you mean '{near}'?"),
+        )
+    };
+    if error.is_disk_full() {
+        return Some("free some space and repeat the command; nothing is lost".to_owned());
+    }
+    match error {
+        Error::NoManifest { .. } => Some("stand in a workspace, or name one with -C".to_owned()),
+        Error::Profile { name, .. } => Some(format!(
+            "`--name OTHER` makes another environment beside it; `seedbed destroy --name {name}` removes this one"
+        )),
+        Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks'".to_owned()),
+        Error::NoEnvironment(_) => Some("`seedbed up` makes it; `--name` chooses another".to_owned()),
+        Error::NotRunning(_) => Some("`seedbed up` starts it".to_owned()),
+        Error::NoService { wanted, known } | Error::NoWorkspace { wanted, known } => Some(near(wanted, known)),
+        Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
+        Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
+        Error::Store(store::StoreError::Damaged { .. }) => Some("nothing was changed; restore another one".to_owned()),
+        Error::PortTaken { .. } => {
+            Some("end that process, or write `port: auto` and let seedbed choose a free one".to_owned())
+        }
+        Error::Engine { .. } => Some("or choose another engine for it, or another profile".to_owned()),
+        Error::OtherDatabases { .. } => Some("it was taken of other databases; nothing was changed".to_owned()),
+        Error::Load { .. } => Some("nothing was loaded; every database is as before".to_owned()),
+        Error::Interrupted => Some("what was begun is undone; what ran before still runs".to_owned()),
+        Error::Record { path, .. } | Error::RecordVersion { path, .. } => {
+            Some(format!("if it cannot be mended, `seedbed down` and move {} away", path.display()))
+        }
+        _ => None,
+    }
+}
+
+fn step_failure(failure: &StepFailure) -> String {
+    let mut text = format!("error: could not {}: {}\n", failure.title, failure.reason);
+    for line in &failure.last_lines {
+        writeln!(text, "  | {line}").expect("writing to a string cannot fail");
+    }
+    if let Some(log) = &failure.log {
+        writeln!(text, "  its log: {}", log.display()).expect("writing to a string cannot fail");
+    }
+    text
+}

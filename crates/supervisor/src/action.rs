@@ -1,0 +1,69 @@
+//! What is to be done.
+
+use crate::{ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId, UnitStatus};
+
+/// Something that is to be done, in the order in which the machine says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Start a process in a process group of its own; answered by `Spawned` or `SpawnFailed`.
+    Spawn {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+        /// The process.
+        process: ProcessSpec,
+        /// A regular expression: the first line of output that matches is a `Probed` that passed.
+        watch: Option<String>,
+    },
+    /// Probe a service until it passes, or `StopProbe`; answered by `Probed`.
+    Probe {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+        /// The probe.
+        ready: ReadySpec,
+    },
+    /// Probe no longer.
+    StopProbe {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+    },
+    /// Send a signal to the whole process group of a unit.
+    Signal {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+        /// The signal.
+        signal: Signal,
+    },
+    /// Tell the clients how a unit is now.
+    Announce(UnitStatus),
+    /// Tell the client of the apply that a unit's work is due; answered by `Done`.
+    Due(UnitId),
+    /// Tell a client that its request makes no sense.
+    Reject {
+        /// The request.
+        request: RequestId,
+        /// Why.
+        error: RequestError,
+    },
+    /// Tell the client of the apply that all its units are settled.
+    Finished {
+        /// The request.
+        request: RequestId,
+        /// Whether every unit is ready or succeeded.
+        ok: bool,
+    },
+    /// Tell a client that what it wanted stopped is stopped.
+    StopFinished {
+        /// The request.
+        request: RequestId,
+    },
+    /// End the supervisor: nothing is alive any more.
+    Exit,
+}

@@ -1,0 +1,109 @@
+//! What a client asks for: units and the conditions between them.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::{ProcessSpec, ReadySpec, StopSpec};
+
+/// The name of a unit, such as `lms/web` or `lms:build`; the machine reads no meaning into it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UnitId(String);
+
+impl UnitId {
+    /// Makes an id from its text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text of the id.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UnitId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+impl From<&str> for UnitId {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<String> for UnitId {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// One thing that shall run, and what must be true before it starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnitSpec {
+    /// Its name; one unit per name is alive at any time.
+    pub id: UnitId,
+    /// What it is.
+    pub kind: UnitKind,
+    /// What must hold before it starts; all of it.
+    pub after: Vec<Condition>,
+    /// The identity of this spec, by which a client sees whether a running unit is still the wanted one; opaque here.
+    pub digest: String,
+}
+
+/// What a unit is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnitKind {
+    /// A process that keeps running.
+    Service {
+        /// The process.
+        process: ProcessSpec,
+        /// When it counts as ready.
+        ready: ReadySpec,
+        /// How it is stopped.
+        stop: StopSpec,
+    },
+    /// A process that runs once and ends; it succeeds with exit code 0.
+    Task {
+        /// The process.
+        process: ProcessSpec,
+        /// How long it may run; `None` for as long as it likes.
+        timeout: Option<Duration>,
+    },
+    /// Work that the client does when the machine says that it is due (create a database, load data).
+    External,
+}
+
+/// A state that another unit must have reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Condition {
+    /// The other unit: of the same apply, or known from an earlier one.
+    pub unit: UnitId,
+    /// The state that it must have reached.
+    pub state: ConditionState,
+}
+
+/// The states that can be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ConditionState {
+    /// A service's process was started.
+    Started,
+    /// A service's probe passed.
+    Ready,
+    /// A task ended with exit code 0, or external work was done.
+    Succeeded,
+    /// A task or external work ended, however.
+    Completed,
+}
+
+impl fmt::Display for ConditionState {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Started => "started",
+            Self::Ready => "ready",
+            Self::Succeeded => "succeeded",
+            Self::Completed => "completed",
+        })
+    }
+}

@@ -1,0 +1,54 @@
+//! `cargo xtask test`: what CI runs, and nothing else.
+
+use anyhow::Result;
+
+use crate::postgres::Server;
+use crate::run::{cargo, has, run};
+
+/// Formatting, lints and dependencies, of both workspaces.
+pub fn lint() -> Result<()> {
+    for workspace in ["", "campus"] {
+        run(&mut cargo(workspace, &["fmt", "--all", "--check"]))?;
+        run(&mut cargo(workspace, &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-Dwarnings"]))?;
+    }
+    if has("cargo-deny", "--version") {
+        run(&mut cargo("", &["deny", "--offline", "check", "bans", "licenses", "sources"]))?;
+    } else {
+        eprintln!("skipped: the check of dependencies, since cargo-deny is not installed");
+    }
+    Ok(())
+}
+
+/// Every test: the rooms and the program, then the campus on both engines.
+pub fn all() -> Result<()> {
+    // The campus is built first: the program's tests bring it up, and time it.
+    run(&mut cargo("campus", &["build", "--workspace", "--locked", "--quiet"]))?;
+    tests("", &[])?;
+    match Server::start()? {
+        Some(server) => tests("campus", &[("CAMPUS_TEST_POSTGRES_URL", server.url())]),
+        None => {
+            eprintln!("skipped: the campus on PostgreSQL, which is not installed");
+            tests("campus", &[])
+        }
+    }
+}
+
+/// Rewrites what file-driven tests expect; the diff is for people to read.
+pub fn bless() -> Result<()> {
+    let mut command = cargo("", &["test", "--workspace", "--quiet"]);
+    run(command.env("SEEDBED_BLESS", "1"))
+}
+
+fn tests(workspace: &str, variables: &[(&str, &str)]) -> Result<()> {
+    let nextest = has("cargo-nextest", "--version");
+    let arguments: &[&str] = if nextest {
+        &["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]
+    } else {
+        &["test", "--workspace", "--locked", "--no-fail-fast", "--all-targets"]
+    };
+    let mut command = cargo(workspace, arguments);
+    command.envs(variables.iter().copied());
+    run(&mut command)?;
+    // Examples in documentation are not known to nextest.
+    run(cargo(workspace, &["test", "--workspace", "--locked", "--doc", "--quiet"]).envs(variables.iter().copied()))
+}
