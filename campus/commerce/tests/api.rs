@@ -148,3 +148,14 @@ fn publishing_sends_the_seats_as_modes() {
         assert!(system.lms.take_published().is_empty());
     });
 }
+
+#[test]
+fn a_refusal_waits_for_the_body_so_that_the_connection_can_be_used_again() {
+    on_each_engine(SEED, |system| {
+        let long = json!({ "id": DEMO, "name": "x".repeat(1 << 20) });
+        for _ in 0..10 {
+            assert_eq!(system.call("POST", "/api/v2/courses/", Some("ada-token"), Some(long.clone())).0, 403);
+            assert_eq!(system.get("/api/v2/courses/", "ada-token").0, 200);
+        }
+    });
+}

@@ -1,12 +1,34 @@
 //! Bodies and query strings, with errors that look like all others.
 
 use axum::Json;
+use axum::body::{self, Body as RawBody};
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
+
+/// The longest body that is taken, in bytes.
+const LARGEST_BODY: usize = 2 << 20;
+
+/// Waits for the whole body before anybody answers.
+///
+/// A refusal that did not wait for the body would make the server close the connection, on which a caller that keeps its
+/// connections may be sending the next request already.
+pub async fn receive(request: Request, next: Next) -> Response {
+    let (parts, raw) = request.into_parts();
+    match body::to_bytes(raw, LARGEST_BODY).await {
+        Ok(bytes) => next.run(Request::from_parts(parts, RawBody::from(bytes))).await,
+        Err(_) => {
+            let reason = format!("The body is longer than {LARGEST_BODY} bytes, or it broke off.");
+            Error::refused(StatusCode::PAYLOAD_TOO_LARGE, reason).into_response()
+        }
+    }
+}
 
 /// A JSON body.
 pub struct Body<T>(pub T);

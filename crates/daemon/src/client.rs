@@ -88,7 +88,8 @@ impl Client {
     }
 
     /// Stops units after all that depend on them, waits until they are stopped, and returns how every unit is then.
-    pub fn stop(&mut self, units: &[UnitId]) -> Result<Vec<UnitStatus>, ClientError> {
+    #[expect(clippy::needless_pass_by_value, reason = "like `apply`")]
+    pub fn stop(&mut self, units: Vec<UnitId>) -> Result<Vec<UnitStatus>, ClientError> {
         self.writer.request(&Request::Stop { units: units.iter().map(UnitId::to_string).collect() })?;
         loop {
             match self.reader.reply()? {

@@ -24,6 +24,9 @@ use crate::wire::{ErrorKind, Reply, Request};
 /// How long a supervisor stays when nothing runs and nobody is connected.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long it waits after a connection that could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
 /// What a supervisor needs to know.
 #[derive(Debug, Clone)]
 pub struct ServeOptions {
@@ -157,7 +160,7 @@ impl Server {
                     let (id, heard) = heard.expect("this server holds a sender itself");
                     self.hear(id, heard);
                 }
-                accepted = listener.accept() => self.accept(accepted),
+                accepted = listener.accept() => self.accept(accepted).await,
                 _ = terminate.recv() => self.handle(Event::Shutdown),
                 _ = interrupt.recv() => self.handle(Event::Shutdown),
                 () = sleep_until(wake.unwrap_or_else(Instant::now)), if wake.is_some() => {
@@ -179,9 +182,11 @@ impl Server {
         reason
     }
 
-    fn accept(&mut self, accepted: io::Result<(tokio::net::UnixStream, tokio::net::unix::SocketAddr)>) {
-        // A connection that failed before it was accepted concerns its client only.
-        let Ok((stream, _)) = accepted else { return };
+    async fn accept(&mut self, accepted: io::Result<(tokio::net::UnixStream, tokio::net::unix::SocketAddr)>) {
+        let Ok((stream, _)) = accepted else {
+            // It may fail again at once, when there are too many open files: not as fast as possible then.
+            return tokio::time::sleep(ACCEPT_PAUSE).await;
+        };
         self.last_connection += 1;
         let id = ConnectionId(self.last_connection);
         self.connections.insert(id, Connection::open(id, stream, self.hear.clone()));

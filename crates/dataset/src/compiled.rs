@@ -146,34 +146,39 @@ impl<'e> Compiled<'e> {
             let reference = |&field: &usize| Some((field, data_type.fields[field].reference.as_ref()?.target));
             data_type.identity.iter().filter_map(reference).collect::<Vec<_>>()
         };
-        let mut done = vec![false; self.types.len()];
+        // Of the types that are done: how deep their keys are.
+        let mut depths: Vec<Option<usize>> = vec![None; self.types.len()];
         let mut order: Vec<usize> = (0..self.types.len()).collect();
         order.sort_by_key(|&index| &self.types[index].data_type.name);
         for start in order {
             let mut way: Vec<(usize, usize)> = vec![(start, 0)];
             while let Some((index, next)) = way.pop() {
-                if next == 0 && done[index] {
+                if next == 0 && depths[index].is_some() {
                     continue;
                 }
-                let Some(&(_, target)) = targets(index).get(next) else {
-                    done[index] = true;
+                let targets_here = targets(index);
+                let Some(&(_, target)) = targets_here.get(next) else {
+                    let below = targets_here.iter().filter_map(|&(_, target)| depths[target]).max();
+                    let depth = below.map_or(0, |below| below + 1);
+                    depths[index] = Some(depth);
+                    // The types above are too deep for the same reason.
+                    if depth == MAX_KEY_DEPTH + 1 {
+                        let message =
+                            format!("natural keys are made of natural keys more than {MAX_KEY_DEPTH} types deep");
+                        let place = &self.types[index].data_type.place;
+                        problems.push(Problem::error("dataset::key-depth", message).at(place, "from this type on"));
+                    }
                     continue;
                 };
                 way.push((index, next + 1));
-                let problem = if let Some(begin) = way.iter().position(|&(on_way, _)| on_way == target) {
-                    let circle = way[begin..].iter().map(|&(index, next)| (index, targets(index)[next - 1].0));
-                    self.key_circle(&circle.collect::<Vec<_>>())
-                } else if way.len() > MAX_KEY_DEPTH {
-                    let message = format!("natural keys are made of natural keys more than {MAX_KEY_DEPTH} types deep");
-                    let place = &self.types[start].data_type.place;
-                    Problem::error("dataset::key-depth", message).at(place, "from this type on")
-                } else {
+                let Some(begin) = way.iter().position(|&(on_way, _)| on_way == target) else {
                     way.push((target, 0));
                     continue;
                 };
-                problems.push(problem);
+                let circle = way[begin..].iter().map(|&(index, next)| (index, targets(index)[next - 1].0));
+                problems.push(self.key_circle(&circle.collect::<Vec<_>>()));
                 for (index, _) in way.drain(..) {
-                    done[index] = true;
+                    depths[index] = Some(0);
                 }
             }
         }

@@ -4,7 +4,7 @@
 //! it (`probe.rs`, `http.rs`), signals it, and reports what happens as events. Everything runs on one thread: the kernel
 //! ties the death of a child to the *thread* that started it, and one thread needs no locks.
 //!
-//! No process outlives its supervisor, even if that is killed (`spawn.rs` says how): the kernel sends every child a
+//! No process outlives its supervisor, even if that is killed (`launch.rs` says how): the kernel sends every child a
 //! `SIGKILL` when its parent dies; a pipe whose last writer is the supervisor sends one to each whole process group;
 //! and what escapes both is found by the next supervisor of the environment (`predecessor.rs`). The first two are Linux'.
 //!
@@ -16,6 +16,7 @@ mod detach;
 mod error;
 mod group;
 mod http;
+mod launch;
 mod log_file;
 mod log_line;
 mod lookup;

@@ -35,7 +35,7 @@ fn tail_of_file(path: &Path, count: usize) -> io::Result<Vec<LogLine>> {
     let mut start = file.seek(SeekFrom::End(0))?;
     let mut text = Vec::new();
     // One line end more than lines: what stands before the first of them may be cut off.
-    while start > 0 && text.split(|byte| *byte == b'\n').count() <= count + 1 {
+    while start > 0 && text.split(|byte| *byte == b'\n').count() - 1 <= count {
         // Blocks that double, so that reading much does not copy it again and again.
         let size = BLOCK.max(text.len() as u64).min(start);
         start -= size;

@@ -12,6 +12,7 @@ use axum::routing::get;
 use either_database::Database;
 
 use crate::error::Error;
+use crate::extract::receive;
 use crate::lms::Lms;
 
 /// What the routes share.
@@ -41,6 +42,7 @@ pub fn router(database: Database, lms: Lms) -> Router {
         .route("/api/v2/courses/", get(course::list).post(course::create))
         .route("/api/v2/courses/{*course}", get(course::show).put(course::replace).post(course::publish))
         .fallback(async || Error::not_found())
+        .layer(middleware::from_fn(receive))
         .layer(middleware::from_fn(log))
         .with_state(Shared { database, lms })
 }

@@ -16,6 +16,7 @@ use axum::routing::get;
 use either_database::Database;
 
 use crate::error::Error;
+use crate::extract::receive;
 
 /// All routes. Those with a course key end in a wildcard, since a key of the old form has slashes.
 pub fn router(database: Database) -> Router {
@@ -31,6 +32,7 @@ pub fn router(database: Database) -> Router {
         .route("/api/organizations/v0/organizations/", get(organization::list))
         .route("/api/user/v1/accounts/{username}", get(account::show))
         .fallback(async || Error::not_found())
+        .layer(middleware::from_fn(receive))
         .layer(middleware::from_fn(log))
         .with_state(database)
 }

@@ -14,6 +14,7 @@ use axum::routing::{get, post};
 use either_database::Database;
 
 use crate::error::Error;
+use crate::extract::receive;
 
 /// All routes.
 pub fn router(database: Database) -> Router {
@@ -25,6 +26,7 @@ pub fn router(database: Database) -> Router {
         .route("/api/v1/course_codes/", get(course_code::list))
         .route("/api/v1/organizations/", get(organization::list))
         .fallback(async || Error::not_found())
+        .layer(middleware::from_fn(receive))
         .layer(middleware::from_fn(log))
         .with_state(database)
 }

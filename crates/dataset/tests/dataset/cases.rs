@@ -22,7 +22,7 @@ pub fn read(directory: &Path) -> Case {
     let mut names: Vec<_> =
         fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
-    for name in names.iter().filter(|name| name.ends_with(".yaml")) {
+    for name in names.iter().filter(|name| *name != "expected.txt") {
         let file = SourceFile::read(&directory.join(name), name).unwrap();
         let (service, rest) = name.split_once('.').unwrap();
         match rest {

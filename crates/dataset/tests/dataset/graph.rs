@@ -78,7 +78,7 @@ fn name(index: usize) -> String {
 impl Graph {
     /// The type at that place among all; keys and implied records mostly refer to types further down, so that many
     /// graphs are without circles.
-    fn lower(&self, below: usize, index: &prop::sample::Index) -> usize {
+    fn lower(&self, below: usize, index: prop::sample::Index) -> usize {
         if below == 0 { index.index(self.types.len()) } else { index.index(below) }
     }
 
@@ -88,7 +88,7 @@ impl Graph {
 
     /// Writes the value by which a type is referred to: a number, or both parts of the key.
     fn key_of(&self, index: usize, id: u8) -> String {
-        match &self.types[index].key {
+        match self.types[index].key {
             Some(key) if index > 0 => format!("{{ id: {id}, part: {} }}", self.key_of(self.lower(index, key), id % 3)),
             _ => id.to_string(),
         }
@@ -130,7 +130,7 @@ impl Graph {
         let double = self.has_double_key(index);
         let key = if double { "id, part" } else { "id" };
         writeln!(text, "  t{index}:\n    table: t{index}\n    key: [{key}]\n    fields:\n      id: {{}}").unwrap();
-        if let (true, Some(part)) = (double, &random.key) {
+        if let (true, Some(part)) = (double, random.key) {
             writeln!(text, "      part: {{ references: {} }}", name(self.lower(index, part))).unwrap();
         }
         if let Some((other, default)) = &random.other {
@@ -141,15 +141,15 @@ impl Graph {
         let across = random.across && random.other.is_some();
         let size = if across { "{{ (other__id if other else 0) ~ id }}" } else { "{{ id + 1 }}" };
         writeln!(text, "      size: \"{size}\"\n      digits: \"{{{{ digest(4, id, size) }}}}\"").unwrap();
-        if let Some((implied, size)) = &random.implies {
+        if let Some((implied, size)) = random.implies {
             let implied = self.lower(index, implied);
             let part = if self.has_double_key(implied) {
-                let key = self.types[implied].key.as_ref().unwrap();
+                let key = self.types[implied].key.unwrap();
                 format!(", part: {}", self.key_of(self.lower(implied, key), 1))
             } else {
                 String::new()
             };
-            let size = if *size { ", size: \"{{ size }}\"" } else { "" };
+            let size = if size { ", size: \"{{ size }}\"" } else { "" };
             let record = format!("{{ id: \"{{{{ id }}}}\"{part}{size} }}");
             writeln!(text, "    implies: [{{ type: {}, record: {record} }}]", name(implied)).unwrap();
         }
@@ -158,7 +158,7 @@ impl Graph {
     fn write_record(&self, index: usize, record: &RandomRecord, text: &mut String) {
         write!(text, "  - {{ id: {}", record.id).unwrap();
         let random = &self.types[index];
-        if let (true, Some(part)) = (self.has_double_key(index), &random.key) {
+        if let (true, Some(part)) = (self.has_double_key(index), random.key) {
             write!(text, ", part: {}", self.key_of(self.lower(index, part), record.key)).unwrap();
         }
         if let (Some(other), Some((to, _))) = (record.other, &random.other) {

@@ -1,0 +1,44 @@
+//! The way from the supervisor to a running program, so that this cannot outlive it.
+//!
+//! In the child, before the program is executed:
+//! 1. It leads a process group of its own.
+//! 2. It inherits the reading end of a pipe, its *lifeline*, which it never reads. The pipe sends `SIGKILL` to the
+//!    process group on input or when its last writer is gone (`F_SETOWN`, `F_SETSIG`, `O_ASYNC`). The only writer is the
+//!    supervisor, and the kernel closes its files however it dies: so grandchildren die too.
+//! 3. It becomes the wanted user, after 2: the kernel checks the permission to signal by who set the owner.
+//! 4. It asks for `SIGKILL` on the death of its parent, after 3, since a change of user revokes it; and ends if the
+//!    parent died before that.
+//!
+//! Elsewhere than on Linux there are neither 2 nor 4.
+
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use supervisor::ProcessSpec;
+
+#[cfg_attr(target_os = "linux", path = "launch_linux.rs")]
+#[cfg_attr(not(target_os = "linux"), path = "launch_elsewhere.rs")]
+mod system;
+
+pub(crate) use system::launch;
+
+/// Everything that a child becomes.
+pub(crate) struct Image<'a> {
+    /// The file to execute.
+    pub(crate) path: &'a Path,
+    pub(crate) process: &'a ProcessSpec,
+    /// The value of the variable by which the next supervisor finds the process.
+    pub(crate) mark: &'a Path,
+    pub(crate) stdio: [BorrowedFd<'a>; 3],
+    pub(crate) lifeline: BorrowedFd<'a>,
+}
+
+/// Why a child did not come to be.
+#[derive(Debug)]
+pub(crate) enum LaunchError {
+    /// Before the program was executed.
+    Prepare(io::Error),
+    /// By executing the program.
+    Execute(io::Error),
+}
