@@ -9,7 +9,10 @@ use crate::run::{cargo, has, run};
 pub fn lint() -> Result<()> {
     for workspace in ["", "campus"] {
         run(&mut cargo(workspace, &["fmt", "--all", "--check"]))?;
-        run(&mut cargo(workspace, &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-Dwarnings"]))?;
+        run(&mut cargo(
+            workspace,
+            &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-Dwarnings"],
+        ))?;
     }
     if has("cargo-deny", "--version") {
         run(&mut cargo("", &["deny", "--offline", "check", "bans", "licenses", "sources"]))?;

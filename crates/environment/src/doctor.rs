@@ -140,7 +140,7 @@ fn disk(root: &Path) -> Finding {
         Err(error) => Finding::Doubtful { what: format!("cannot tell the free space: {error}"), help: String::new() },
         Ok(space) => {
             let free = space.f_bavail * space.f_frsize;
-            let text = format!("{:.1} GB free", free as f64 / 1e9);
+            let text = format!("{}.{} GB free", free / 1_000_000_000, free / 100_000_000 % 10);
             if free < LITTLE {
                 Finding::Doubtful { what: text, help: "free some space: databases and snapshots are copies".to_owned() }
             } else {

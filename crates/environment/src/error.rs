@@ -180,9 +180,10 @@ impl Error {
     /// Whether the reason is that a disk is full.
     pub fn is_disk_full(&self) -> bool {
         match self {
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::Io { source, .. } | Self::Store(store::StoreError::Io { source, .. }) => {
+                source.kind() == io::ErrorKind::StorageFull
+            }
             Self::Database { source, .. } | Self::Load { source, .. } => source.is_disk_full(),
-            Self::Store(store::StoreError::Io { source, .. }) => source.kind() == io::ErrorKind::StorageFull,
             Self::Failed(failures) => failures.iter().any(|failure| failure.reason.contains("No space left on device")),
             _ => false,
         }

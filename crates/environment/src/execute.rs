@@ -94,7 +94,7 @@ impl Session<'_> {
             return Err(error);
         }
         if !ok {
-            return Err(Error::Failed(self.failures(plan, &units)));
+            return Err(Error::Failed(Self::failures(plan, &units)));
         }
         Ok(Execution { units, load: worker.load.into_inner().expect("nothing panics while it holds this") })
     }
@@ -121,7 +121,7 @@ impl Session<'_> {
         (directory.clone(), task.to_owned())
     }
 
-    fn failures(&self, plan: &Plan, units: &BTreeMap<UnitId, UnitStatus>) -> Vec<StepFailure> {
+    fn failures(plan: &Plan, units: &BTreeMap<UnitId, UnitStatus>) -> Vec<StepFailure> {
         let mut failures = Vec::new();
         for step in &plan.steps {
             let Some(status) = units.get(&step.id) else { continue };
@@ -201,10 +201,8 @@ impl Worker<'_> {
         let title = step.title();
         let mut shown = self.shown.lock().expect("nothing panics while it holds this");
         match &status.state {
-            UnitState::Starting | UnitState::Running | UnitState::Due => {
-                if shown.insert(step.id.clone()) {
-                    monitor.on(Progress::Began { step: step.id.as_str(), title: &title, reason: &step.reason });
-                }
+            UnitState::Starting | UnitState::Running | UnitState::Due if shown.insert(step.id.clone()) => {
+                monitor.on(Progress::Began { step: step.id.as_str(), title: &title, reason: &step.reason });
             }
             UnitState::Ready | UnitState::Succeeded | UnitState::Failed(_) if shown.remove(&step.id) => {
                 let failure = match &status.state {
@@ -225,9 +223,7 @@ impl Worker<'_> {
     }
 
     fn schema_done(&self, database: &DatabaseId, key: &Key) -> Result<(), Error> {
-        let mut record = self.session.record();
-        record.databases.entry(database.clone()).or_default().schema = Some(key.to_string());
-        record.write()
+        self.session.remember(database, |record| record.schema = Some(key.to_string()))
     }
 
     fn work(&self, id: &UnitId, answerer: &Answerer) {
@@ -235,7 +231,7 @@ impl Worker<'_> {
             Some(step) => self.step(step),
             None => Ok(()),
         };
-        let answer = result.as_ref().map(|()| ()).map_err(|error| with_causes(error));
+        let answer = result.as_ref().copied().map_err(|error| with_causes(error));
         if let Err(error) = result {
             let mut first = self.first_error.lock().expect("nothing panics while it holds this");
             first.get_or_insert(error);
@@ -296,19 +292,17 @@ impl Worker<'_> {
                     }
                 }
                 database.keep(&state).map_err(Error::database(id))?;
-                let mut record = session.record();
-                let entry = record.databases.entry(id.clone()).or_default();
-                entry.kept = Some(key.to_string());
-                entry.data = Some(key.to_string());
-                record.write()
+                session.remember(id, |record| {
+                    record.kept = Some(key.to_string());
+                    record.data = Some(key.to_string());
+                })
             }
             Action::Reset { database: id, key, schema } => {
                 session.database(id)?.reset_to(&declared_state(key)).map_err(Error::database(id))?;
-                let mut record = session.record();
-                let entry = record.databases.entry(id.clone()).or_default();
-                entry.data = Some(key.to_string());
-                entry.schema = Some(schema.to_string());
-                record.write()
+                session.remember(id, |record| {
+                    record.data = Some(key.to_string());
+                    record.schema = Some(schema.to_string());
+                })
             }
             Action::Dump(id) => self.dump(id),
             Action::Restore(id) => self.restore(id),
@@ -320,9 +314,7 @@ impl Worker<'_> {
     }
 
     fn remember(&self, id: &DatabaseId, database: DatabaseRecord) -> Result<(), Error> {
-        let mut record = self.session.record();
-        record.databases.insert(id.clone(), database);
-        record.write()
+        self.session.remember(id, |record| *record = database)
     }
 
     fn load(&self, keys: &[(DatabaseId, Key)]) -> Result<(), Error> {
@@ -330,11 +322,9 @@ impl Worker<'_> {
         let open = |id: &DatabaseId| session.database(id);
         let plan = self.material.load.unwrap_or(&session.declared);
         let report = loader::load(plan, &open, &session.journal, &session.context.interrupt)?;
-        let mut record = session.record();
         for (id, key) in keys {
-            record.databases.entry(id.clone()).or_default().data = Some(key.to_string());
+            session.remember(id, |record| record.data = Some(key.to_string()))?;
         }
-        record.write()?;
         *self.load.lock().expect("nothing panics while it holds this") = Some(report);
         Ok(())
     }
@@ -365,11 +355,10 @@ impl Worker<'_> {
         if database.fingerprint().map_err(Error::database(id))? != content.fingerprint {
             return Err(Error::NotRestored(id.clone()));
         }
-        let mut record = session.record();
-        let entry = record.databases.entry(id.clone()).or_default();
-        entry.schema = content.notes.get("schema").cloned();
-        entry.data = content.notes.get("data").cloned();
-        record.write()
+        session.remember(id, |record| {
+            record.schema = content.notes.get("schema").cloned();
+            record.data = content.notes.get("data").cloned();
+        })
     }
 
     fn recover(&self, id: &DatabaseId) -> Result<(), Error> {

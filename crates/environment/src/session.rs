@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 
 use daemon::Client;
@@ -20,7 +20,7 @@ use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::place::Place;
 use crate::ports::{self, Wanted};
-use crate::record::Record;
+use crate::record::{DatabaseRecord, Record};
 use crate::{Error, Interrupt, Monitor, Progress, inputs, tasks};
 
 /// What an operation needs of the world around it; the program gives it, so that nothing below reads a clock, an
@@ -204,9 +204,16 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// What is remembered of the environment.
-    pub(crate) fn record(&self) -> MutexGuard<'_, Record> {
-        self.record.lock().expect("nothing panics while it holds this")
+    /// What is remembered of the environment, at this moment.
+    pub(crate) fn record(&self) -> Record {
+        self.record.lock().expect("nothing panics while it holds this").clone()
+    }
+
+    /// Changes what is remembered of a database, and writes it down.
+    pub(crate) fn remember(&self, id: &DatabaseId, change: impl FnOnce(&mut DatabaseRecord)) -> Result<(), Error> {
+        let mut record = self.record.lock().expect("nothing panics while it holds this");
+        change(record.databases.entry(id.clone()).or_default());
+        record.write()
     }
 
     /// The connection to the supervisor; one is started when there is none.
@@ -327,7 +334,7 @@ fn server_ids(tree: &WorkspaceTree) -> BTreeMap<ServerId, DatabaseId> {
     for (_, workspace) in tree.iter() {
         for database in workspace.manifest.databases.values() {
             if let Some(server) = ServerId::of(database.engine, database.version.as_deref()) {
-                let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.to_string() };
+                let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
                 servers.entry(server).or_insert(id);
             }
         }
@@ -409,7 +416,7 @@ impl FactsMaker<'_> {
         let mut locations = BTreeMap::new();
         for (_, workspace) in self.tree.iter() {
             for database in workspace.manifest.databases.values() {
-                let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.to_string() };
+                let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
                 let server =
                     ServerId::of(database.engine, database.version.as_deref()).and_then(|server| servers.get(&server));
                 let location = match server {
@@ -505,7 +512,7 @@ fn digests(tree: &WorkspaceTree, model: &Model, data: String) -> Result<InputDig
             }
         }
         for database in manifest.databases.values() {
-            let id = DatabaseId { workspace: manifest.name.to_string(), name: database.name.to_string() };
+            let id = DatabaseId { workspace: manifest.name.to_string(), name: database.name.clone() };
             let files = match &database.schema {
                 None => continue,
                 Some(SchemaStep::Command { inputs, .. }) => inputs,

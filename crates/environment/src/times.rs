@@ -19,7 +19,7 @@ struct Line<'a> {
 
 #[derive(Serialize)]
 struct Step<'a> {
-    step: &'a str,
+    id: &'a str,
     waited_ms: u64,
     took_ms: u64,
 }
@@ -27,7 +27,7 @@ struct Step<'a> {
 /// Adds a command.
 pub(crate) fn append(session: &Session<'_>, command: &str, total_ms: u64, steps: &[StepReport]) -> Result<(), Error> {
     let steps =
-        steps.iter().map(|step| Step { step: &step.step, waited_ms: step.waited_ms, took_ms: step.took_ms }).collect();
+        steps.iter().map(|step| Step { id: &step.step, waited_ms: step.waited_ms, took_ms: step.took_ms }).collect();
     let line = Line { seedbed_times: 1, time: session.now(), command, total_ms, steps };
     let mut text = serde_json::to_string(&line).expect("these types have no failing parts");
     text.push('\n');

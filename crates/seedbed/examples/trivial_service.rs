@@ -2,6 +2,8 @@
 //!
 //! `trivial_service PORT [DELAY_MS]` waits, listens, answers 200 to everything, and prints a line for each request.
 
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a service prints is what tests look for")]
+
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Duration;

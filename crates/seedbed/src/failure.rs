@@ -63,9 +63,10 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Record { .. } | Error::RecordVersion { .. } => (4, "record"),
         Error::NoEnvironment(_) | Error::NotRunning(_) => (5, "no-environment"),
         Error::NoService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
-        Error::Name(_) | Error::Profile { .. } => (6, "refused"),
         Error::Store(store::StoreError::NotFound { .. } | store::StoreError::Ambiguous { .. }) => (5, "no-snapshot"),
-        Error::Store(store::StoreError::TagTaken(_) | store::StoreError::BadTag(_)) => (6, "refused"),
+        Error::Name(_)
+        | Error::Profile { .. }
+        | Error::Store(store::StoreError::TagTaken(_) | store::StoreError::BadTag(_)) => (6, "refused"),
         Error::Store(_) | Error::OtherDatabases { .. } | Error::NotRestored(_) => (1, "snapshot"),
         Error::Load { .. } => (1, "load"),
         Error::Database { .. } => (1, "database"),
@@ -92,8 +93,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks'".to_owned()),
         Error::NoEnvironment(_) => Some("`seedbed up` makes it; `--name` chooses another".to_owned()),
         Error::NotRunning(_) => Some("`seedbed up` starts it".to_owned()),
-        Error::NoService { wanted, known } | Error::NoWorkspace { wanted, known } => Some(near(wanted, known)),
-        Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
+        Error::NoService { wanted, known }
+        | Error::NoWorkspace { wanted, known }
+        | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
         Error::Store(store::StoreError::Damaged { .. }) => Some("nothing was changed; restore another one".to_owned()),
         Error::PortTaken { .. } => {

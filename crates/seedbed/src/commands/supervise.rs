@@ -8,11 +8,8 @@ use daemon::ServeOptions;
 use crate::arguments::SuperviseArguments;
 
 pub fn run(arguments: &SuperviseArguments) -> ExitCode {
-    let options = ServeOptions {
-        directory: arguments.directory.clone(),
-        socket: arguments.socket.clone(),
-        handshake: true,
-    };
+    let options =
+        ServeOptions { directory: arguments.directory.clone(), socket: arguments.socket.clone(), handshake: true };
     match daemon::serve(&options) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
