@@ -35,7 +35,7 @@ pub fn destroy(context: &Context<'_>, target: &Target) -> Result<(), Error> {
     }
     place.create()?;
     stop_all(context, target)?;
-    let _lock = Lock::take(place.directory(), "destroy", context.monitor)?;
+    let _lock = Lock::take(place.directory(), "destroy", context)?;
     stop_all(context, target)?;
     place.remove()
 }

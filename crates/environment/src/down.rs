@@ -30,7 +30,7 @@ pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error>
     place.create()?;
     // An `up` that goes on is ended, not waited for: its supervisor goes, and with it the right to change.
     let stopped = stop_all(context, target)?;
-    let _lock = Lock::take(place.directory(), "down", context.monitor)?;
+    let _lock = Lock::take(place.directory(), "down", context)?;
     let more = stop_all(context, target)?;
     Ok(DownReport { stopped: stopped.into_iter().chain(more).collect(), total_ms: millis(began) })
 }

@@ -3,10 +3,11 @@
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
-use crate::{Error, Monitor, Progress};
+use crate::{Context, Error, Progress};
 
 /// The right to change an environment, until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
@@ -16,7 +17,9 @@ pub struct Lock {
 
 impl Lock {
     /// Waits for the right, and says for whom.
-    pub fn take(directory: &Path, command: &str, monitor: &dyn Monitor) -> Result<Self, Error> {
+    pub fn take(directory: &Path, command: &str, context: &Context<'_>) -> Result<Self, Error> {
+        const PAUSE: Duration = Duration::from_millis(20);
+        let (monitor, interrupt) = (context.monitor, &context.interrupt);
         let path = directory.join("lock");
         let mut file = File::options()
             .read(true)
@@ -29,7 +32,16 @@ impl Lock {
             let mut holder = String::new();
             let _ = file.read_to_string(&mut holder);
             monitor.on(Progress::Note(format!("waiting for {}", holder.trim())));
-            flock(&file, FlockOperation::LockExclusive).map_err(|error| Error::io("lock", &path)(error.into()))?;
+            // Waiting in the kernel could not be ended by Ctrl-C.
+            while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                if error != rustix::io::Errno::WOULDBLOCK {
+                    return Err(Error::io("lock", &path)(error.into()));
+                }
+                if interrupt.is_raised() {
+                    return Err(Error::Interrupted);
+                }
+                std::thread::sleep(PAUSE);
+            }
         }
         let holder = format!("`seedbed {command}` (process {})\n", std::process::id());
         let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));

@@ -145,7 +145,7 @@ impl<'a> Session<'a> {
             None
         } else {
             place.create()?;
-            Some(Lock::take(place.directory(), command, context.monitor)?)
+            Some(Lock::take(place.directory(), command, context)?)
         };
         // Whoever had the lock before may have changed this.
         let mut record = Record::read(place.directory())?.unwrap_or_else(|| Record::new(place.directory(), profile));

@@ -13,7 +13,10 @@ use tokio::time::{sleep, timeout};
 use crate::http;
 use crate::native::Processes;
 
-const FIRST_PAUSE: Duration = Duration::from_millis(25);
+/// A look at a socket costs microseconds, and most services listen a few milliseconds after their start.
+const FIRST_PAUSE: Duration = Duration::from_millis(2);
+/// A look by a command costs a process.
+const FIRST_COMMAND_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
@@ -23,7 +26,7 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
 /// Looks, at once and then again and again, and reports what is new, until the probe passes.
 pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl Fn(Result<(), String>)) {
     let is_command = matches!(ready.probe, Probe::Command(_));
-    let mut pause = FIRST_PAUSE;
+    let mut pause = if is_command { FIRST_COMMAND_PAUSE } else { FIRST_PAUSE };
     let mut patience = if is_command { COMMAND_PATIENCE } else { FIRST_PATIENCE };
     let mut last = None;
     loop {

@@ -1,0 +1,65 @@
+//! The sessions of the README and of the guide, typed as they stand there.
+
+use std::fs;
+
+use crate::markdown::{Block, blocks};
+use crate::sameness::fits;
+use crate::session::Session;
+use crate::{blessing, repository};
+
+/// Reads a page as a person would who does all that it says.
+fn check(path: &str, mut session: Session) {
+    let file = repository().join(path);
+    let page = fs::read_to_string(&file).unwrap();
+    let mut lines: Vec<String> = page.lines().map(str::to_owned).collect();
+    let mut different = Vec::new();
+    let mut corrections = Vec::new();
+    for block in blocks(&page) {
+        match block {
+            Block::File { path, text } => session.write(&path, &text),
+            Block::Console(commands) => {
+                for command in commands {
+                    let printed = session.run(&command.words);
+                    if !fits(&command.output, &printed) {
+                        let (words, output) = (&command.words, &command.output);
+                        different.push(format!("$ {words}\n-- the page shows\n{output}-- it prints\n{printed}"));
+                        corrections.push((command.lines, printed));
+                    }
+                }
+            }
+        }
+    }
+    let left = session.environments();
+    assert!(left.is_empty(), "{path} does not end with `destroy`: {left:?} is left");
+    if blessing() {
+        for (range, printed) in corrections.into_iter().rev() {
+            lines.splice(range, printed.lines().map(|line| line.trim_end().to_owned()));
+        }
+        fs::write(&file, lines.join("\n") + "\n").unwrap();
+        return;
+    }
+    assert!(different.is_empty(), "{path} does not show what is so:\n\n{}", different.join("\n"));
+}
+
+#[test]
+fn readme() {
+    let mut session = Session::in_repository("readme", "documents");
+    // The page begins when the campus is built; in a new clone this is the moment of the compiler.
+    session.run("seedbed -C campus/programs up; seedbed -C campus/programs destroy --yes");
+    check("README.md", session);
+}
+
+#[test]
+fn first_environment() {
+    check("docs/guide/first-environment.md", Session::in_empty_directory("first-environment"));
+}
+
+#[test]
+fn several_repositories() {
+    check("docs/guide/several-repositories.md", Session::in_empty_directory("several-repositories"));
+}
+
+#[test]
+fn when_something_goes_wrong() {
+    check("docs/guide/when-something-goes-wrong.md", Session::in_empty_directory("when-something-goes-wrong"));
+}

@@ -1,0 +1,108 @@
+//! When what a command prints is what the page shows.
+//!
+//! Figures that differ each time (durations, sizes, chosen ports, process ids, moments, ids of snapshots) and the
+//! width of columns do not count. Steps run side by side, so the order of lines within a paragraph does not count
+//! either. `[..]` stands for any text within a line, a line `...` for any lines of its paragraph.
+
+/// Says whether a page's output fits what was printed.
+pub fn fits(shown: &str, printed: &str) -> bool {
+    let (shown, printed) = (paragraphs(shown), paragraphs(printed));
+    shown.len() == printed.len() && shown.iter().zip(&printed).all(|(shown, printed)| paragraph_fits(shown, printed))
+}
+
+fn paragraphs(text: &str) -> Vec<Vec<String>> {
+    let mut paragraphs: Vec<Vec<String>> = vec![Vec::new()];
+    for line in text.trim().lines() {
+        if line.trim().is_empty() {
+            paragraphs.push(Vec::new());
+        } else if let Some(last) = paragraphs.last_mut() {
+            last.push(lasting(line));
+        }
+    }
+    paragraphs.retain(|lines| !lines.is_empty());
+    paragraphs
+}
+
+fn paragraph_fits(shown: &[String], printed: &[String]) -> bool {
+    let mut left: Vec<&String> = printed.iter().collect();
+    let all_found = shown.iter().filter(|line| *line != "...").all(|line| {
+        let found = left.iter().position(|printed| line_fits(line, printed));
+        found.map(|index| left.remove(index)).is_some()
+    });
+    all_found && (left.is_empty() || shown.iter().any(|line| line == "..."))
+}
+
+fn line_fits(shown: &str, printed: &str) -> bool {
+    let mut pieces = shown.split("[..]");
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = printed.strip_prefix(first) else { return false };
+    let mut pieces: Vec<&str> = pieces.collect();
+    let Some(last) = pieces.pop() else { return rest.is_empty() };
+    for piece in pieces {
+        let Some((_, after)) = rest.split_once(piece) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last)
+}
+
+/// The line with one space between words, and `#` for each figure that differs from time to time.
+fn lasting(line: &str) -> String {
+    const UNITS: [&str; 7] = ["ms", "s", "B", "kB", "MB", "GB", "TB"];
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let core = |word: &str| word.trim_matches(['(', ')', ',', ';', ':', '\'']).to_owned();
+    let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let mut lasting: Vec<String> = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let inner = core(word);
+        let next = words.get(index + 1).map(|next| core(next)).unwrap_or_default();
+        let before = index.checked_sub(1).map(|index| core(words[index])).unwrap_or_default();
+        let is_figure = is_number(&inner) && (UNITS.contains(&next.as_str()) || before == "process" || before == "pid")
+            || UNITS.contains(&inner.as_str()) && is_number(&before)
+            || inner.len() == 12 && inner.bytes().all(|byte| byte.is_ascii_hexdigit())
+            || is_moment(&inner);
+        lasting.push(if is_figure { word.replace(&inner, "#") } else { without_port(word) });
+    }
+    lasting.join(" ")
+}
+
+/// `2026-11-21T10:38:24Z` or `10:38:24.530`
+fn is_moment(word: &str) -> bool {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    digits >= 9 && word.matches(':').count() == 2 && word.bytes().all(|byte| b"0123456789-:.TZ".contains(&byte))
+}
+
+fn without_port(word: &str) -> String {
+    const HOST: &str = "127.0.0.1:";
+    match word.split_once(HOST) {
+        Some((before, after)) => {
+            format!("{before}{HOST}#{}", after.trim_start_matches(|digit: char| digit.is_ascii_digit()))
+        }
+        None => word.to_owned(),
+    }
+}
+
+#[test]
+fn figures_and_order_do_not_count() {
+    assert!(fits("✓ a  1 ms\n✓ b  2 ms\n", "✓ b  1.20 s\n✓ a    15 ms\n"));
+    assert!(fits("saved (592a5cfd51f2, 1.0 kB): 3 ms", "saved (b50f890b4fc3, 278.5 kB): 94 ms"));
+    assert!(fits(
+        "at http://127.0.0.1:1/x since 2026-11-21T10:38:24Z",
+        "at http://127.0.0.1:25586/x since 2027-01-01T00:00:00Z"
+    ));
+    assert!(fits("10:38:24.530 # started pid 1", "00:00:00.001 # started pid 44"));
+}
+
+#[test]
+fn words_do_count() {
+    assert!(!fits("2 records were created", "3 records were created"));
+    assert!(!fits("a\n", "a\nb\n"));
+    assert!(!fits("a\n\nb", "a\nb"));
+    assert!(!fits("a\na\n", "a\nb\n"));
+}
+
+#[test]
+fn what_is_left_out_is_marked() {
+    assert!(fits("first\n...\n\nlast", "b\nfirst\nc\n\nlast"));
+    assert!(fits("help: [..] or [..]!", "help: this or that!"));
+    assert!(!fits("help: [..] or [..]!", "help: this!"));
+}
