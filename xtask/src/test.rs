@@ -1,9 +1,9 @@
 //! `cargo xtask test`: what CI runs, and nothing else.
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 
 use crate::postgres::Server;
-use crate::run::{cargo, has, run};
+use crate::run::{cargo, has, root, run};
 
 /// Formatting, lints and dependencies, of both workspaces.
 pub fn lint() -> Result<()> {
@@ -14,10 +14,15 @@ pub fn lint() -> Result<()> {
             &["clippy", "--workspace", "--all-targets", "--locked", "--quiet", "--", "-Dwarnings"],
         ))?;
     }
-    if has("cargo-deny", "--version") {
-        run(&mut cargo("", &["deny", "--offline", "check", "bans", "licenses", "sources"]))?;
-    } else {
+    if !has("cargo-deny", "--version") {
+        ensure!(std::env::var_os("CI").is_none(), "cargo-deny is not installed: cargo install cargo-deny --locked");
         eprintln!("skipped: the check of dependencies, since cargo-deny is not installed");
+        return Ok(());
+    }
+    for workspace in ["", "campus"] {
+        let config = root().join("deny.toml").display().to_string();
+        let arguments = ["deny", "--config", &config, "--log-level", "error", "check", "bans", "licenses", "sources"];
+        run(&mut cargo(workspace, &arguments))?;
     }
     Ok(())
 }

@@ -62,6 +62,8 @@ pub enum Error {
         port: u16,
         /// Who has it, as far as can be seen.
         holder: Option<String>,
+        /// File and line that ask for it.
+        place: Option<String>,
     },
     /// No port is free.
     #[error("no free port between {0} and {1}")]
@@ -160,10 +162,14 @@ pub struct StepFailure {
     pub title: String,
     /// Why it failed.
     pub reason: String,
+    /// File and line that declare it.
+    pub place: Option<String>,
     /// The last lines of its log.
     pub last_lines: Vec<String>,
     /// Its log.
     pub log: Option<PathBuf>,
+    /// What to do about it.
+    pub help: String,
 }
 
 impl Error {

@@ -10,7 +10,7 @@ use database::StateName;
 use dataset::LoadPlan;
 use plan::{Action, DatabaseId, Key, Plan, Step};
 use store::{Draft, NewContent, Snapshot};
-use supervisor::{UnitId, UnitState, UnitStatus};
+use supervisor::{Failure, UnitId, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
 use crate::journal::UNDO;
@@ -94,7 +94,7 @@ impl Session<'_> {
             return Err(error);
         }
         if !ok {
-            return Err(Error::Failed(Self::failures(plan, &units)));
+            return Err(Error::Failed(self.failures(plan, &units)));
         }
         Ok(Execution { units, load: worker.load.into_inner().expect("nothing panics while it holds this") })
     }
@@ -121,7 +121,7 @@ impl Session<'_> {
         (directory.clone(), task.to_owned())
     }
 
-    fn failures(plan: &Plan, units: &BTreeMap<UnitId, UnitStatus>) -> Vec<StepFailure> {
+    fn failures(&self, plan: &Plan, units: &BTreeMap<UnitId, UnitStatus>) -> Vec<StepFailure> {
         let mut failures = Vec::new();
         for step in &plan.steps {
             let Some(status) = units.get(&step.id) else { continue };
@@ -136,11 +136,35 @@ impl Session<'_> {
                 }
                 supervisor::UnitKind::External => None,
             };
-            let log = process.map(|process| process.log).filter(|log| log.exists());
-            let last_lines = log.as_ref().map(|log| crate::logs::last_run(log)).unwrap_or_default();
-            failures.push(StepFailure { step: step.id.to_string(), title: step.title(), reason, last_lines, log });
+            // A process that was never started has printed nothing.
+            let was_started = !matches!(failure, Failure::Spawn(_));
+            let log = process.map(|process| process.log).filter(|log| was_started && log.exists());
+            failures.push(StepFailure {
+                step: step.id.to_string(),
+                title: step.title(),
+                reason,
+                place: self.place_of(step),
+                last_lines: log.as_ref().map(|log| crate::logs::last_run(log)).unwrap_or_default(),
+                log,
+                help: help(failure, &step.id),
+            });
         }
         failures
+    }
+
+    /// File and line of the manifest that declare what a step works on.
+    fn place_of(&self, step: &Step) -> Option<String> {
+        let (workspace, name) = match &step.action {
+            Action::RunSchema { database, .. } => (database.workspace.as_str(), database.name.as_str()),
+            _ => step.id.as_str().split_once('/')?,
+        };
+        let manifest = &self.tree.workspace(self.tree.find(workspace)?).manifest;
+        let place = match &step.action {
+            Action::RunSchema { .. } => &manifest.databases.get(name)?.place,
+            Action::RunTask { .. } => &manifest.tasks.get(name)?.place,
+            _ => &manifest.services.get(name)?.place,
+        };
+        Some(format!("{}:{}", place.file().name(), place.line()))
     }
 
     /// Says that nothing is to be undone any more, and drops the copies that were kept for it.
@@ -397,6 +421,21 @@ impl Session<'_> {
             loader::take_back(&contents.inserted, &|id| self.database(id))?;
         }
         self.forget_protected()
+    }
+}
+
+/// What to do about a step that failed.
+fn help(failure: &Failure, step: &UnitId) -> String {
+    match failure {
+        Failure::Spawn(_) => "install it, correct `run`, or let a task that makes it stand in `after`".to_owned(),
+        Failure::NotReady { .. } => {
+            format!("see why with `seedbed logs {step}`; `ready: {{ timeout: … }}` gives it longer")
+        }
+        Failure::TimedOut { .. } => "`timeout` gives it longer".to_owned(),
+        Failure::NotGone => "the system cannot end it; see `dmesg`".to_owned(),
+        Failure::Exited(_) | Failure::External(_) => {
+            format!("all that it printed: `seedbed logs {}`", step.as_str().replace(' ', "-"))
+        }
     }
 }
 

@@ -39,7 +39,7 @@ pub fn choose(
                 } else {
                     holder(port)
                 };
-                return Err(Error::PortTaken { service: name.clone(), port, holder });
+                return Err(Error::PortTaken { service: name.clone(), port, holder, place: None });
             }
             taken.insert(port);
             chosen.insert(name.clone(), port);

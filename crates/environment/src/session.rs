@@ -362,12 +362,22 @@ fn choose_ports(
     }
     let running = running.keys().map(ToString::to_string).collect();
     let environment = tree.workspace(tree.root).directory.display().to_string();
-    let (ports, notes) = ports::choose(&environment, &wanted, &record.ports, &running)?;
+    let chosen = ports::choose(&environment, &wanted, &record.ports, &running);
+    let (ports, notes) = chosen.map_err(|error| with_place(error, tree))?;
     for note in notes {
         monitor.on(Progress::Note(note));
     }
     record.ports = ports;
     Ok(())
+}
+
+/// Says where the manifest asks for a port that is taken.
+fn with_place(error: Error, tree: &WorkspaceTree) -> Error {
+    let Error::PortTaken { service, port, holder, place: None } = error else { return error };
+    let (workspace, name) = service.split_once('/').unwrap_or_default();
+    let declared = tree.find(workspace).and_then(|id| tree.workspace(id).manifest.services.get(name));
+    let place = declared.map(|service| format!("{}:{}", service.place.file().name(), service.place.line()));
+    Error::PortTaken { service, port, holder, place }
 }
 
 /// A password for a server of this environment, from the system's source of randomness.

@@ -38,7 +38,9 @@ impl Failure {
         let mut message = match error {
             Error::Problems(problems) => source::render(problems, options),
             Error::Failed(failures) => failures.iter().map(step_failure).collect::<Vec<_>>().join("\n"),
-            Error::Load { place: Some(place), .. } => format!("error: {}\n  wanted at {place}\n", with_causes(error)),
+            Error::Load { place: Some(place), .. } | Error::PortTaken { place: Some(place), .. } => {
+                format!("error: {}\n  wanted at {place}\n", with_causes(error))
+            }
             other => format!("error: {}\n", with_causes(other)),
         };
         if let Some(hint) = hint(error) {
@@ -103,6 +105,9 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::Engine { .. } => Some("or choose another engine for it, or another profile".to_owned()),
         Error::OtherDatabases { .. } => Some("it was taken of other databases; nothing was changed".to_owned()),
+        Error::Script { .. } => Some(
+            "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
+        ),
         Error::Load { .. } => Some("nothing was loaded; every database is as before".to_owned()),
         Error::Interrupted => Some("what was begun is undone; what ran before still runs".to_owned()),
         Error::Record { path, .. } | Error::RecordVersion { path, .. } => {
@@ -114,11 +119,15 @@ fn hint(error: &Error) -> Option<String> {
 
 fn step_failure(failure: &StepFailure) -> String {
     let mut text = format!("error: could not {}: {}\n", failure.title, failure.reason);
+    if let Some(place) = &failure.place {
+        writeln!(text, "  declared at {place}").expect("writing to a string cannot fail");
+    }
     for line in &failure.last_lines {
         writeln!(text, "  | {line}").expect("writing to a string cannot fail");
     }
     if let Some(log) = &failure.log {
         writeln!(text, "  its log: {}", log.display()).expect("writing to a string cannot fail");
     }
+    writeln!(text, "help: {}", failure.help).expect("writing to a string cannot fail");
     text
 }

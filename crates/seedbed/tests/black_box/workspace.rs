@@ -1,0 +1,146 @@
+//! A workspace in a directory of its own, whose environments do not outlive it.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+use tempfile::TempDir;
+
+use crate::http;
+use crate::program::{self, Ran};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A temporary workspace.
+pub struct Workspace {
+    directory: TempDir,
+    root: PathBuf,
+    home: PathBuf,
+}
+
+impl Workspace {
+    /// An empty one.
+    pub fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let top = directory.path().canonicalize().unwrap();
+        let (root, home) = (top.join("work"), top.join("home"));
+        fs::create_dir_all(&root).unwrap();
+        fs::create_dir_all(&home).unwrap();
+        Self { directory, root, home }
+    }
+
+    /// One with these files.
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let workspace = Self::new();
+        for (path, text) in files {
+            workspace.write(path, text);
+        }
+        workspace
+    }
+
+    /// Its root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// The program, started here, in surroundings that are the same everywhere.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let examples = examples();
+        let mut path = examples.into_os_string();
+        path.push(":");
+        path.push(env::var_os("PATH").unwrap_or_default());
+        let mut command = program::seedbed();
+        command.env_clear().env("PATH", path).env("HOME", &self.home).env("COLUMNS", "100").env("NO_COLOR", "1");
+        command.current_dir(&self.root).args(arguments);
+        command
+    }
+
+    /// Runs the program here.
+    #[track_caller]
+    pub fn seedbed(&self, arguments: &[&str]) -> Ran {
+        program::run(&mut self.command(arguments), PATIENCE)
+    }
+
+    /// The process of each service that runs, in the default environment.
+    pub fn processes(&self) -> BTreeMap<String, u64> {
+        let status = self.seedbed(&["status", "--json"]).ends_with(0).json();
+        let services = status["services"].as_array().unwrap().iter();
+        services.filter_map(|one| Some((one["service"].as_str()?.to_owned(), one["pid"].as_u64()?))).collect()
+    }
+
+    /// What a service of the default environment answers.
+    pub fn get(&self, service: &str, path: &str) -> String {
+        let status = self.seedbed(&["status", "--json"]).ends_with(0).json();
+        let found = status["services"].as_array().unwrap().iter().find(|one| one["service"] == service);
+        let address = found.unwrap_or_else(|| panic!("no {service} in {status}"))["address"].as_str().unwrap();
+        let answer = http::get(address, path, None);
+        format!("{} {}", answer.status, answer.body.trim_end())
+    }
+
+    /// Asks a database, named `[ENVIRONMENT:]WORKSPACE/DATABASE`: a line for each row.
+    pub fn sql(&self, database: &str, sql: &str) -> String {
+        let (environment, database) = database.split_once(':').unwrap_or(("default", database));
+        let file = self.root.join(".seedbed").join(environment).join("databases").join(format!("{database}.sqlite3"));
+        assert!(file.exists(), "there is no {}", file.display());
+        let connection = Connection::open(file).unwrap();
+        let mut statement = connection.prepare(sql).unwrap();
+        let columns = statement.column_count();
+        let mut rows = statement.query([]).unwrap();
+        let mut text = String::new();
+        while let Some(row) = rows.next().unwrap() {
+            let cells: Vec<String> = (0..columns).map(|column| cell(row.get_ref(column).unwrap())).collect();
+            text.push_str(&cells.join(" | "));
+            text.push('\n');
+        }
+        text
+    }
+}
+
+impl Drop for Workspace {
+    fn drop(&mut self) {
+        let environments = fs::read_dir(self.root.join(".seedbed")).into_iter().flatten().flatten();
+        for environment in environments.filter(|entry| entry.path().join("environment.json").exists()) {
+            // A test may have taken the manifest away; what runs is found by its place alone.
+            let _ = fs::OpenOptions::new().create(true).append(true).open(self.root.join("seedbed.yaml"));
+            let name = environment.file_name().into_string().unwrap();
+            let ended = self.command(&["destroy", "--yes", "--quiet", "--name", &name]).output().unwrap();
+            if !ended.status.success() {
+                let path = self.directory.path().display();
+                eprintln!("{path} could not be destroyed: {}", String::from_utf8_lossy(&ended.stderr));
+            }
+        }
+    }
+}
+
+/// Where the small service is that the tests start.
+fn examples() -> PathBuf {
+    let tests = env::current_exe().unwrap();
+    let examples = tests.parent().and_then(Path::parent).unwrap().join("examples");
+    assert!(
+        examples.join("trivial_service").exists(),
+        "no trivial_service in {}: `cargo build -p seedbed --examples` makes it",
+        examples.display()
+    );
+    examples
+}
+
+fn cell(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Null => "null".to_owned(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+    }
+}
