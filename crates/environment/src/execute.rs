@@ -50,13 +50,17 @@ impl Session<'_> {
                 Ok(execution)
             }
             Err(error) => {
-                if !self.journal.contents().is_empty() {
-                    // The first error is the one to tell; what remains in the journal is undone by the next command.
-                    if let Err(second) = self.recover() {
-                        let text =
-                            format!("could not undo what was begun ({}); the next command will", with_causes(&second));
-                        self.context.monitor.on(Progress::Note(text));
-                    }
+                // What ran before shall run again, save what has just failed to.
+                let failed = |id: &UnitId| match &error {
+                    Error::Failed(failures) => failures.iter().any(|failure| failure.step == id.as_str()),
+                    _ => false,
+                };
+                let wanted = running.into_iter().filter(|id| !failed(id)).collect();
+                // The first error is the one to tell; what remains in the journal is undone by the next command.
+                if let Err(second) = self.recover(&wanted) {
+                    let text =
+                        format!("could not undo what was begun ({}); the next command will", with_causes(&second));
+                    self.context.monitor.on(Progress::Note(text));
                 }
                 Err(error)
             }
@@ -395,14 +399,13 @@ impl Worker<'_> {
 }
 
 impl Session<'_> {
-    /// Undoes what the journal says, and starts the services that ran before.
-    pub(crate) fn recover(&self) -> Result<(), Error> {
+    /// Undoes what the journal says, and starts these services again.
+    pub(crate) fn recover(&self, wanted: &BTreeSet<UnitId>) -> Result<(), Error> {
         let contents = self.journal.contents();
-        let wanted = contents.running.iter().map(|id| UnitId::new(id.clone())).collect();
         let observed = self.observe_again()?;
         let databases = contents.databases().into_iter().filter(|id| self.model.databases.contains_key(id)).collect();
         let work = plan::DatabaseWork::Recover;
-        let plan = plan::around_databases(&self.model, &observed, &self.inputs, &databases, work, &wanted);
+        let plan = plan::around_databases(&self.model, &observed, &self.inputs, &databases, work, wanted);
         let interrupted = self.context.interrupt.is_raised();
         self.context.interrupt.lower();
         let undone = self.carry_out(&plan, &Material::default());

@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
         context
             .monitor
             .on(Progress::Note("an earlier command did not come to its end; undoing what it began".to_owned()));
-        session.recover()?;
+        session.recover(&left.running.iter().map(|id| UnitId::new(id.clone())).collect())?;
         // The lock is given back and taken again: what is observed now is another thing.
         drop(session);
         Self::look(context, target, mode, command)

@@ -1,17 +1,19 @@
 //! Plans of what is done to databases while the services that use them are stopped: reset, snapshot, restore.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use supervisor::UnitId;
 
-use crate::resolve::LOAD;
-use crate::up::{Planner, succeeded};
-use crate::{Action, DatabaseId, InputDigests, Model, Observed, Plan};
+use crate::due::Due;
+use crate::keys::Keys;
+use crate::planner::Planner;
+use crate::step_id::{self, DatabaseStep};
+use crate::{Action, DatabaseId, DatabaseModel, InputDigests, Model, Observed, Plan};
 
 /// What is done to the databases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DatabaseWork {
-    /// Back to the declared state: from a kept copy where there is one, else made anew.
+    /// Back to the declared state: from the kept copies where all have one, else all made anew.
     Reset,
     /// Each is written to a snapshot.
     Snapshot,
@@ -21,8 +23,9 @@ pub enum DatabaseWork {
     Recover,
 }
 
-/// Plans work on these databases. Services that use one and run are stopped before and started after; servers that do
-/// not run are started. So are those in `wanted`, which ran before a command that failed. Nothing else is touched.
+/// Plans work on these databases. Services that use one and run are stopped before, and started when all is done;
+/// servers that do not run are started, and so are services that a step of the work comes after, and those in `wanted`,
+/// which ran before a command that failed. Nothing else is touched.
 pub fn around_databases(
     model: &Model,
     observed: &Observed,
@@ -31,102 +34,157 @@ pub fn around_databases(
     work: DatabaseWork,
     wanted: &BTreeSet<UnitId>,
 ) -> Plan {
-    let mut planner = Planner::new(model, observed, inputs);
-    let chosen = || model.databases.values().filter(|database| databases.contains(&database.id));
+    let keys = Keys::new(model, inputs);
+    let chosen: Vec<&DatabaseModel> =
+        model.databases.values().filter(|database| databases.contains(&database.id)).collect();
+    // Rows refer to rows of other databases: copies of some and new ones of others would not fit together.
     let kept = |id: &DatabaseId| observed.databases.get(id).and_then(|observed| observed.kept.as_ref());
-    let is_kept = |planner: &Planner<'_>, id: &DatabaseId| kept(id) == Some(&planner.keys.states[id]);
-    if work == DatabaseWork::Reset && !databases.iter().all(|id| is_kept(&planner, id)) {
-        planner.tasks();
-    }
-    planner.servers(chosen().filter_map(|database| database.server.as_ref()));
-    for database in chosen() {
-        let id = &database.id;
-        let after = planner.server_ready(database);
-        match work {
-            DatabaseWork::Snapshot => {
-                planner.step(unit(id, "save"), Action::Dump(id.clone()), "it is part of the snapshot", after);
-            }
-            DatabaseWork::Recover => {
-                planner.step(unit(id, "recover"), Action::Recover(id.clone()), "a command on it failed", after);
-            }
-            DatabaseWork::Restore if observed.databases.contains_key(id) => {
-                planner.step(unit(id, "protect"), Action::Protect(id.clone()), "it is overwritten", after);
-            }
-            DatabaseWork::Restore => {
-                planner.step(unit(id, "create"), Action::CreateDatabase(id.clone()), "it does not exist", after);
-            }
-            DatabaseWork::Reset => {
-                if is_kept(&planner, id) {
-                    let key = planner.keys.states[id].clone();
-                    let protect = unit(id, "protect");
-                    planner.step(protect.clone(), Action::Protect(id.clone()), "it is overwritten", after);
-                    let schema = planner.keys.schemas[id].clone();
-                    let action = Action::Reset { database: id.clone(), key, schema };
-                    planner.step(
-                        unit(id, "reset"),
-                        action,
-                        "a copy of its declared state is kept",
-                        vec![succeeded(protect)],
-                    );
-                    continue;
-                }
-                let (made, action, before) = if observed.databases.contains_key(id) {
-                    let protect = unit(id, "protect");
-                    planner.step(protect.clone(), Action::Protect(id.clone()), "it is overwritten", after);
-                    (unit(id, "clear"), Action::ClearDatabase(id.clone()), vec![succeeded(protect)])
-                } else {
-                    (unit(id, "create"), Action::CreateDatabase(id.clone()), after)
-                };
-                planner.step(made.clone(), action, "no copy of its declared state is kept", before);
-                planner.schema(database, "it is made anew", vec![succeeded(made)]);
-                planner.created.insert(id.clone());
-            }
-        }
-    }
-    match work {
-        DatabaseWork::Restore => {
-            // None is overwritten before all are safe.
-            let made = |action: &Action| matches!(action, Action::Protect(_) | Action::CreateDatabase(_));
-            let steps = planner.plan.steps.iter().filter(|step| made(&step.action));
-            let safe: Vec<_> = steps.map(|step| succeeded(step.id.clone())).collect();
-            for database in chosen() {
-                let id = &database.id;
-                planner.step(unit(id, "restore"), Action::Restore(id.clone()), "as asked", safe.clone());
-            }
-        }
-        DatabaseWork::Reset if !planner.created.is_empty() => {
-            planner.load();
-            planner.keep();
-        }
-        DatabaseWork::Reset | DatabaseWork::Snapshot | DatabaseWork::Recover => {}
-    }
+    let all_kept = chosen.iter().all(|database| kept(&database.id) == Some(&keys.states[&database.id]));
+    let is_rebuilt = work == DatabaseWork::Reset && !all_kept;
+    let needed =
+        if work == DatabaseWork::Reset { needed_for(model, observed, &chosen, is_rebuilt) } else { BTreeSet::new() };
+    let due = if work == DatabaseWork::Reset {
+        let reason = if is_rebuilt { "it is made anew" } else { "its data is replaced" };
+        let changed: BTreeMap<_, _> = chosen.iter().map(|database| (&database.id, reason.to_owned())).collect();
+        Due::for_reset(model, observed, &keys, changed, &needed)
+    } else {
+        Due::default()
+    };
+    let mut planner = Planner::new(model, observed, keys, due);
+
+    let mut restarted = Vec::new();
+    let mut started = Vec::new();
     for service in model.services.values() {
-        let uses_one = service.uses.iter().any(|id| databases.contains(id));
-        let runs = observed.running.contains_key(&service.id);
-        if uses_one && runs {
-            let reason = match work {
-                DatabaseWork::Snapshot => "it may not write meanwhile",
-                DatabaseWork::Reset | DatabaseWork::Restore | DatabaseWork::Recover => "its data is replaced",
-            };
-            planner.start(service, reason);
+        let runs = planner.runs(&service.id);
+        let task = service.after.iter().find(|before| planner.due.tasks.contains_key(&before.unit));
+        if runs && service.uses.iter().any(|id| databases.contains(id)) {
+            let is_read = work == DatabaseWork::Snapshot;
+            let reason = if is_read { "it may not write meanwhile" } else { "its data is replaced" };
+            restarted.push((service, reason.to_owned()));
+        } else if let (true, Some(task)) = (runs, task) {
+            restarted.push((service, format!("{} runs", task.unit)));
         } else if !runs && wanted.contains(&service.id) {
-            planner.start(service, "it ran before");
+            restarted.push((service, "it ran before".to_owned()));
+        } else if !runs && needed.contains(&service.id) {
+            started.push((service, "what is made anew comes after it".to_owned()));
         }
+    }
+    let used = restarted.iter().chain(&started).flat_map(|(service, _)| &service.uses);
+    let loaded = model.databases.keys().filter(|_| is_rebuilt && model.has_data);
+    planner.servers(chosen.iter().map(|database| &database.id).chain(used).chain(loaded));
+
+    match work {
+        DatabaseWork::Snapshot => planner.each(&chosen, DatabaseStep::Save, Action::Dump, "it is part of the snapshot"),
+        DatabaseWork::Recover => {
+            planner.each(&chosen, DatabaseStep::Recover, Action::Recover, "a command on it failed")
+        }
+        DatabaseWork::Restore => {
+            planner.make_safe(&chosen, "it does not exist");
+            planner.each(&chosen, DatabaseStep::Restore, Action::Restore, "as asked");
+        }
+        DatabaseWork::Reset if is_rebuilt => planner.rebuild(&chosen),
+        DatabaseWork::Reset => planner.put_copies(&chosen),
+    }
+
+    // A service that may call another one, or a database that is not its own, meets all of them as they will be.
+    let done = planner.in_place(chosen.iter().map(|database| &database.id));
+    for (service, reason) in started {
+        planner.start(service, &reason, Vec::new());
+    }
+    for (service, reason) in restarted {
+        planner.start(service, &reason, done.clone());
     }
     planner.finish()
 }
 
-fn unit(id: &DatabaseId, step: &str) -> UnitId {
-    UnitId::new(format!("{id} {step}"))
+impl<'a> Planner<'a> {
+    /// Does one thing to each, when what was planned before for all of them is done.
+    fn each(
+        &mut self,
+        chosen: &[&'a DatabaseModel],
+        step: DatabaseStep,
+        action: fn(DatabaseId) -> Action,
+        reason: &str,
+    ) {
+        let safe = self.in_place(chosen.iter().map(|database| &database.id));
+        for database in chosen {
+            self.on_database(database, step, action(database.id.clone()), reason, safe.clone());
+        }
+    }
+
+    /// Protects what is about to be overwritten, and makes what is not there.
+    fn make_safe(&mut self, chosen: &[&'a DatabaseModel], why_create: &str) {
+        for database in chosen {
+            if self.exists(database) {
+                self.protect(database, "it is overwritten");
+            } else {
+                self.create(database, why_create);
+            }
+        }
+    }
+
+    /// Makes all anew, as `up` makes them from nothing.
+    fn rebuild(&mut self, chosen: &[&'a DatabaseModel]) {
+        let reason = "no copy of its declared state is kept";
+        self.make_safe(chosen, reason);
+        let existing: Vec<_> = chosen.iter().copied().filter(|database| self.exists(database)).collect();
+        self.each(&existing, DatabaseStep::Clear, Action::ClearDatabase, reason);
+        self.schemas();
+        if self.model.has_data {
+            self.load("the databases are made anew");
+        }
+        if chosen.len() == self.model.databases.len() {
+            self.keep();
+        }
+    }
+
+    /// Puts the kept copies in place.
+    fn put_copies(&mut self, chosen: &[&'a DatabaseModel]) {
+        self.make_safe(chosen, "it does not exist");
+        let safe = self.in_place(chosen.iter().map(|database| &database.id));
+        for database in chosen {
+            let id = &database.id;
+            let (key, schema) = (self.keys.states[id].clone(), self.keys.schemas[id].clone());
+            let action = Action::Reset { database: id.clone(), key, schema };
+            let reason = "a copy of its declared state is kept";
+            self.on_database(database, DatabaseStep::Reset, action, reason, safe.clone());
+        }
+    }
+}
+
+/// The tasks and services without which these databases cannot come back to their declared state: what their schema
+/// steps come after, the tasks that use them, and what those come after.
+fn needed_for<'a>(
+    model: &'a Model,
+    observed: &Observed,
+    chosen: &[&'a DatabaseModel],
+    is_rebuilt: bool,
+) -> BTreeSet<&'a UnitId> {
+    let schemas = chosen.iter().filter(|_| is_rebuilt).filter_map(|database| database.schema.as_ref());
+    let mut open: Vec<&UnitId> = schemas.flat_map(|schema| &schema.after).map(|condition| &condition.unit).collect();
+    let users = model.tasks.values().filter(|task| chosen.iter().any(|database| task.uses.contains(&database.id)));
+    open.extend(users.map(|task| &task.id));
+    let mut needed = BTreeSet::new();
+    while let Some(unit) = open.pop() {
+        let is_stopped = !observed.running.contains_key(unit);
+        let after = match (model.tasks.get(unit), model.services.get(unit)) {
+            (Some(task), _) => &task.after,
+            (None, Some(service)) if is_stopped => &service.after,
+            _ => continue,
+        };
+        if needed.insert(unit) {
+            open.extend(after.iter().map(|condition| &condition.unit));
+        }
+    }
+    needed
 }
 
 /// Plans the load of specs into these databases, which exist.
 pub fn load(model: &Model, observed: &Observed, inputs: &InputDigests, databases: &BTreeSet<DatabaseId>) -> Plan {
-    let mut planner = Planner::new(model, observed, inputs);
-    let chosen = || model.databases.values().filter(|database| databases.contains(&database.id));
-    planner.servers(chosen().filter_map(|database| database.server.as_ref()));
-    let mut after: Vec<_> = chosen().flat_map(|database| planner.server_ready(database)).collect();
-    after.dedup();
-    planner.step(UnitId::new(LOAD), Action::Load { keys: Vec::new() }, "as asked", after);
+    let mut planner = Planner::new(model, observed, Keys::new(model, inputs), Due::default());
+    let chosen = || model.databases.keys().filter(|id| databases.contains(*id));
+    planner.servers(chosen());
+    let after = planner.in_place(chosen());
+    planner.step(step_id::load(), Action::Load { keys: Vec::new() }, "as asked", after);
     planner.finish()
 }

@@ -1,63 +1,93 @@
 //! The graph of what waits for what, and the circles in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use source::{Place, Problem};
+use supervisor::UnitId;
 
-/// Things that wait for things, by name; with each edge the place that says so and how it says it.
+use crate::DatabaseId;
+
+/// Things that wait for things; with each edge the place that says so.
 #[derive(Debug, Default)]
 pub(crate) struct Graph {
-    edges: BTreeMap<String, Vec<(String, Place, &'static str)>>,
+    edges: BTreeMap<UnitId, Vec<Edge>>,
+}
+
+#[derive(Debug)]
+struct Edge {
+    to: UnitId,
+    place: Place,
+    why: Why,
+}
+
+/// Why one thing waits for another.
+#[derive(Debug, Clone)]
+pub(crate) enum Why {
+    /// `after` says so.
+    After,
+    /// It uses a database.
+    Uses(DatabaseId),
+    /// Data is loaded when all databases have their schemas.
+    Loads,
 }
 
 impl Graph {
     /// Says that `from` waits for `to`.
-    pub(crate) fn edge(&mut self, from: &str, to: &str, place: &Place, text: &'static str) {
-        self.edges.entry(from.to_owned()).or_default().push((to.to_owned(), place.clone(), text));
+    pub(crate) fn edge(&mut self, from: &UnitId, to: UnitId, place: &Place, why: Why) {
+        let edge = Edge { to, place: place.clone(), why };
+        if let Some(edges) = self.edges.get_mut(from) {
+            edges.push(edge);
+        } else {
+            self.edges.insert(from.clone(), vec![edge]);
+        }
     }
 
-    /// The first circle, whole, with the place of each of its edges.
-    pub(crate) fn circle(&self) -> Option<Problem> {
-        let mut done = BTreeMap::new();
-        for name in self.edges.keys() {
-            let mut path = Vec::new();
-            if let Some(problem) = self.visit(name, &mut done, &mut path) {
-                return Some(problem);
+    /// Circles, each whole, with the place of each of its edges. None shares a thing with another.
+    pub(crate) fn circles(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut done: BTreeSet<&UnitId> = BTreeSet::new();
+        let mut reported: BTreeSet<&UnitId> = BTreeSet::new();
+        for start in self.edges.keys() {
+            // Depth first without recursion: the path so far, and how many edges of each thing on it were followed.
+            let mut path: Vec<(&UnitId, usize)> = vec![(start, 0)];
+            let mut positions = BTreeMap::from([(start, 0)]);
+            while let Some((unit, followed)) = path.last_mut() {
+                let edges = if done.contains(*unit) { None } else { self.edges.get(*unit) };
+                let Some(edge) = edges.and_then(|edges| edges.get(*followed)) else {
+                    done.insert(*unit);
+                    positions.remove(*unit);
+                    path.pop();
+                    continue;
+                };
+                *followed += 1;
+                if let Some(&position) = positions.get(&edge.to) {
+                    let circle: Vec<_> = path[position..].iter().map(|(unit, next)| (*unit, *next - 1)).collect();
+                    if circle.iter().all(|(unit, _)| !reported.contains(unit)) {
+                        reported.extend(circle.iter().map(|(unit, _)| *unit));
+                        problems.push(self.describe(&circle));
+                    }
+                } else if !done.contains(&edge.to) {
+                    positions.insert(&edge.to, path.len());
+                    path.push((&edge.to, 0));
+                }
             }
         }
-        None
+        problems
     }
 
-    fn visit<'a>(
-        &'a self,
-        name: &'a str,
-        done: &mut BTreeMap<&'a str, bool>,
-        path: &mut Vec<(&'a str, &'a Place, &'static str)>,
-    ) -> Option<Problem> {
-        match done.get(name) {
-            Some(true) => return None,
-            Some(false) => return Some(describe(name, path)),
-            None => done.insert(name, false),
-        };
-        for (to, place, text) in self.edges.get(name).into_iter().flatten() {
-            path.push((name, place, text));
-            if let Some(problem) = self.visit(to, done, path) {
-                return Some(problem);
-            }
-            path.pop();
+    /// The things of a circle, each with the index of the edge to the next.
+    fn describe(&self, circle: &[(&UnitId, usize)]) -> Problem {
+        let names: Vec<&str> = circle.iter().chain(circle.first()).map(|(unit, _)| unit.as_str()).collect();
+        let mut problem = Problem::error("plan::circle", format!("nothing can begin: {}", names.join(" → ")));
+        for (unit, index) in circle {
+            let Edge { to, place, why } = &self.edges[*unit][*index];
+            let text = match why {
+                Why::After => format!("{unit} comes after {to}"),
+                Why::Uses(database) => format!("{unit} uses database {database}, so it comes after {to}"),
+                Why::Loads => format!("{unit} comes after {to}: data is loaded when all databases have their schemas"),
+            };
+            problem = problem.at(place, text);
         }
-        done.insert(name, true);
-        None
+        problem.help("remove one of these: what refers to a database waits for it, what stands in `after` comes before")
     }
-}
-
-fn describe(name: &str, path: &[(&str, &Place, &'static str)]) -> Problem {
-    let circle: Vec<_> = path.iter().skip_while(|(from, ..)| *from != name).collect();
-    let mut names: Vec<&str> = circle.iter().map(|(from, ..)| *from).collect();
-    names.push(name);
-    let mut problem = Problem::error("plan::circle", format!("nothing can begin: {}", names.join(" → ")));
-    for (index, (from, place, text)) in circle.iter().enumerate() {
-        problem = problem.at(place, format!("{from} {text} {}", names[index + 1]));
-    }
-    problem.help("remove one of these; `started` in place of `ready` may be enough, or no order at all")
 }

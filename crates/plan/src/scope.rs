@@ -1,10 +1,9 @@
 //! What `${…}` stands for at one place of one manifest.
 
-use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use manifest::{Part, Reference, Template, WorkspaceId, WorkspaceTree};
-use source::Problem;
+use manifest::{Part, Reference, Template, Workspace, WorkspaceId, WorkspaceTree};
+use source::{Place, Problem, Problems};
 use supervisor::UnitId;
 
 use crate::resolve::Facts;
@@ -15,126 +14,110 @@ use crate::{DatabaseId, WorkspaceModel};
 pub(crate) enum Form {
     /// As its value in this environment.
     Value,
-    /// Places, ports and names of this environment stay `${…}`: what is left is the same in every environment.
+    /// As its value, inside a regular expression that is to match it.
+    Pattern,
+    /// Places, ports and names of this environment stay names: what is left is the same in every environment.
     Symbol,
 }
 
 /// Resolves templates of one workspace, inside one of its services or outside of any.
+#[derive(Clone)]
 pub(crate) struct Scope<'a> {
     pub(crate) tree: &'a WorkspaceTree,
     pub(crate) facts: &'a Facts,
-    pub(crate) workspace: WorkspaceId,
-    pub(crate) service: Option<&'a str>,
-    /// Exports that are being resolved, outermost first.
-    path: RefCell<Vec<(WorkspaceId, String)>>,
+    workspace: WorkspaceId,
+    service: Option<&'a str>,
+    /// The exports that are being resolved, outermost first.
+    trail: Vec<Export<'a>>,
+}
+
+#[derive(Clone)]
+struct Export<'a> {
+    workspace: WorkspaceId,
+    name: &'a str,
+    /// The reference that led to it; none led to the first.
+    place: Option<&'a Place>,
 }
 
 impl<'a> Scope<'a> {
     pub(crate) fn new(tree: &'a WorkspaceTree, facts: &'a Facts, workspace: WorkspaceId) -> Self {
-        Self { tree, facts, workspace, service: None, path: RefCell::default() }
+        Self { tree, facts, workspace, service: None, trail: Vec::new() }
     }
 
     pub(crate) fn inside(&self, service: &'a str) -> Self {
-        Self { service: Some(service), ..Self::new(self.tree, self.facts, self.workspace) }
+        Self { service: Some(service), ..self.clone() }
+    }
+
+    pub(crate) fn workspace(&self) -> &'a Workspace {
+        self.tree.workspace(self.workspace)
+    }
+
+    /// The name of the workspace.
+    pub(crate) fn name(&self) -> &'a str {
+        self.workspace().manifest.name.as_str()
+    }
+
+    /// The id of a task or a service of this workspace.
+    pub(crate) fn unit(&self, name: &str) -> UnitId {
+        UnitId::new(format!("{}/{name}", self.name()))
+    }
+
+    /// The id of a database of this workspace.
+    pub(crate) fn database(&self, name: &str) -> DatabaseId {
+        DatabaseId { workspace: self.name().to_owned(), name: name.to_owned() }
     }
 
     /// The template as text.
-    pub(crate) fn text(&self, template: &Template, form: Form) -> Result<String, Problem> {
+    pub(crate) fn text(&self, template: &'a Template, form: Form) -> Result<String, Problem> {
         let mut text = String::new();
         for part in template.parts() {
             match part {
                 Part::Text(literal) => text.push_str(literal),
+                Part::Reference(reference) if form == Form::Pattern => {
+                    text.push_str(&regex::escape(&self.reference(reference, Form::Value)?));
+                }
                 Part::Reference(reference) => text.push_str(&self.reference(reference, form)?),
             }
         }
         Ok(text)
     }
 
-    fn reference(&self, reference: &Reference, form: Form) -> Result<String, Problem> {
+    fn reference(&self, reference: &'a Reference, form: Form) -> Result<String, Problem> {
         let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
-        let manifest = &self.tree.workspace(self.workspace).manifest;
-        let workspace = manifest.name.as_str();
-        let symbol = || format!("${{{}}}", path.join("."));
         let value = match path.as_slice() {
-            ["config", key] => return Ok(manifest.config.get(*key).map(ToString::to_string).unwrap_or_default()),
-            ["dependencies", alias, export] => return self.export(alias, export, reference, form),
-            _ if form == Form::Symbol => return Ok(symbol()),
-            ["port"] => self.service.and_then(|service| self.port(workspace, service)).map(|port| port.to_string()),
-            ["services", service, property] => self.port(workspace, service).map(|port| match *property {
-                "host" => "127.0.0.1".to_owned(),
-                "port" => port.to_string(),
-                _ => format!("http://127.0.0.1:{port}"),
-            }),
-            ["databases", name, property] => {
-                let id = DatabaseId { workspace: workspace.to_owned(), name: (*name).to_owned() };
-                self.facts.databases.get(&id).and_then(|properties| properties.get(*property)).cloned()
+            ["config", key] => self.workspace().manifest.config.get(*key).map(ToString::to_string),
+            ["dependencies", alias, export] => {
+                let (scope, template) = self.export(alias, export);
+                return match scope.enter(reference)? {
+                    Some(scope) => scope.text(template, form),
+                    None => Err(scope.circle(reference)),
+                };
             }
-            ["workspace", "root"] => Some(self.tree.workspace(self.workspace).directory.display().to_string()),
+            // No text of a manifest holds this character, so that no literal looks like a name.
+            _ if form == Form::Symbol => Some(format!("\0{}\0", path.join("."))),
+            ["port"] => self.service.and_then(|service| self.port(service)).map(|port| port.to_string()),
+            ["services", _, "host"] => Some("127.0.0.1".to_owned()),
+            ["services", service, "port"] => self.port(service).map(|port| port.to_string()),
+            ["services", service, _] => self.port(service).map(|port| format!("http://127.0.0.1:{port}")),
+            ["databases", name, property] => {
+                let properties = self.facts.databases.get(&self.database(name));
+                properties.and_then(|properties| properties.get(*property)).cloned()
+            }
+            ["workspace", "root"] => Some(self.workspace().directory.display().to_string()),
             ["environment", "name"] => Some(self.facts.environment.clone()),
             ["environment", "directory"] => {
-                self.facts.directories.get(workspace).map(|directory| directory.display().to_string())
+                self.facts.directories.get(self.name()).map(|directory| directory.display().to_string())
             }
             _ => None,
         };
         value.ok_or_else(|| {
-            Problem::error("plan::no-value", format!("`{}` has no value here", symbol()))
+            Problem::error("plan::no-value", format!("`${{{}}}` has no value here", path.join(".")))
                 .at(&reference.place, "does not resolve in this profile")
         })
     }
 
-    fn port(&self, workspace: &str, service: &str) -> Option<u16> {
-        self.facts.ports.get(&UnitId::new(format!("{workspace}/{service}"))).copied()
-    }
-
-    fn export(&self, alias: &str, export: &str, reference: &Reference, form: Form) -> Result<String, Problem> {
-        let target = self.tree.workspace(self.workspace).dependencies[alias];
-        let dependency = self.tree.workspace(target);
-        let here = (target, export.to_owned());
-        if self.path.borrow().contains(&here) {
-            let mut names: Vec<String> = self
-                .path
-                .borrow()
-                .iter()
-                .skip_while(|step| **step != here)
-                .map(|(id, name)| format!("{}.{name}", self.tree.workspace(*id).manifest.name.as_str()))
-                .collect();
-            names.push(names[0].clone());
-            return Err(Problem::error("plan::export-circle", format!("exports form a circle: {}", names.join(" → ")))
-                .at(&reference.place, "closes the circle"));
-        }
-        let scope = Scope::new(self.tree, self.facts, target);
-        scope.path.borrow_mut().extend(self.path.borrow().iter().cloned());
-        scope.path.borrow_mut().push(here);
-        scope.text(&dependency.manifest.exports[export], form)
-    }
-
-    /// The databases of this workspace that these templates refer to.
-    pub(crate) fn uses<'t>(&self, templates: impl IntoIterator<Item = &'t Template>) -> BTreeSet<DatabaseId> {
-        let workspace = self.tree.workspace(self.workspace).manifest.name.as_str();
-        let references = templates.into_iter().flat_map(Template::parts).filter_map(|part| match part {
-            Part::Reference(reference) => Some(reference),
-            Part::Text(_) => None,
-        });
-        references
-            .filter(|reference| reference.path.first().is_some_and(|first| first == "databases"))
-            .map(|reference| DatabaseId { workspace: workspace.to_owned(), name: reference.path[1].clone() })
-            .collect()
-    }
-
-    /// This workspace with its exports and settings.
-    pub(crate) fn model(&self) -> Result<WorkspaceModel, Problem> {
-        let workspace = self.tree.workspace(self.workspace);
-        let mut exports = std::collections::BTreeMap::new();
-        for (name, template) in &workspace.manifest.exports {
-            self.path.borrow_mut().push((self.workspace, name.clone()));
-            exports.insert(name.clone(), self.text(template, Form::Value)?);
-            self.path.borrow_mut().pop();
-        }
-        Ok(WorkspaceModel {
-            name: workspace.manifest.name.to_string(),
-            directory: workspace.directory.clone(),
-            exports,
-            config: workspace.manifest.config.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
-        })
+    /// The port of a service of this workspace.
+    pub(crate) fn port(&self, service: &str) -> Option<u16> {
+        self.facts.ports.get(&self.unit(service)).copied()
     }
 }

@@ -1,0 +1,243 @@
+//! A plan being made: what every kind of plan puts into it, and the order of its steps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use supervisor::{Condition, ConditionState, UnitId, UnitKind};
+
+use crate::due::Due;
+use crate::keys::Keys;
+use crate::step_id::{self, DatabaseStep};
+use crate::{Action, DatabaseId, DatabaseModel, Key, Model, Observed, Plan, ServerId, ServiceModel, Step};
+
+/// A plan being made.
+pub(crate) struct Planner<'a> {
+    pub(crate) model: &'a Model,
+    pub(crate) observed: &'a Observed,
+    pub(crate) keys: Keys,
+    pub(crate) due: Due<'a>,
+    pub(crate) started_servers: BTreeSet<&'a ServerId>,
+    pub(crate) plan: Plan,
+    /// The last step so far on each database: whatever is next waits for it.
+    last: BTreeMap<&'a DatabaseId, UnitId>,
+}
+
+impl<'a> Planner<'a> {
+    pub(crate) fn new(model: &'a Model, observed: &'a Observed, keys: Keys, due: Due<'a>) -> Self {
+        let (started_servers, plan, last) = (BTreeSet::new(), Plan::default(), BTreeMap::new());
+        Self { model, observed, keys, due, started_servers, plan, last }
+    }
+
+    pub(crate) fn exists(&self, database: &DatabaseModel) -> bool {
+        self.observed.databases.contains_key(&database.id)
+    }
+
+    pub(crate) fn runs(&self, unit: &UnitId) -> bool {
+        self.observed.running.contains_key(unit)
+    }
+
+    /// Starts the servers of these databases that do not run.
+    pub(crate) fn servers(&mut self, databases: impl IntoIterator<Item = &'a DatabaseId>) {
+        let model = self.model;
+        let needed: BTreeSet<&ServerId> =
+            databases.into_iter().filter_map(|id| model.databases[id].server.as_ref()).collect();
+        for id in needed {
+            let server = &model.servers[id];
+            let unit = server.unit();
+            if self.runs(&unit) {
+                self.plan.unchanged.push((unit, "it runs".to_owned()));
+                continue;
+            }
+            let reason = "it does not run";
+            let prepare = step_id::prepare(id);
+            self.step(prepare.clone(), Action::PrepareServer(id.clone()), reason, Vec::new());
+            let kind = UnitKind::Service {
+                process: server.process.clone(),
+                ready: server.ready.clone(),
+                stop: server.stop.clone(),
+            };
+            let digest = Key::of("server").text(&id.to_string()).end();
+            let action = Action::StartService { kind: Box::new(kind), digest };
+            self.step(unit, action, reason, vec![succeeded(prepare)]);
+            self.started_servers.insert(id);
+        }
+    }
+
+    /// Does something to a database, after what was done to it before and after `more`.
+    pub(crate) fn on_database(
+        &mut self,
+        database: &'a DatabaseModel,
+        step: DatabaseStep,
+        action: Action,
+        reason: &str,
+        more: Vec<Condition>,
+    ) {
+        let id = step.of(&database.id);
+        let mut after = self.in_place([&database.id]);
+        after.extend(more);
+        self.step(id.clone(), action, reason, after);
+        self.last.insert(&database.id, id);
+    }
+
+    pub(crate) fn create(&mut self, database: &'a DatabaseModel, reason: &str) {
+        let action = Action::CreateDatabase(database.id.clone());
+        self.on_database(database, DatabaseStep::Create, action, reason, Vec::new());
+    }
+
+    pub(crate) fn protect(&mut self, database: &'a DatabaseModel, reason: &str) {
+        let action = Action::Protect(database.id.clone());
+        self.on_database(database, DatabaseStep::Protect, action, reason, Vec::new());
+    }
+
+    /// Runs the schema steps of the databases that change.
+    pub(crate) fn schemas(&mut self) {
+        let model = self.model;
+        let due = std::mem::take(&mut self.due.databases);
+        let migrated = |id: &DatabaseId| due.contains_key(id) && model.databases[id].schema.is_some();
+        // Each waits for what was done to the databases that it uses before any of them has its schema.
+        let before = self.last.clone();
+        for (&id, reason) in &due {
+            let Some(schema) = &model.databases[id].schema else { continue };
+            let mut more = schema.after.clone();
+            for other in &schema.uses {
+                let made = before.get(other).cloned();
+                let step = if migrated(other) { Some(DatabaseStep::Schema.of(other)) } else { made };
+                more.extend(step.map(succeeded));
+                more.extend(self.server_ready(other));
+            }
+            let key = self.keys.schemas[id].clone();
+            let action = match &schema.process {
+                Some(process) => {
+                    let kind = UnitKind::Task { process: process.clone(), timeout: schema.timeout };
+                    Action::RunSchema { database: id.clone(), kind: Box::new(kind), key }
+                }
+                None => Action::ExecuteSchema { database: id.clone(), key },
+            };
+            self.on_database(&model.databases[id], DatabaseStep::Schema, action, reason, more);
+        }
+        self.due.databases = due;
+    }
+
+    /// Loads all declared data, when every database has its schema.
+    pub(crate) fn load(&mut self, reason: &str) {
+        let after = self.in_place(self.model.databases.keys());
+        let keys = self.keys.states.iter().map(|(id, key)| (id.clone(), key.clone())).collect();
+        self.step(step_id::load(), Action::Load { keys }, reason, after);
+        self.last.extend(self.model.databases.keys().map(|id| (id, step_id::load())));
+    }
+
+    /// Keeps the declared state, when every database was made from nothing. A copy of some beside others with a history
+    /// would be of no use: rows refer to rows of other databases.
+    pub(crate) fn keep(&mut self) {
+        for database in self.model.databases.values() {
+            let key = self.keys.states[&database.id].clone();
+            let action = Action::Keep { database: database.id.clone(), key };
+            self.on_database(database, DatabaseStep::Keep, action, "it is in its declared state", Vec::new());
+        }
+    }
+
+    /// Starts a service when what it needs is there and `more` is so; one that runs is stopped first.
+    pub(crate) fn start(&mut self, service: &ServiceModel, reason: &str, more: Vec<Condition>) {
+        if self.runs(&service.id) {
+            self.plan.stop.push((service.id.clone(), reason.to_owned()));
+        }
+        let mut after = service.after.clone();
+        after.extend(self.in_place(&service.uses));
+        after.extend(more);
+        let kind = UnitKind::Service {
+            process: service.process.clone(),
+            ready: service.ready.clone(),
+            stop: service.stop.clone(),
+        };
+        let digest = self.keys.service(service);
+        self.step(service.id.clone(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
+    }
+
+    /// The conditions under which these databases have come as far as was planned until now.
+    pub(crate) fn in_place<'d>(&self, databases: impl IntoIterator<Item = &'d DatabaseId>) -> Vec<Condition> {
+        let mut conditions = Vec::new();
+        for id in databases {
+            conditions.extend(self.last.get(id).cloned().map(succeeded));
+            conditions.extend(self.server_ready(id));
+        }
+        conditions
+    }
+
+    fn server_ready(&self, database: &DatabaseId) -> Option<Condition> {
+        let server = self.model.databases[database].server.as_ref()?;
+        Some(Condition { unit: self.model.servers[server].unit(), state: ConditionState::Ready })
+    }
+
+    pub(crate) fn step(&mut self, id: UnitId, action: Action, reason: &str, after: Vec<Condition>) {
+        self.plan.steps.push(Step { id, action, reason: reason.to_owned(), after });
+    }
+
+    /// Puts in the tasks that run, and ends.
+    pub(crate) fn finish(mut self) -> Plan {
+        for (id, reason) in std::mem::take(&mut self.due.tasks) {
+            let task = &self.model.tasks[id];
+            let mut after = task.after.clone();
+            after.extend(self.in_place(&task.uses));
+            let kind = UnitKind::Task { process: task.process.clone(), timeout: task.timeout };
+            let action = Action::RunTask { kind: Box::new(kind), key: self.keys.tasks[id].clone() };
+            self.step(id.clone(), action, &reason, after);
+        }
+        let planned: BTreeSet<UnitId> = self.plan.steps.iter().map(|step| step.id.clone()).collect();
+        for step in &mut self.plan.steps {
+            // What is neither planned nor running was skipped, and that is as good as succeeded.
+            let is_known = |unit: &UnitId| planned.contains(unit) || self.observed.running.contains_key(unit);
+            step.after.retain(|condition| is_known(&condition.unit));
+            step.after.sort_by(|a, b| (&a.unit, a.state as u8).cmp(&(&b.unit, b.state as u8)));
+            step.after.dedup();
+        }
+        self.plan.steps = in_order(self.plan.steps);
+        self.plan.stop.sort();
+        self.plan.unchanged.sort();
+        self.plan
+    }
+}
+
+pub(crate) fn succeeded(unit: UnitId) -> Condition {
+    Condition { unit, state: ConditionState::Succeeded }
+}
+
+/// The steps so that each comes after those that it waits for; among those that could be next, what is usual first.
+fn in_order(steps: Vec<Step>) -> Vec<Step> {
+    let mut waits: BTreeMap<UnitId, usize> = BTreeMap::new();
+    let mut followers: BTreeMap<UnitId, Vec<UnitId>> = BTreeMap::new();
+    let mut steps: BTreeMap<UnitId, Step> = steps.into_iter().map(|step| (step.id.clone(), step)).collect();
+    for step in steps.values() {
+        let before: BTreeSet<&UnitId> =
+            step.after.iter().map(|condition| &condition.unit).filter(|unit| steps.contains_key(*unit)).collect();
+        waits.insert(step.id.clone(), before.len());
+        for unit in before {
+            followers.entry(unit.clone()).or_default().push(step.id.clone());
+        }
+    }
+    let next = |steps: &BTreeMap<UnitId, Step>, id: &UnitId| (rank(&steps[id].action), id.clone());
+    let free = waits.iter().filter(|(_, count)| **count == 0);
+    let mut open: BTreeSet<(u8, UnitId)> = free.map(|(id, _)| next(&steps, id)).collect();
+    let mut ordered = Vec::with_capacity(steps.len());
+    while let Some((_, id)) = open.pop_first() {
+        for follower in followers.remove(&id).into_iter().flatten() {
+            let count = waits.get_mut(&follower).expect("every step was counted above");
+            *count -= 1;
+            if *count == 0 {
+                open.insert(next(&steps, &follower));
+            }
+        }
+        ordered.extend(steps.remove(&id));
+    }
+    assert!(steps.is_empty(), "a model has no circles, and a plan adds none: {:?}", steps.keys());
+    ordered
+}
+
+fn rank(action: &Action) -> u8 {
+    match action {
+        Action::RunTask { .. } => 0,
+        Action::PrepareServer(_) => 1,
+        Action::Load { .. } => 3,
+        Action::Keep { .. } => 4,
+        Action::StartService { .. } => 5,
+        _ => 2,
+    }
+}

@@ -1,0 +1,47 @@
+//! The ids of steps on databases and servers; a task or a service is a step under its own id.
+
+use supervisor::UnitId;
+
+use crate::{DatabaseId, ServerId};
+
+/// A step on one database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum DatabaseStep {
+    Create,
+    Clear,
+    Protect,
+    Schema,
+    Keep,
+    Reset,
+    Save,
+    Restore,
+    Recover,
+}
+
+impl DatabaseStep {
+    /// The step's id. No task or service has a blank in its name, so none can be called like this.
+    pub(crate) fn of(self, database: &DatabaseId) -> UnitId {
+        let word = match self {
+            Self::Create => "create",
+            Self::Clear => "clear",
+            Self::Protect => "protect",
+            Self::Schema => "schema",
+            Self::Keep => "keep",
+            Self::Reset => "reset",
+            Self::Save => "save",
+            Self::Restore => "restore",
+            Self::Recover => "recover",
+        };
+        UnitId::new(format!("{database} {word}"))
+    }
+}
+
+/// The step that loads data into all databases.
+pub(crate) fn load() -> UnitId {
+    UnitId::new("load")
+}
+
+/// The step that makes the data directory of a server.
+pub(crate) fn prepare(server: &ServerId) -> UnitId {
+    UnitId::new(format!("{server} prepare"))
+}
