@@ -100,6 +100,21 @@ impl Client {
         }
     }
 
+    /// Waits until no apply is under way, such as that of a client which was killed; `None` if the supervisor ended meanwhile.
+    pub fn settled(mut self) -> Result<Option<Self>, ClientError> {
+        let mut heard = self.writer.request(&Request::Settle).and_then(|()| self.reader.reply());
+        loop {
+            match heard {
+                Ok(Reply::Settled) => return Ok(Some(self)),
+                Ok(Reply::Changed { .. }) => heard = self.reader.reply(),
+                Ok(Reply::Gone) | Err(ClientError::Closed | ClientError::Lost(_)) => break,
+                Ok(other) => return Err(ClientError::Unexpected(format!("{other:?}"))),
+                Err(error) => return Err(error),
+            }
+        }
+        if runtime::wait_gone(self.pid, VANISH_TIMEOUT) { Ok(None) } else { Err(ClientError::StillThere(self.pid)) }
+    }
+
     /// Stops everything, tells `on_event` of each change, and waits until the supervisor's process is gone.
     pub fn shutdown(mut self, on_event: &mut dyn FnMut(UnitStatus)) -> Result<(), ClientError> {
         self.writer.request(&Request::Shutdown)?;

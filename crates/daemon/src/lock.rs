@@ -3,10 +3,17 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::ServeError;
+
+/// How long one that is about to end may still have it: it listens no more, but its process is not gone yet.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often to look whether it is gone.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// The lock of a living supervisor: the kernel gives it back however the process ends.
 #[derive(Debug)]
@@ -22,13 +29,16 @@ impl Lock {
         };
         let mut file =
             OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed("open"))?;
-        flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|error| {
-            if error == rustix::io::Errno::WOULDBLOCK {
-                ServeError::Taken { directory: directory.to_owned() }
-            } else {
-                failed("lock")(error.into())
+        let deadline = Instant::now() + PATIENCE;
+        while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            if error != rustix::io::Errno::WOULDBLOCK {
+                return Err(failed("lock")(error.into()));
             }
-        })?;
+            if Instant::now() > deadline {
+                return Err(ServeError::Taken { directory: directory.to_owned() });
+            }
+            std::thread::sleep(PAUSE);
+        }
         let pid = format!("{}\n", std::process::id());
         file.set_len(0)
             .and_then(|()| file.seek(SeekFrom::Start(0)))

@@ -118,8 +118,11 @@ struct Server {
     last_request: u64,
     /// Whose apply is under way.
     applying: Option<(RequestId, ConnectionId)>,
+    /// Who waits until no apply is under way.
+    settling: Vec<ConnectionId>,
     /// Who waits for the end.
     leaving: Vec<ConnectionId>,
+    is_ending: bool,
     idle_since: Option<Instant>,
     is_over: bool,
 }
@@ -138,7 +141,9 @@ impl Server {
             requests: BTreeMap::new(),
             last_request: 0,
             applying: None,
+            settling: Vec::new(),
             leaving: Vec::new(),
+            is_ending: false,
             idle_since: None,
             is_over: false,
         }
@@ -236,6 +241,10 @@ impl Server {
                 let request = self.new_request(id);
                 self.handle(Event::Stop { request, units: units.into_iter().map(UnitId::new).collect() });
             }
+            Request::Settle => {
+                self.settling.push(id);
+                self.settle();
+            }
             Request::Shutdown => {
                 self.leaving.push(id);
                 self.handle(Event::Shutdown);
@@ -262,9 +271,22 @@ impl Server {
 
     /// Lets the machine decide about an event, and does what it says.
     fn handle(&mut self, event: Event) {
+        self.is_ending |= matches!(event, Event::Shutdown);
         for action in self.machine.handle(event, self.clock.now()) {
             self.runtime.execute(&action);
             self.execute(action);
+        }
+        self.settle();
+    }
+
+    /// Tells those who wait for it that no apply is under way; at the end they wait for that instead.
+    fn settle(&mut self) {
+        if self.is_ending {
+            self.leaving.append(&mut self.settling);
+        } else if self.applying.is_none() {
+            for id in std::mem::take(&mut self.settling) {
+                self.say(id, &Reply::Settled);
+            }
         }
     }
 

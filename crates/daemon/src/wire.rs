@@ -33,6 +33,8 @@ pub(crate) enum Request {
     Cancel,
     Done { unit: String, error: Option<String> },
     Stop { units: Vec<String> },
+    /// Answered when no apply is under way.
+    Settle,
     Shutdown,
 }
 
@@ -53,6 +55,7 @@ pub(crate) enum Reply {
         ok: bool,
     },
     Stopped,
+    Settled,
     /// Everything is stopped; the connection ends.
     Gone,
     Error {

@@ -19,7 +19,11 @@ pub struct DestroyPreview {
 pub fn destroy_preview(context: &Context<'_>, target: &Target) -> Result<DestroyPreview, Error> {
     use store::SnapshotStore;
     let place = target.place(context);
-    let record = Record::read(place.directory())?.ok_or_else(|| Error::NoEnvironment(target.name.clone()))?;
+    if !Record::exists(place.directory()) {
+        return Err(Error::NoEnvironment(target.name.clone()));
+    }
+    // One that cannot be read must not keep an environment from being removed.
+    let record = Record::read(place.directory()).ok().flatten().unwrap_or_default();
     let snapshots = store::CopyStore::new(place.snapshots()).records().unwrap_or_default();
     Ok(DestroyPreview {
         databases: record.databases.keys().map(ToString::to_string).collect(),
@@ -30,12 +34,11 @@ pub fn destroy_preview(context: &Context<'_>, target: &Target) -> Result<Destroy
 /// Stops the environment and removes everything of it.
 pub fn destroy(context: &Context<'_>, target: &Target) -> Result<(), Error> {
     let place = target.place(context);
-    if Record::read(place.directory())?.is_none() {
+    if !Record::exists(place.directory()) {
         return Err(Error::NoEnvironment(target.name.clone()));
     }
-    place.create()?;
     stop_all(context, target)?;
-    let _lock = Lock::take(place.directory(), "destroy", context)?;
+    let _lock = Lock::take(&place, "destroy", context)?;
     stop_all(context, target)?;
     place.remove()
 }

@@ -24,13 +24,12 @@ pub struct DownReport {
 pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error> {
     let began = Instant::now();
     let place = target.place(context);
-    if Record::read(place.directory())?.is_none() {
+    if !Record::exists(place.directory()) {
         return Err(Error::NoEnvironment(target.name.clone()));
     }
-    place.create()?;
     // An `up` that goes on is ended, not waited for: its supervisor goes, and with it the right to change.
     let stopped = stop_all(context, target)?;
-    let _lock = Lock::take(place.directory(), "down", context)?;
+    let _lock = Lock::take(&place, "down", context)?;
     let more = stop_all(context, target)?;
     Ok(DownReport { stopped: stopped.into_iter().chain(more).collect(), total_ms: millis(began) })
 }

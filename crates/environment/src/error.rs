@@ -107,6 +107,17 @@ pub enum Error {
     /// Steps of the plan failed.
     #[error("{} step(s) failed", .0.len())]
     Failed(Vec<StepFailure>),
+    /// The environment was stopped while it was being changed.
+    #[error("the environment was stopped meanwhile")]
+    Stopped,
+    /// Something failed, and nothing is left on the disk.
+    #[error("no space is left on the disk of {}", directory.display())]
+    DiskFull {
+        /// The environment's directory.
+        directory: PathBuf,
+        /// What failed.
+        source: Box<Error>,
+    },
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -189,7 +200,13 @@ impl Error {
             Self::Io { source, .. } | Self::Store(store::StoreError::Io { source, .. }) => {
                 source.kind() == io::ErrorKind::StorageFull
             }
-            Self::Database { source, .. } | Self::Load { source, .. } => source.is_disk_full(),
+            Self::DiskFull { .. } => true,
+            Self::Database { source, .. } | Self::Load { source, .. } | Self::Script { source, .. } => {
+                source.is_disk_full()
+            }
+            Self::Engine { source: database::EngineError::File(error), .. } => {
+                error.source.kind() == io::ErrorKind::StorageFull
+            }
             Self::Failed(failures) => failures.iter().any(|failure| failure.reason.contains("No space left on device")),
             _ => false,
         }

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use daemon::{Answerer, ApplyEvent};
-use database::StateName;
+use database::{DatabaseError, StateName};
 use dataset::LoadPlan;
 use plan::{Action, DatabaseId, Key, Plan, Step};
 use store::{Draft, NewContent, Snapshot};
@@ -27,6 +28,8 @@ pub(crate) struct Material<'a> {
     pub(crate) draft: Option<Mutex<Box<dyn Draft>>>,
     /// What `restore` reads from.
     pub(crate) snapshot: Option<&'a Snapshot>,
+    /// The databases that `recover` has put right.
+    pub(crate) recovered: Mutex<BTreeSet<DatabaseId>>,
 }
 
 /// What was done.
@@ -50,12 +53,14 @@ impl Session<'_> {
                 Ok(execution)
             }
             Err(error) => {
+                let error = self.or_disk_full(error);
                 // What ran before shall run again, save what has just failed to.
                 let failed = |id: &UnitId| match &error {
                     Error::Failed(failures) => failures.iter().any(|failure| failure.step == id.as_str()),
                     _ => false,
                 };
-                let wanted = running.into_iter().filter(|id| !failed(id)).collect();
+                let is_stopped = matches!(error, Error::Stopped);
+                let wanted = running.into_iter().filter(|id| !failed(id) && !is_stopped).collect();
                 // The first error is the one to tell; what remains in the journal is undone by the next command.
                 if let Err(second) = self.recover(&wanted) {
                     let text =
@@ -86,19 +91,24 @@ impl Session<'_> {
             material,
             load: Mutex::new(None),
             first_error: Mutex::new(None),
+            done: Mutex::new(BTreeSet::new()),
             shown: Mutex::new(BTreeSet::new()),
         };
         let followed = worker.follow(&mut apply);
         self.context.interrupt.watch(None);
         let (units, ok) = followed?;
-        if self.context.interrupt.is_raised() {
+        // A wish that came when all was done, or committed, came too late.
+        let done = worker.done.into_inner().expect("nothing panics while it holds this");
+        let is_done = ok || plan.steps.iter().all(|step| done.contains(&step.id));
+        if !is_done && self.context.interrupt.is_raised() {
             return Err(Error::Interrupted);
         }
         if let Some(error) = worker.first_error.into_inner().expect("nothing panics while it holds this") {
             return Err(error);
         }
-        if !ok {
-            return Err(Error::Failed(self.failures(plan, &units)));
+        if !is_done {
+            let failures = self.failures(plan, &units);
+            return Err(if failures.is_empty() { Error::Stopped } else { Error::Failed(failures) });
         }
         Ok(Execution { units, load: worker.load.into_inner().expect("nothing panics while it holds this") })
     }
@@ -174,11 +184,30 @@ impl Session<'_> {
     /// Says that nothing is to be undone any more, and drops the copies that were kept for it.
     fn forget_protected(&self) -> Result<(), Error> {
         let protected = self.journal.contents().protected;
-        self.journal.clear()?;
-        for id in protected.keys().filter_map(|name| DatabaseId::parse(name)) {
-            self.database(&id)?.forget(&undo_state()).map_err(Error::database(&id))?;
+        let settled = self.left_to_undo();
+        self.journal.settle(&settled)?;
+        for id in settled.iter().filter(|id| protected.contains_key(&id.to_string())) {
+            let forgotten = self
+                .database(id)
+                .and_then(|mut database| database.forget(&undo_state()).map_err(Error::database(id)));
+            // It is done all the same; the next copy takes the place of this one.
+            if let Err(error) = forgotten {
+                let text = format!("the copy that was kept of {id} could not be removed: {}", with_causes(&error));
+                self.context.monitor.on(Progress::Note(text));
+            }
         }
         Ok(())
+    }
+
+    /// The error itself, or, when nothing is left on the disk, that: few programs say so in so many words.
+    fn or_disk_full(&self, error: Error) -> Error {
+        const NEXT_TO_NOTHING: u64 = 64 << 10;
+        let space = rustix::fs::statvfs(self.place.directory());
+        let is_full = space.is_ok_and(|space| space.f_bavail * space.f_frsize < NEXT_TO_NOTHING);
+        if is_full && !error.is_disk_full() && !matches!(error, Error::Interrupted | Error::Stopped) {
+            return Error::DiskFull { directory: self.place.directory().to_owned(), source: Box::new(error) };
+        }
+        error
     }
 }
 
@@ -189,6 +218,8 @@ struct Worker<'a> {
     material: &'a Material<'a>,
     load: Mutex<Option<LoadReport>>,
     first_error: Mutex<Option<Error>>,
+    /// The steps that were done here.
+    done: Mutex<BTreeSet<UnitId>>,
     shown: Mutex<BTreeSet<UnitId>>,
 }
 
@@ -198,9 +229,17 @@ impl Worker<'_> {
         let mut units = BTreeMap::new();
         std::thread::scope(|scope| {
             loop {
-                match apply.next().map_err(Error::Supervisor)? {
+                let event = apply.next().map_err(|error| {
+                    self.session.is_abandoned.store(true, Ordering::Relaxed);
+                    Error::Supervisor(error)
+                })?;
+                match event {
                     ApplyEvent::Changed(status) => {
-                        self.changed(&status)?;
+                        if let Err(error) = self.changed(&status) {
+                            self.fail(error);
+                            // A supervisor that is gone is seen by the next event.
+                            let _ = answerer.cancel();
+                        }
                         units.insert(status.id.clone(), status);
                     }
                     ApplyEvent::Due(id) => {
@@ -251,7 +290,8 @@ impl Worker<'_> {
     }
 
     fn schema_done(&self, database: &DatabaseId, key: &Key) -> Result<(), Error> {
-        self.session.remember(database, |record| record.schema = Some(key.to_string()))
+        self.session.remember(database, |record| record.schema = Some(key.to_string()))?;
+        self.session.journal.settle_made(database)
     }
 
     fn work(&self, id: &UnitId, answerer: &Answerer) {
@@ -260,12 +300,16 @@ impl Worker<'_> {
             None => Ok(()),
         };
         let answer = result.as_ref().copied().map_err(|error| with_causes(error));
-        if let Err(error) = result {
-            let mut first = self.first_error.lock().expect("nothing panics while it holds this");
-            first.get_or_insert(error);
+        match result {
+            Ok(()) => drop(self.done.lock().expect("nothing panics while it holds this").insert(id.clone())),
+            Err(error) => self.fail(error),
         }
         // A supervisor that is gone is seen by whoever waits for the next event.
         let _ = answerer.done(id, answer);
+    }
+
+    fn fail(&self, error: Error) {
+        self.first_error.lock().expect("nothing panics while it holds this").get_or_insert(error);
     }
 
     fn step(&self, step: &Step) -> Result<(), Error> {
@@ -285,7 +329,13 @@ impl Worker<'_> {
                 })
             }
             Action::CreateDatabase(id) => {
-                session.database(id)?.create().map_err(Error::database(id))?;
+                let mut database = session.database(id)?;
+                // What is there although nobody remembers it is the user's.
+                let is_there = database.exists().map_err(Error::database(id))?;
+                if !is_there && session.model.databases[id].schema.is_some() {
+                    session.journal.make(id)?;
+                }
+                database.create().map_err(Error::database(id))?;
                 let engine = session.location(id).engine().word().to_owned();
                 self.remember(id, DatabaseRecord { engine, ..DatabaseRecord::default() })
             }
@@ -392,36 +442,59 @@ impl Worker<'_> {
     fn recover(&self, id: &DatabaseId) -> Result<(), Error> {
         let session = self.session;
         let contents = session.journal.contents();
-        let Some(before) = contents.protected.get(&id.to_string()) else { return Ok(()) };
-        session.database(id)?.reset_to(&undo_state()).map_err(Error::database(id))?;
-        self.remember(id, before.clone())
+        let name = id.to_string();
+        if let Some(before) = contents.protected.get(&name) {
+            let mut database = session.database(id)?;
+            let put_back = match database.reset_to(&undo_state()) {
+                Err(error) if error.is_disk_full() => {
+                    // What is dropped makes room for what comes in its place, which is safe.
+                    database.clear().and_then(|()| database.reset_to(&undo_state()))
+                }
+                result => result,
+            };
+            put_back.map_err(Error::database(id))?;
+            self.remember(id, before.clone())?;
+        } else if contents.made.contains(&name) {
+            session.database(id)?.destroy().map_err(Error::database(id))?;
+            session.forget(id)?;
+        } else {
+            let rows: Vec<_> = contents.inserted.into_iter().filter(|rows| rows.database == name).collect();
+            match loader::take_back(&rows, &|id| session.database(id)) {
+                Err(Error::Database { source: DatabaseError::Constraint { .. }, .. }) => {
+                    let text = format!("rows that a load has left in {id} are in use by now, and stay");
+                    session.context.monitor.on(Progress::Note(text));
+                }
+                result => result?,
+            }
+            session.remember(id, |record| record.data = None)?;
+        }
+        self.material.recovered.lock().expect("nothing panics while it holds this").insert(id.clone());
+        Ok(())
     }
 }
 
 impl Session<'_> {
     /// Undoes what the journal says, and starts these services again.
     pub(crate) fn recover(&self, wanted: &BTreeSet<UnitId>) -> Result<(), Error> {
-        let contents = self.journal.contents();
         let observed = self.observe_again()?;
-        let databases = contents.databases().into_iter().filter(|id| self.model.databases.contains_key(id)).collect();
+        let databases = self.left_to_undo();
         let work = plan::DatabaseWork::Recover;
         let plan = plan::around_databases(&self.model, &observed, &self.inputs, &databases, work, wanted);
         let interrupted = self.context.interrupt.is_raised();
         self.context.interrupt.lower();
-        let undone = self.carry_out(&plan, &Material::default());
+        let material = Material::default();
+        self.is_abandoned.store(false, Ordering::Relaxed);
+        let undone = self.carry_out(&plan, &material);
         if interrupted {
             self.context.interrupt.raise();
         }
         // The content is what counts; a service that does not come up again is told, but does not bring it back.
         if let Err(error) = undone {
-            let restored = matches!(error, Error::Failed(_));
-            if !restored {
+            let recovered = material.recovered.into_inner().expect("nothing panics while it holds this");
+            if !databases.is_subset(&recovered) || matches!(error, Error::Interrupted) {
                 return Err(error);
             }
             self.context.monitor.on(Progress::Note(with_causes(&error)));
-        }
-        if !contents.inserted.is_empty() {
-            loader::take_back(&contents.inserted, &|id| self.database(id))?;
         }
         self.forget_protected()
     }

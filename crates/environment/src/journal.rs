@@ -32,7 +32,10 @@ pub struct Contents {
     pub running: BTreeSet<String>,
     /// Databases whose content is kept under [`UNDO`], with what was recorded of them.
     pub protected: BTreeMap<String, DatabaseRecord>,
-    /// Rows that a load has inserted, to be deleted again.
+    /// Databases that are being made from nothing, and whose schema is not there yet; to be removed again.
+    #[serde(default)]
+    pub made: BTreeSet<String>,
+    /// Rows that a load has inserted, to be deleted again from databases that are neither of the above.
     pub inserted: Vec<Inserted>,
 }
 
@@ -77,20 +80,41 @@ impl Journal {
         })
     }
 
+    /// Says that a database is about to be made, and is to be removed unless it gets its schema.
+    pub fn make(&self, id: &DatabaseId) -> Result<(), Error> {
+        self.change(|contents| {
+            contents.made.insert(id.to_string());
+        })
+    }
+
+    /// Says that a database has its schema.
+    pub fn settle_made(&self, id: &DatabaseId) -> Result<(), Error> {
+        if !self.contents().made.contains(&id.to_string()) {
+            return Ok(());
+        }
+        self.change(|contents| {
+            contents.made.remove(&id.to_string());
+        })
+    }
+
     /// Says that these rows are about to be committed, and are to be deleted.
     pub fn insert(&self, rows: Vec<Inserted>) -> Result<(), Error> {
         self.change(|contents| contents.inserted = rows)
     }
 
-    /// Says that the rows are there to stay, or gone.
+    /// Says that the rows of a load are there to stay, or gone.
     pub fn settle_rows(&self) -> Result<(), Error> {
         self.change(|contents| contents.inserted = Vec::new())
     }
 
-    /// Says that all went well, or that all is undone.
-    pub fn clear(&self) -> Result<(), Error> {
-        *self.contents.lock().expect("nothing panics while it holds this") = Contents::default();
-        durable::remove(&self.path)
+    /// Says that all went well with these databases, or that all is undone.
+    pub fn settle(&self, databases: &BTreeSet<DatabaseId>) -> Result<(), Error> {
+        let is_settled = |name: &str| DatabaseId::parse(name).is_none_or(|id| databases.contains(&id));
+        self.change(|contents| {
+            contents.protected.retain(|name, _| !is_settled(name));
+            contents.made.retain(|name| !is_settled(name));
+            contents.inserted.retain(|rows| !is_settled(&rows.database));
+        })
     }
 
     fn change(&self, change: impl FnOnce(&mut Contents)) -> Result<(), Error> {
@@ -104,12 +128,12 @@ impl Journal {
 impl Contents {
     /// Whether there is nothing to undo.
     pub fn is_empty(&self) -> bool {
-        self.protected.is_empty() && self.inserted.is_empty()
+        self.protected.is_empty() && self.made.is_empty() && self.inserted.is_empty()
     }
 
     /// The databases that are concerned.
     pub fn databases(&self) -> BTreeSet<DatabaseId> {
-        let names = self.protected.keys().chain(self.inserted.iter().map(|rows| &rows.database));
+        let names = self.protected.keys().chain(&self.made).chain(self.inserted.iter().map(|rows| &rows.database));
         names.filter_map(|name| DatabaseId::parse(name)).collect()
     }
 }

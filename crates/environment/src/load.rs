@@ -49,11 +49,12 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
         .map(|batch| DatabaseId { workspace: batch.service.clone(), name: batch.database.clone() })
         .collect();
     let plan = plan::load(&session.model, &session.observed, &session.inputs, &databases);
-    let was_running = !session.statuses.is_empty();
+    let was_running = !session.observed.running.is_empty();
     let execution = session.execute(&plan, &Material { load: Some(&ordered), ..Material::default() });
-    session.rest(was_running)?;
+    let rested = session.rest(was_running);
     let execution = execution?;
+    rested?;
     let total_ms = millis(session.began);
-    times::append(&session, "load", total_ms, &step_reports(&plan, &execution))?;
+    times::append(&session, "load", total_ms, &step_reports(&plan, &execution));
     Ok((execution.load.unwrap_or_default(), total_ms))
 }

@@ -242,7 +242,9 @@ fn commit(
     journal: &Journal,
 ) -> Result<(), Error> {
     let written: std::collections::BTreeSet<&str> = inserted.iter().map(|rows| rows.database.as_str()).collect();
-    let several = written.len() > 1;
+    // Where a protected database may get its old content back, the rows of the others must go with the new one.
+    let is_protecting = !journal.contents().protected.is_empty();
+    let several = written.len() > 1 || is_protecting;
     if several {
         journal.insert(inserted)?;
     }
@@ -254,7 +256,7 @@ fn commit(
         }
     }
     match failed {
-        None if several => journal.settle_rows(),
+        None if several && !is_protecting => journal.settle_rows(),
         None => Ok(()),
         Some(error) => {
             if several {

@@ -1,13 +1,20 @@
 //! One command at a time changes an environment.
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
-use crate::{Context, Error, Progress};
+use crate::place::Place;
+use crate::session::Context;
+use crate::{Error, Progress};
+
+/// How often to look whether another command has ended, and whether the user still wants to wait for it.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The right to change an environment, until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
@@ -16,37 +23,49 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Waits for the right, and says for whom.
-    pub fn take(directory: &Path, command: &str, context: &Context<'_>) -> Result<Self, Error> {
-        const PAUSE: Duration = Duration::from_millis(20);
-        let (monitor, interrupt) = (context.monitor, &context.interrupt);
-        let path = directory.join("lock");
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            monitor.on(Progress::Note(format!("waiting for {}", holder.trim())));
-            // Waiting in the kernel could not be ended by Ctrl-C.
-            while let Err(error) = flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                if error != rustix::io::Errno::WOULDBLOCK {
-                    return Err(Error::io("lock", &path)(error.into()));
+    /// Waits for the right, and says for whom. Makes the directories of the environment.
+    pub fn take(place: &Place, command: &str, context: &Context<'_>) -> Result<Self, Error> {
+        let path = place.directory().join("lock");
+        let mut has_told = false;
+        loop {
+            place.create()?;
+            let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
+            let mut file = match opened {
+                // Another command destroys the environment at this moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(Error::io("open", &path))?,
+            };
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if is_at(&file, &path) => {
+                    let holder = format!("`seedbed {command}` (process {})\n", std::process::id());
+                    let written =
+                        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
+                    // Who holds it is only for the message of the next one.
+                    drop(written);
+                    return Ok(Self { _file: file });
                 }
-                if interrupt.is_raised() {
-                    return Err(Error::Interrupted);
+                // The environment was destroyed, and this lock with it; what is there now has another.
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => {
+                    if context.interrupt.is_raised() {
+                        return Err(Error::Interrupted);
+                    }
+                    let mut holder = String::new();
+                    if !has_told && file.read_to_string(&mut holder).is_ok() {
+                        context.monitor.on(Progress::Note(format!("waiting for {}", holder.trim())));
+                        has_told = true;
+                    }
+                    std::thread::sleep(PAUSE);
                 }
-                std::thread::sleep(PAUSE);
+                Err(error) => return Err(Error::io("lock", &path)(error.into())),
             }
         }
-        let holder = format!("`seedbed {command}` (process {})\n", std::process::id());
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
-        // Who holds it is only for the message of the next one.
-        drop(written);
-        Ok(Self { _file: file })
     }
+}
+
+/// Whether this is the file that has that path now.
+fn is_at(file: &File, path: &Path) -> bool {
+    let own = file.metadata().map(|own| (own.dev(), own.ino()));
+    let there = std::fs::metadata(path).map(|there| (there.dev(), there.ino()));
+    own.is_ok_and(|own| there.is_ok_and(|there| own == there))
 }

@@ -1,6 +1,7 @@
 //! Where an environment keeps what it has.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use plan::DatabaseId;
@@ -85,6 +86,7 @@ impl Place {
 
     /// Makes the directories. What is in them is private, and hidden from git.
     pub fn create(&self) -> Result<(), Error> {
+        self.remove_rest()?;
         let top = self.directory.parent().expect("it was made by joining a name");
         make_private(top)?;
         let ignore = top.join(".gitignore");
@@ -100,17 +102,41 @@ impl Place {
         make(&self.short, 0o711)
     }
 
-    /// Removes everything of the environment, and with the last environment of a workspace nothing but its tasks' record.
+    /// Removes everything of the environment; what its tasks have made stays. It is there as a whole or not at all,
+    /// whenever this is cut short; the directory, which has the lock, goes last.
     pub fn remove(&self) -> Result<(), Error> {
-        for directory in [&self.servers, &self.short, &self.directory] {
-            match fs::remove_dir_all(directory) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+        self.remove_rest()?;
+        for directory in [&self.servers, &self.directory] {
+            let gone = gone(directory);
+            match fs::rename(directory, &gone) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(Error::io("remove", directory)(error));
                 }
                 _ => {}
             }
+            if *directory == self.servers {
+                remove_all(&self.short)?;
+            }
         }
-        Ok(())
+        self.remove_rest()
+    }
+
+    /// Removes what is left of an environment that was destroyed.
+    fn remove_rest(&self) -> Result<(), Error> {
+        [&self.servers, &self.directory].iter().try_for_each(|directory| remove_all(&gone(directory)))
+    }
+}
+
+/// Where a directory is while it is being removed; no environment can be called so.
+fn gone(directory: &Path) -> PathBuf {
+    let name = directory.file_name().expect("it was made by joining a name");
+    directory.with_file_name(format!(".gone-{}", name.to_string_lossy()))
+}
+
+fn remove_all(directory: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", directory)(error)),
+        _ => Ok(()),
     }
 }
 

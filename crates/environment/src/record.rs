@@ -69,6 +69,11 @@ impl Record {
         Ok(Some(Self { path, profile: file.profile, ports: file.ports, passwords: file.passwords, databases }))
     }
 
+    /// Whether anything is remembered, be it readable or not.
+    pub fn exists(directory: &Path) -> bool {
+        directory.join("environment.json").exists()
+    }
+
     /// An environment that is about to be made.
     pub fn new(directory: &Path, profile: Option<String>) -> Self {
         Self { path: directory.join("environment.json"), profile, ..Self::default() }

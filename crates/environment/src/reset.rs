@@ -35,10 +35,11 @@ pub fn reset(context: &Context<'_>, target: &Target) -> Result<ResetReport, Erro
         DatabaseWork::Reset,
         &nothing_more,
     );
-    let was_running = !session.statuses.is_empty();
+    let was_running = !session.observed.running.is_empty();
     let execution = session.execute(&plan, &Material::default());
-    session.rest(was_running)?;
+    let rested = session.rest(was_running);
     let execution = execution?;
+    rested?;
     let steps = step_reports(&plan, &execution);
     let chosen =
         |wanted: fn(&Action) -> Option<String>| plan.steps.iter().filter_map(|step| wanted(&step.action)).collect();
@@ -55,6 +56,6 @@ pub fn reset(context: &Context<'_>, target: &Target) -> Result<ResetReport, Erro
         steps,
         total_ms: millis(session.began),
     };
-    times::append(&session, "reset", report.total_ms, &report.steps)?;
+    times::append(&session, "reset", report.total_ms, &report.steps);
     Ok(report)
 }

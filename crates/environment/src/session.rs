@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use daemon::Client;
@@ -102,24 +103,45 @@ pub struct Session<'a> {
     servers: BTreeMap<ServerId, (ServerFound, ServerPlace)>,
     record: Mutex<Record>,
     client: Mutex<Option<Client>>,
+    /// Set when the supervisor is gone, and its servers with it: then nobody waits for them.
+    pub(crate) is_abandoned: AtomicBool,
     _lock: Option<Lock>,
 }
 
 impl<'a> Session<'a> {
     /// Reads what is declared, looks at what is there, and puts right what a command that did not end has left.
     pub fn open(context: &'a Context<'a>, target: &Target, mode: &Mode, command: &str) -> Result<Self, Error> {
-        let session = Self::look(context, target, mode, command)?;
-        let left = session.journal.contents();
-        if left.is_empty() || matches!(mode, Mode::Look(_)) {
-            return Ok(session);
+        loop {
+            let session = Self::look(context, target, mode, command)?;
+            if session.left_to_undo().is_empty() || matches!(mode, Mode::Look(_)) {
+                return Ok(session);
+            }
+            context
+                .monitor
+                .on(Progress::Note("an earlier command did not come to its end; undoing what it began".to_owned()));
+            let wanted: BTreeSet<UnitId> =
+                session.journal.contents().running.iter().map(|id| UnitId::new(id.clone())).collect();
+            let was_running = !session.observed.running.is_empty() || !wanted.is_empty();
+            session.recover(&wanted)?;
+            session.rest(was_running)?;
+            // The lock is given back and taken again: what is observed now is another thing.
         }
-        context
-            .monitor
-            .on(Progress::Note("an earlier command did not come to its end; undoing what it began".to_owned()));
-        session.recover(&left.running.iter().map(|id| UnitId::new(id.clone())).collect())?;
-        // The lock is given back and taken again: what is observed now is another thing.
-        drop(session);
-        Self::look(context, target, mode, command)
+    }
+
+    /// The databases on which an earlier command began something. One that is not declared any more, or is one of another
+    /// engine now, is left until it is as it was.
+    pub(crate) fn left_to_undo(&self) -> BTreeSet<DatabaseId> {
+        let record = self.record();
+        let contents = self.journal.contents();
+        let engine = |id: &DatabaseId| {
+            let before = contents.protected.get(&id.to_string()).or_else(|| record.databases.get(id));
+            before.map(|before| before.engine.clone())
+        };
+        let is_here = |id: &DatabaseId| {
+            let location = self.locations.get(id);
+            location.is_some_and(|location| engine(id).is_none_or(|engine| engine == location.engine().word()))
+        };
+        contents.databases().into_iter().filter(is_here).collect()
     }
 
     fn look(context: &'a Context<'a>, target: &Target, mode: &Mode, command: &str) -> Result<Self, Error> {
@@ -144,14 +166,25 @@ impl<'a> Session<'a> {
         let lock = if matches!(mode, Mode::Look(_)) {
             None
         } else {
-            place.create()?;
-            Some(Lock::take(place.directory(), command, context)?)
+            Some(Lock::take(&place, command, context)?)
         };
         // Whoever had the lock before may have changed this.
-        let mut record = Record::read(place.directory())?.unwrap_or_else(|| Record::new(place.directory(), profile));
+        let mut record = match Record::read(place.directory())? {
+            Some(record) if record.profile != profile => {
+                drop(lock);
+                return Self::look(context, target, mode, command);
+            }
+            Some(record) => record,
+            None if *mode == Mode::Existing => return Err(Error::NoEnvironment(target.name.clone())),
+            None => Record::new(place.directory(), profile),
+        };
         let journal = Journal::open(place.directory())?;
 
-        let mut client = Client::connect(&place.socket()).map_err(Error::Supervisor)?;
+        let mut client = match lock {
+            // Whoever had it may have been killed: what it asked the supervisor for is taken back first.
+            Some(_) => supervisor(&place)?,
+            None => Client::connect(&place.socket()).map_err(Error::Supervisor)?,
+        };
         let statuses = match &mut client {
             Some(client) => client.status().map_err(Error::Supervisor)?,
             None => Vec::new(),
@@ -159,7 +192,7 @@ impl<'a> Session<'a> {
         let running = running_units(&statuses);
 
         let servers = server_ids(&tree);
-        choose_ports(&tree, &servers, &running, &mut record, context.monitor)?;
+        choose_ports(&tree, &target.name, &servers, &running, &mut record, context.monitor)?;
         for id in servers.keys() {
             record.passwords.entry(id.to_string()).or_insert_with(new_password);
         }
@@ -200,6 +233,7 @@ impl<'a> Session<'a> {
             servers,
             record: Mutex::new(record),
             client: Mutex::new(client),
+            is_abandoned: AtomicBool::new(false),
             _lock: lock,
         })
     }
@@ -216,13 +250,20 @@ impl<'a> Session<'a> {
         record.write()
     }
 
+    /// Forgets a database that is not there any more.
+    pub(crate) fn forget(&self, id: &DatabaseId) -> Result<(), Error> {
+        let mut record = self.record.lock().expect("nothing panics while it holds this");
+        record.databases.remove(id);
+        record.write()
+    }
+
     /// The connection to the supervisor; one is started when there is none.
     pub(crate) fn client(&self) -> Result<Client, Error> {
         if let Some(client) = self.connected() {
             return Ok(client);
         }
         let socket = self.place.socket();
-        if let Some(client) = Client::connect(&socket).map_err(Error::Supervisor)? {
+        if let Some(client) = supervisor(&self.place)? {
             return Ok(client);
         }
         let arguments = [
@@ -263,7 +304,11 @@ impl<'a> Session<'a> {
         loop {
             match database.exists() {
                 Ok(_) => return Ok(database),
-                Err(DatabaseError::Unreachable { .. }) if Instant::now() < deadline => std::thread::sleep(PAUSE),
+                Err(DatabaseError::Unreachable { .. })
+                    if Instant::now() < deadline && !self.is_abandoned.load(Ordering::Relaxed) =>
+                {
+                    std::thread::sleep(PAUSE);
+                }
                 Err(error) => return Err(Error::database(id)(error)),
             }
         }
@@ -271,7 +316,7 @@ impl<'a> Session<'a> {
 
     /// What is there now, after this command has changed something.
     pub(crate) fn observe_again(&self) -> Result<Observed, Error> {
-        let statuses = match Client::connect(&self.place.socket()).map_err(Error::Supervisor)? {
+        let statuses = match supervisor(&self.place)? {
             Some(mut client) => client.status().map_err(Error::Supervisor)?,
             None => Vec::new(),
         };
@@ -288,6 +333,12 @@ impl<'a> Session<'a> {
     pub(crate) fn running_services(&self) -> BTreeSet<UnitId> {
         self.model.services.keys().filter(|id| self.observed.running.contains_key(*id)).cloned().collect()
     }
+}
+
+/// The connection to the supervisor when it has nothing under way; `None` when there is none, or it was about to end.
+pub(crate) fn supervisor(place: &Place) -> Result<Option<Client>, Error> {
+    let client = Client::connect(&place.socket()).map_err(Error::Supervisor)?;
+    client.map_or(Ok(None), Client::settled).map_err(Error::Supervisor)
 }
 
 struct Declared {
@@ -344,6 +395,7 @@ fn server_ids(tree: &WorkspaceTree) -> BTreeMap<ServerId, DatabaseId> {
 
 fn choose_ports(
     tree: &WorkspaceTree,
+    name: &str,
     servers: &BTreeMap<ServerId, DatabaseId>,
     running: &BTreeMap<UnitId, RunningUnit>,
     record: &mut Record,
@@ -361,7 +413,7 @@ fn choose_ports(
         }
     }
     let running = running.keys().map(ToString::to_string).collect();
-    let environment = tree.workspace(tree.root).directory.display().to_string();
+    let environment = format!("{} {name}", tree.workspace(tree.root).directory.display());
     let chosen = ports::choose(&environment, &wanted, &record.ports, &running);
     let (ports, notes) = chosen.map_err(|error| with_place(error, tree))?;
     for note in notes {

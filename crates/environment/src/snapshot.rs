@@ -65,8 +65,9 @@ fn run(
     let nothing_more = BTreeSet::new();
     let (model, observed, inputs) = (&session.model, &session.observed, &session.inputs);
     let plan = plan::around_databases(model, observed, inputs, databases, work, &nothing_more);
-    let was_running = !session.statuses.is_empty();
+    let was_running = !session.observed.running.is_empty();
     let execution = session.execute(&plan, material);
-    session.rest(was_running)?;
-    times::append(session, command, millis(session.began), &step_reports(&plan, &execution?))
+    let rested = session.rest(was_running);
+    times::append(session, command, millis(session.began), &step_reports(&plan, &execution?));
+    rested
 }

@@ -55,11 +55,10 @@ pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Er
             let property = |name| location.property(name).unwrap_or_default();
             format!("{}:{}/{}", property("host"), property("port"), property("name"))
         });
-        let waits = |suffix: &str| plan.has(&format!("{} {suffix}", database.id).into());
         let state = match session.observed.databases.get(&database.id) {
             None => "not made",
-            Some(_) if waits("schema") => "schema behind",
-            Some(_) if plan.has(&"load".into()) => "data behind",
+            Some(_) if plan.migrates(&database.id) => "schema behind",
+            Some(_) if plan.loads() => "data behind",
             Some(_) => "as declared",
         };
         DatabaseReport {

@@ -18,7 +18,11 @@ struct File {
 
 /// The key under which a task last succeeded.
 pub fn last_key(workspace: &Path, task: &str) -> Result<Option<String>, Error> {
-    let file: Option<File> = durable::read_json(&path(workspace, task))?;
+    let file: Option<File> = match durable::read_json(&path(workspace, task)) {
+        // What cannot be read says nothing; the task runs again and writes it anew.
+        Err(Error::Record { .. }) => None,
+        file => file?,
+    };
     Ok(file.filter(|file| file.seedbed_task == FORMAT).map(|file| file.key))
 }
 

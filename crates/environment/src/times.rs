@@ -6,7 +6,7 @@ use std::io::Write;
 use serde::Serialize;
 
 use crate::up::StepReport;
-use crate::{Error, Session};
+use crate::{Progress, Session};
 
 #[derive(Serialize)]
 struct Line<'a> {
@@ -24,8 +24,8 @@ struct Step<'a> {
     took_ms: u64,
 }
 
-/// Adds a command.
-pub(crate) fn append(session: &Session<'_>, command: &str, total_ms: u64, steps: &[StepReport]) -> Result<(), Error> {
+/// Adds a command. What it has done is done, even if this cannot be written down.
+pub(crate) fn append(session: &Session<'_>, command: &str, total_ms: u64, steps: &[StepReport]) {
     let steps =
         steps.iter().map(|step| Step { id: &step.step, waited_ms: step.waited_ms, took_ms: step.took_ms }).collect();
     let line = Line { seedbed_times: 1, time: session.now(), command, total_ms, steps };
@@ -33,5 +33,8 @@ pub(crate) fn append(session: &Session<'_>, command: &str, total_ms: u64, steps:
     text.push('\n');
     let path = session.place.times();
     let file = File::options().append(true).create(true).open(&path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(Error::io("write", &path))
+    if let Err(error) = file.and_then(|mut file| file.write_all(text.as_bytes())) {
+        let text = format!("how long it took could not be noted in {}: {error}", path.display());
+        session.context.monitor.on(Progress::Note(text));
+    }
 }

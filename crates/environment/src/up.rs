@@ -83,7 +83,7 @@ pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result
         total_ms: millis(session.began),
     };
     if !report.steps.is_empty() {
-        times::append(&session, "up", report.total_ms, &report.steps)?;
+        times::append(&session, "up", report.total_ms, &report.steps);
     }
     Ok(report)
 }

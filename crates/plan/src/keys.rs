@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use supervisor::UnitId;
 
+use crate::key::KeyBuilder;
 use crate::{DatabaseId, InputDigests, Key, Model, ServiceModel, TaskModel};
 
 /// The keys of everything in a model.
@@ -55,11 +56,7 @@ impl Keys {
 }
 
 /// Adds those of these units that are tasks, in the order of their names: that of the manifest has no meaning.
-fn add_tasks<'a>(
-    key: &mut crate::key::KeyBuilder,
-    units: impl Iterator<Item = &'a UnitId>,
-    tasks: &BTreeMap<UnitId, Key>,
-) {
+fn add_tasks<'a>(key: &mut KeyBuilder, units: impl Iterator<Item = &'a UnitId>, tasks: &BTreeMap<UnitId, Key>) {
     for unit in units.collect::<BTreeSet<_>>() {
         if let Some(task) = tasks.get(unit) {
             key.text(unit.as_str()).text(task.as_str());
@@ -80,15 +77,12 @@ fn in_order(model: &Model) -> Vec<&TaskModel> {
             }
             let next = task.after.get(*followed);
             *followed += 1;
-            match next {
-                Some(before) => {
-                    let before = model.tasks.get(&before.unit).filter(|before| !seen.contains(&before.id));
-                    path.extend(before.map(|before| (before, 0)));
-                }
-                None => {
-                    order.push(*task);
-                    path.pop();
-                }
+            if let Some(before) = next {
+                let before = model.tasks.get(&before.unit).filter(|before| !seen.contains(&before.id));
+                path.extend(before.map(|before| (before, 0)));
+            } else {
+                order.push(*task);
+                path.pop();
             }
         }
     }

@@ -7,12 +7,16 @@
 
 mod around;
 mod circle;
+mod due;
 mod key;
+mod keys;
 mod model;
 mod observed;
+mod planner;
 mod resolve;
 mod scope;
 mod step;
+mod step_id;
 mod up;
 
 pub use around::{DatabaseWork, around_databases, load};

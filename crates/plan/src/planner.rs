@@ -50,11 +50,8 @@ impl<'a> Planner<'a> {
             let reason = "it does not run";
             let prepare = step_id::prepare(id);
             self.step(prepare.clone(), Action::PrepareServer(id.clone()), reason, Vec::new());
-            let kind = UnitKind::Service {
-                process: server.process.clone(),
-                ready: server.ready.clone(),
-                stop: server.stop.clone(),
-            };
+            let kind =
+                UnitKind::Service { process: server.process.clone(), ready: server.ready.clone(), stop: server.stop };
             let digest = Key::of("server").text(&id.to_string()).end();
             let action = Action::StartService { kind: Box::new(kind), digest };
             self.step(unit, action, reason, vec![succeeded(prepare)]);
@@ -143,11 +140,8 @@ impl<'a> Planner<'a> {
         let mut after = service.after.clone();
         after.extend(self.in_place(&service.uses));
         after.extend(more);
-        let kind = UnitKind::Service {
-            process: service.process.clone(),
-            ready: service.ready.clone(),
-            stop: service.stop.clone(),
-        };
+        let kind =
+            UnitKind::Service { process: service.process.clone(), ready: service.ready.clone(), stop: service.stop };
         let digest = self.keys.service(service);
         self.step(service.id.clone(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
     }

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 
 use indexmap::IndexMap;
 use manifest::{After, AfterTarget, Command, SchemaStep, Template, Workspace, WorkspaceTree};
-use source::{Problem, Problems};
+use source::{Place, Problem, Problems};
 use supervisor::{Condition, ConditionState, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId};
 
-use crate::circle::Graph;
+use crate::circle::{Graph, Why};
+use crate::key::KeyBuilder;
 use crate::scope::{Form, Scope};
+use crate::step_id::{self, DatabaseStep};
 use crate::{DatabaseId, DatabaseModel, Key, Model, SchemaModel, ServerId, ServerModel, ServiceModel, TaskModel};
 
 /// What the planner is told about this environment.
@@ -33,7 +35,10 @@ pub struct Facts {
 
 /// Resolves every reference of every workspace; all problems at once.
 pub fn resolve(tree: &WorkspaceTree, facts: &Facts) -> Result<Model, Problems> {
-    let mut problems = Problems::default();
+    let manifests = || tree.iter().map(|(_, workspace)| &workspace.manifest);
+    let has_data = |manifest: &manifest::Manifest| {
+        !manifest.data.is_empty() || manifest.databases.values().any(|database| !database.data.is_empty())
+    };
     let mut model = Model {
         root: tree.workspace(tree.root).manifest.name.to_string(),
         workspaces: Vec::new(),
@@ -41,111 +46,134 @@ pub fn resolve(tree: &WorkspaceTree, facts: &Facts) -> Result<Model, Problems> {
         services: BTreeMap::new(),
         databases: BTreeMap::new(),
         servers: facts.servers.clone(),
-        has_data: false,
+        has_data: manifests().any(has_data),
     };
     let mut graph = Graph::default();
+    let mut problems = Problems::default();
     for (id, _) in tree.iter() {
         let resolver = Resolver { scope: Scope::new(tree, facts, id) };
-        if let Err(problem) = resolver.add_to(&mut model, &mut graph) {
-            problems.push(problem);
-        }
+        resolver.add_to(&mut model, &mut graph, &mut problems);
     }
-    problems.extend(graph.circle());
+    problems.extend(graph.circles());
     if problems.has_errors() {
-        return Err(problems);
+        return Err(problems.sorted().into_iter().cloned().collect());
     }
     keep_needed_tasks(&mut model);
     Ok(model)
 }
 
-/// Name of the step that loads all data, and of its node in the graph of what waits for what.
-pub(crate) const LOAD: &str = "load";
+/// A process, the digest of what the manifest says of it, and the databases that it uses.
+struct Resolved {
+    process: ProcessSpec,
+    words: Key,
+    uses: BTreeSet<DatabaseId>,
+}
 
+/// Puts one workspace into the model.
 struct Resolver<'a> {
     scope: Scope<'a>,
 }
 
 impl<'a> Resolver<'a> {
-    fn workspace(&self) -> &'a Workspace {
-        self.scope.tree.workspace(self.scope.workspace)
-    }
-
-    fn name(&self) -> &'a str {
-        self.workspace().manifest.name.as_str()
-    }
-
-    fn add_to(&self, model: &mut Model, graph: &mut Graph) -> Result<(), Problem> {
-        let manifest = &self.workspace().manifest;
+    fn add_to(&self, model: &mut Model, graph: &mut Graph, problems: &mut Problems) {
+        let manifest = &self.scope.workspace().manifest;
         for task in manifest.tasks.values() {
-            let id = self.unit(&task.name);
-            let (process, words, uses) =
-                self.process(&self.scope, &id, &task.run, &task.env, task.directory.as_deref(), Form::Value)?;
-            self.edges(graph, id.as_str(), &task.after, &uses, &task.place);
-            let task = TaskModel {
-                after: self.conditions(&task.after),
-                process,
-                uses,
-                timeout: task.timeout,
-                has_inputs: !task.inputs.is_empty(),
-                words,
-                id: id.clone(),
-            };
-            model.tasks.insert(id, task);
+            match self.task(task) {
+                Ok(resolved) => {
+                    self.edges(graph, &resolved.id, &task.after);
+                    Self::edges_of_use(graph, &resolved.id, &resolved.uses, &task.place, model.has_data);
+                    model.tasks.insert(resolved.id.clone(), resolved);
+                }
+                Err(problem) => problems.push(problem),
+            }
         }
         for service in manifest.services.values() {
-            let id = self.unit(&service.name);
-            let scope = self.scope.inside(&service.name);
-            let (process, words, uses) =
-                self.process(&scope, &id, &service.run, &service.env, service.directory.as_deref(), Form::Value)?;
-            self.edges(graph, id.as_str(), &service.after, &uses, &service.place);
-            let port = self.scope.facts.ports.get(&id).copied();
-            let ready = self.ready(&scope, &service.ready, port, &process)?;
-            let stop = StopSpec { signal: signal(service.stop.signal), timeout: service.stop.timeout };
-            let mut key = Key::of("service");
-            key.text(words.as_str()).text(&format!("{ready:?}")).text(&format!("{stop:?}"));
-            let words = key.end();
-            let after = self.conditions(&service.after);
-            model.services.insert(id.clone(), ServiceModel { id, process, ready, stop, after, uses, port, words });
+            match self.service(service) {
+                Ok(resolved) => {
+                    self.edges(graph, &resolved.id, &service.after);
+                    Self::edges_of_use(graph, &resolved.id, &resolved.uses, &service.place, model.has_data);
+                    model.services.insert(resolved.id.clone(), resolved);
+                }
+                Err(problem) => problems.push(problem),
+            }
         }
         for database in manifest.databases.values() {
-            let id = DatabaseId { workspace: self.name().to_owned(), name: database.name.to_string() };
-            let server = ServerId::of(database.engine, database.version.as_deref());
-            let schema = match &database.schema {
-                Some(schema) => Some(self.schema(&id, schema, graph, &database.place)?),
-                None => None,
-            };
-            graph.edge(LOAD, &schema_node(&id), &database.place, "comes after the schema of");
-            model.has_data |= !database.data.is_empty();
-            model.databases.insert(id.clone(), DatabaseModel { id, engine: database.engine, server, schema });
+            match self.database(database, graph) {
+                Ok(resolved) => {
+                    model.databases.insert(resolved.id.clone(), resolved);
+                }
+                Err(problem) => problems.push(problem),
+            }
         }
-        model.has_data |= !manifest.data.is_empty();
-        model.workspaces.push(self.scope.model()?);
-        Ok(())
+        model.workspaces.push(self.scope.model(problems));
+    }
+
+    fn task(&self, task: &'a manifest::Task) -> Result<TaskModel, Problem> {
+        let id = self.scope.unit(&task.name);
+        let Resolved { process, words, uses } =
+            self.process(&self.scope, &id, &task.run, &task.env, task.directory.as_deref(), Form::Value)?;
+        Ok(TaskModel {
+            id,
+            process,
+            after: self.conditions(&task.after),
+            uses,
+            timeout: task.timeout,
+            has_inputs: !task.inputs.is_empty(),
+            words,
+        })
+    }
+
+    fn service(&self, service: &'a manifest::Service) -> Result<ServiceModel, Problem> {
+        let id = self.scope.unit(&service.name);
+        let scope = self.scope.inside(&service.name);
+        let Resolved { process, words, uses } =
+            self.process(&scope, &id, &service.run, &service.env, service.directory.as_deref(), Form::Value)?;
+        let port = scope.port(&service.name);
+        if service.port.is_some() && port.is_none() {
+            return Err(Problem::error("plan::no-port", format!("no port was chosen for `{id}`"))
+                .at(&service.place, "this service wants one"));
+        }
+        let ready = Self::ready(&scope, &service.ready, port, &process)?;
+        let stop = StopSpec { signal: signal(service.stop.signal), timeout: service.stop.timeout };
+        let mut key = Key::of("service");
+        key.text(words.as_str());
+        add_ready(&mut key, &ready);
+        key.text(&format!("{:?} {:?}", stop.signal, stop.timeout));
+        let after = self.conditions(&service.after);
+        Ok(ServiceModel { id, process, ready, stop, after, uses, port, words: key.end() })
+    }
+
+    fn database(&self, database: &'a manifest::Database, graph: &mut Graph) -> Result<DatabaseModel, Problem> {
+        let id = self.scope.database(&database.name);
+        graph.edge(&step_id::load(), DatabaseStep::Schema.of(&id), &database.place, Why::Loads);
+        let schema = match &database.schema {
+            Some(schema) => Some(self.schema(&id, schema, graph, &database.place)?),
+            None => None,
+        };
+        let server = ServerId::of(database.engine, database.version.as_deref());
+        Ok(DatabaseModel { id, engine: database.engine, server, schema })
     }
 
     fn schema(
         &self,
         id: &DatabaseId,
-        schema: &SchemaStep,
+        schema: &'a SchemaStep,
         graph: &mut Graph,
-        place: &source::Place,
+        place: &Place,
     ) -> Result<SchemaModel, Problem> {
-        let node = schema_node(id);
         match schema {
             SchemaStep::Command { run, env, inputs, after, directory, timeout } => {
-                let unit = UnitId::new(node.clone());
-                let (mut process, words, mut uses) =
+                let unit = DatabaseStep::Schema.of(id);
+                let Resolved { mut process, words, mut uses } =
                     self.process(&self.scope, &unit, run, env, directory.as_deref(), Form::Symbol)?;
                 uses.remove(id);
                 let url = self.scope.facts.databases.get(id).and_then(|properties| properties.get("url"));
                 if let (Some(url), false) = (url, env.contains_key("DATABASE_URL")) {
                     process.env.insert("DATABASE_URL".to_owned(), url.clone());
                 }
-                for condition in self.conditions(after) {
-                    graph.edge(&node, condition.unit.as_str(), place, "comes after");
-                }
+                self.edges(graph, &unit, after);
                 for other in &uses {
-                    graph.edge(&node, &schema_node(other), place, "uses");
+                    graph.edge(&unit, DatabaseStep::Schema.of(other), place, Why::Uses(other.clone()));
                 }
                 Ok(SchemaModel {
                     process: Some(process),
@@ -159,7 +187,7 @@ impl<'a> Resolver<'a> {
             }
             SchemaStep::Sql { files } => Ok(SchemaModel {
                 process: None,
-                files: files.iter().map(|file| self.workspace().directory.join(&file.path)).collect(),
+                files: files.iter().map(|file| join(&self.scope.workspace().directory, &file.path)).collect(),
                 after: Vec::new(),
                 uses: BTreeSet::new(),
                 timeout: None,
@@ -169,73 +197,52 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn unit(&self, name: &str) -> UnitId {
-        UnitId::new(format!("{}/{name}", self.name()))
-    }
-
-    /// The process, the digest of what the manifest says of it, and the databases that it refers to.
     fn process(
         &self,
-        scope: &Scope<'_>,
+        scope: &Scope<'a>,
         id: &UnitId,
-        run: &Command,
-        env: &IndexMap<String, Template>,
+        run: &'a Command,
+        env: &'a IndexMap<String, Template>,
         directory: Option<&str>,
         key_form: Form,
-    ) -> Result<(ProcessSpec, Key, BTreeSet<DatabaseId>), Problem> {
-        let root = &self.workspace().directory;
-        let words = |form| command_words(scope, run, form);
-        let mut variables = self.scope.facts.inherited.clone();
+    ) -> Result<Resolved, Problem> {
+        let root = &scope.workspace().directory;
         let mut key = Key::of("process");
-        key.texts(words(key_form)?.iter().map(String::as_str)).text(directory.unwrap_or_default());
-        for (name, template) in env {
+        let words = command_words(scope, run, key_form)?;
+        key.texts(words.iter().map(String::as_str)).text(directory.unwrap_or_default());
+        let mut variables = self.scope.facts.inherited.clone();
+        // In the order of their names: that of the manifest has no meaning.
+        let sorted: BTreeMap<_, _> = env.iter().collect();
+        for (name, template) in sorted {
             variables.insert(name.clone(), scope.text(template, Form::Value)?);
             key.text(name).text(&scope.text(template, key_form)?);
         }
         let directory = directory.map_or_else(|| root.clone(), |below| join(root, below));
-        let mut words = words(Form::Value)?.into_iter();
-        let program = words.next().unwrap_or_default();
-        let program = if program.contains('/') { join(&directory, &program).display().to_string() } else { program };
-        let process = ProcessSpec {
-            program,
-            arguments: words.collect(),
-            env: variables,
-            directory,
-            user: None,
-            log: self.scope.facts.logs.join(log_name(id)),
-        };
-        Ok((process, key.end(), scope.uses(env.values().chain(run.templates()))))
+        let (program, arguments) = program(command_words(scope, run, Form::Value)?, &directory);
+        let log = self.scope.facts.logs.join(log_name(id));
+        let process = ProcessSpec { program, arguments, env: variables, directory, user: None, log };
+        Ok(Resolved { process, words: key.end(), uses: scope.uses(env.values().chain(run.templates())) })
     }
 
     fn ready(
-        &self,
-        scope: &Scope<'_>,
-        ready: &manifest::Ready,
+        scope: &Scope<'a>,
+        ready: &'a manifest::Ready,
         own_port: Option<u16>,
         process: &ProcessSpec,
     ) -> Result<ReadySpec, Problem> {
         let host = || "127.0.0.1".to_owned();
+        let port = |port: &Option<u16>| port.or(own_port).expect("a probe of a port is only read where there is one");
         let probe = match &ready.probe {
             manifest::Probe::Started => Probe::Started,
-            manifest::Probe::Http { path, status, port } => match port.or(own_port) {
-                Some(port) => Probe::Http { host: host(), port, path: scope.text(path, Form::Value)?, status: *status },
-                None => Probe::Started,
-            },
-            manifest::Probe::Tcp { port } => match port.or(own_port) {
-                Some(port) => Probe::Tcp { host: host(), port },
-                None => Probe::Started,
-            },
-            manifest::Probe::Command(command) => {
-                let mut words = command_words(scope, command, Form::Value)?.into_iter();
-                let program = words.next().unwrap_or_default();
-                let program = if program.contains('/') {
-                    join(&process.directory, &program).display().to_string()
-                } else {
-                    program
-                };
-                Probe::Command(ProcessSpec { program, arguments: words.collect(), ..process.clone() })
+            manifest::Probe::Http { path, status, port: other } => {
+                Probe::Http { host: host(), port: port(other), path: scope.text(path, Form::Value)?, status: *status }
             }
-            manifest::Probe::Log(pattern) => Probe::Log(scope.text(pattern, Form::Value)?),
+            manifest::Probe::Tcp { port: other } => Probe::Tcp { host: host(), port: port(other) },
+            manifest::Probe::Command(command) => {
+                let (program, arguments) = program(command_words(scope, command, Form::Value)?, &process.directory);
+                Probe::Command(ProcessSpec { program, arguments, ..process.clone() })
+            }
+            manifest::Probe::Log(pattern) => Probe::Log(scope.text(pattern, Form::Pattern)?),
         };
         Ok(ReadySpec { probe, timeout: ready.timeout, interval: ready.interval })
     }
@@ -257,11 +264,11 @@ impl<'a> Resolver<'a> {
     }
 
     fn targets(&self, target: &AfterTarget) -> Vec<UnitId> {
-        let dependency = |alias: &str| self.scope.tree.workspace(self.workspace().dependencies[alias]);
+        let dependency = |alias: &str| self.scope.tree.workspace(self.scope.workspace().dependencies[alias]);
         let in_dependency =
             |workspace: &Workspace, name: &str| UnitId::new(format!("{}/{name}", workspace.manifest.name.as_str()));
         match target {
-            AfterTarget::Service(name) | AfterTarget::Task(name) => vec![self.unit(name)],
+            AfterTarget::Service(name) | AfterTarget::Task(name) => vec![self.scope.unit(name)],
             AfterTarget::Dependency(alias) => {
                 let workspace = dependency(alias);
                 workspace.manifest.services.keys().map(|name| in_dependency(workspace, name)).collect()
@@ -270,22 +277,20 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn edges(
-        &self,
-        graph: &mut Graph,
-        from: &str,
-        after: &[After],
-        uses: &BTreeSet<DatabaseId>,
-        place: &source::Place,
-    ) {
+    fn edges(&self, graph: &mut Graph, from: &UnitId, after: &[After]) {
         for after in after {
             for unit in self.targets(&after.target) {
-                graph.edge(from, unit.as_str(), &after.place, "comes after");
+                graph.edge(from, unit, &after.place, Why::After);
             }
         }
+    }
+
+    fn edges_of_use(graph: &mut Graph, from: &UnitId, uses: &BTreeSet<DatabaseId>, place: &Place, has_data: bool) {
         for database in uses {
-            graph.edge(from, &schema_node(database), place, "uses");
-            graph.edge(from, LOAD, place, "uses what is loaded by");
+            graph.edge(from, DatabaseStep::Schema.of(database), place, Why::Uses(database.clone()));
+            if has_data {
+                graph.edge(from, step_id::load(), place, Why::Uses(database.clone()));
+            }
         }
     }
 }
@@ -300,21 +305,37 @@ impl ServerId {
     }
 }
 
-/// The id of the step that brings a database to its schema.
-pub(crate) fn schema_node(id: &DatabaseId) -> String {
-    format!("{id} schema")
-}
-
 /// Name of a unit's log file.
 fn log_name(id: &UnitId) -> String {
     format!("{}.log", id.as_str().replace('/', ".").replace(' ', "-"))
 }
 
-fn command_words(scope: &Scope<'_>, command: &Command, form: Form) -> Result<Vec<String>, Problem> {
+fn command_words<'a>(scope: &Scope<'a>, command: &'a Command, form: Form) -> Result<Vec<String>, Problem> {
     match command {
         Command::Words { words, .. } => words.iter().map(|word| scope.text(word, form)).collect(),
         Command::Shell { script, .. } => Ok(vec!["sh".to_owned(), "-c".to_owned(), scope.text(script, form)?]),
     }
+}
+
+/// The program, found from the directory when it is a path, and the arguments.
+fn program(words: Vec<String>, directory: &Path) -> (String, Vec<String>) {
+    let mut words = words.into_iter();
+    let program = words.next().unwrap_or_default();
+    let program = if program.contains('/') { join(directory, &program).display().to_string() } else { program };
+    (program, words.collect())
+}
+
+/// Adds what the manifest says of readiness: not the inherited environment of a command, which differs from shell to
+/// shell.
+fn add_ready(key: &mut KeyBuilder, ready: &ReadySpec) {
+    match &ready.probe {
+        Probe::Command(process) => {
+            let arguments = process.arguments.iter().map(String::as_str);
+            key.text("command").texts([process.program.as_str()].into_iter().chain(arguments))
+        }
+        other => key.text(&format!("{other:?}")),
+    };
+    key.text(&format!("{:?} {:?}", ready.timeout, ready.interval));
 }
 
 fn signal(signal: manifest::StopSignal) -> Signal {

@@ -87,13 +87,10 @@ impl<'a> Scope<'a> {
         let value = match path.as_slice() {
             ["config", key] => self.workspace().manifest.config.get(*key).map(ToString::to_string),
             ["dependencies", alias, export] => {
-                let (scope, template) = self.export(alias, export);
-                return match scope.enter(reference)? {
-                    Some(scope) => scope.text(template, form),
-                    None => Err(scope.circle(reference)),
-                };
+                let (scope, template) = self.follow(alias, export, &reference.place)?;
+                return scope.text(template, form);
             }
-            // No text of a manifest holds this character, so that no literal looks like a name.
+            // No process can be given this character, so no literal looks like a name.
             _ if form == Form::Symbol => Some(format!("\0{}\0", path.join("."))),
             ["port"] => self.service.and_then(|service| self.port(service)).map(|port| port.to_string()),
             ["services", _, "host"] => Some("127.0.0.1".to_owned()),
@@ -119,5 +116,78 @@ impl<'a> Scope<'a> {
     /// The port of a service of this workspace.
     pub(crate) fn port(&self, service: &str) -> Option<u16> {
         self.facts.ports.get(&self.unit(service)).copied()
+    }
+    /// The template of a dependency's export, and the scope that it is resolved in.
+    fn follow(&self, alias: &str, export: &str, place: &'a Place) -> Result<(Self, &'a Template), Problem> {
+        let workspace = self.workspace().dependencies[alias];
+        let exports = &self.tree.workspace(workspace).manifest.exports;
+        let (name, template) = exports.get_key_value(export).expect("a tree without problems has what it refers to");
+        let is_it = |export: &Export<'_>| export.workspace == workspace && export.name == name;
+        if let Some(start) = self.trail.iter().position(is_it) {
+            return Err(self.circle(&self.trail[start..], place));
+        }
+        let mut trail = self.trail.clone();
+        trail.push(Export { workspace, name, place: Some(place) });
+        Ok((Self { workspace, service: None, trail, ..*self }, template))
+    }
+
+    /// Describes a circle of exports; the last of them refers to the first at `closing`.
+    fn circle(&self, exports: &[Export<'a>], closing: &'a Place) -> Problem {
+        let name = |export: &Export<'_>| {
+            format!("{}.{}", self.tree.workspace(export.workspace).manifest.name.as_str(), export.name)
+        };
+        let places = exports[1..].iter().filter_map(|export| export.place).chain([closing]);
+        let mut circle: Vec<(String, &Place)> = exports.iter().map(name).zip(places).collect();
+        // The same circle is come upon from each of its exports: it is told as from the first by name.
+        let first = (0..circle.len()).min_by_key(|index| &circle[*index].0).unwrap_or_default();
+        circle.rotate_left(first);
+        let names: Vec<&str> = circle.iter().chain(circle.first()).map(|(name, _)| name.as_str()).collect();
+        let message = format!("exports refer to each other in a circle: {}", names.join(" → "));
+        let mut problem = Problem::error("plan::export-circle", message);
+        for ((from, place), to) in circle.iter().zip(&names[1..]) {
+            problem = problem.at(place, format!("{from} refers to {to}"));
+        }
+        problem
+    }
+
+    /// The databases that these templates refer to, also through exports.
+    pub(crate) fn uses(&self, templates: impl IntoIterator<Item = &'a Template>) -> BTreeSet<DatabaseId> {
+        let mut databases = BTreeSet::new();
+        for reference in templates.into_iter().flat_map(Template::references) {
+            match reference.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                ["databases", name, _] => {
+                    databases.insert(self.database(name));
+                }
+                // A circle is reported by whoever asks for the text.
+                ["dependencies", alias, export] => {
+                    if let Ok((scope, template)) = self.follow(alias, export, &reference.place) {
+                        databases.extend(scope.uses([template]));
+                    }
+                }
+                _ => {}
+            }
+        }
+        databases
+    }
+
+    /// This workspace with its exports and settings.
+    pub(crate) fn model(&self, problems: &mut Problems) -> WorkspaceModel {
+        let manifest = &self.workspace().manifest;
+        let mut exports = BTreeMap::new();
+        for (name, template) in &manifest.exports {
+            let trail = vec![Export { workspace: self.workspace, name, place: None }];
+            match (Self { trail, ..self.clone() }).text(template, Form::Value) {
+                Ok(value) => {
+                    exports.insert(name.clone(), value);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        WorkspaceModel {
+            name: self.name().to_owned(),
+            directory: self.workspace().directory.clone(),
+            exports,
+            config: manifest.config.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use supervisor::{Condition, ConditionState, UnitId, UnitKind, UnitSpec};
 
+use crate::step_id::DatabaseStep;
 use crate::{DatabaseId, Key, ServerId};
 
 /// What will be done.
@@ -144,22 +145,28 @@ impl Plan {
         self.stop.is_empty() && self.steps.is_empty()
     }
 
-    /// Whether a step with this id is in the plan.
-    pub fn has(&self, id: &UnitId) -> bool {
-        self.steps.iter().any(|step| step.id == *id)
+    /// Whether this database is brought to another schema.
+    pub fn migrates(&self, database: &DatabaseId) -> bool {
+        let id = DatabaseStep::Schema.of(database);
+        self.steps.iter().any(|step| step.id == id)
+    }
+
+    /// Whether data is loaded.
+    pub fn loads(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::Load { .. }))
     }
 }
 
 impl fmt::Display for Plan {
     /// One line for each step: verb, object, reason, and what it waits for.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stops = self.stop.iter().map(|(id, reason)| ("stop", id.to_string(), reason.as_str(), String::new()));
-        let steps = self.steps.iter().map(|step| {
+        let stopped = self.stop.iter().map(|(id, reason)| ("stop", id.to_string(), reason.as_str(), String::new()));
+        let planned = self.steps.iter().map(|step| {
             let (verb, object) = step.words();
             (verb, object, step.reason.as_str(), waits_for(&step.after))
         });
-        let keeps = self.unchanged.iter().map(|(id, reason)| ("leave", id.to_string(), reason.as_str(), String::new()));
-        let lines: Vec<_> = stops.chain(steps).chain(keeps).collect();
+        let left = self.unchanged.iter().map(|(id, reason)| ("leave", id.to_string(), reason.as_str(), String::new()));
+        let lines: Vec<_> = stopped.chain(planned).chain(left).collect();
         let width = |column: fn(&(&str, String, &str, String)) -> usize| lines.iter().map(column).max().unwrap_or(0);
         let (verbs, objects) = (width(|line| line.0.len()), width(|line| line.1.len()));
         for (verb, object, reason, after) in &lines {

@@ -41,6 +41,7 @@ impl Failure {
             Error::Load { place: Some(place), .. } | Error::PortTaken { place: Some(place), .. } => {
                 format!("error: {}\n  wanted at {place}\n", with_causes(error))
             }
+            Error::DiskFull { source, .. } => format!("{}error: {error}\n", Self::of(source, options).message),
             other => format!("error: {}\n", with_causes(other)),
         };
         if let Some(hint) = hint(error) {
@@ -73,6 +74,8 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Load { .. } => (1, "load"),
         Error::Database { .. } => (1, "database"),
         Error::Failed(_) => (1, "step"),
+        Error::Stopped => (1, "stopped"),
+        Error::DiskFull { .. } => (4, "disk-full"),
         Error::Interrupted => (130, "interrupted"),
     }
 }
@@ -109,6 +112,7 @@ fn hint(error: &Error) -> Option<String> {
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
         ),
         Error::Load { .. } => Some("nothing was loaded; every database is as before".to_owned()),
+        Error::Stopped => Some("by `seedbed down`, `seedbed destroy` or a signal; `seedbed up` starts it again".to_owned()),
         Error::Interrupted => Some("what was begun is undone; what ran before still runs".to_owned()),
         Error::Record { path, .. } | Error::RecordVersion { path, .. } => {
             Some(format!("if it cannot be mended, `seedbed down` and move {} away", path.display()))

@@ -118,10 +118,11 @@ impl SnapshotStore for CopyStore {
     }
 
     fn find(&self, tag_or_id: &str) -> Result<Record, StoreError> {
-        let records = self.records()?;
-        if let Some(record) = records.iter().find(|record| record.details.tag == tag_or_id) {
-            return Ok(record.clone());
+        // Directly: another snapshot that is damaged shall not stand in the way of this one.
+        if check_tag(tag_or_id).is_ok() && self.record_path(tag_or_id).exists() {
+            return self.read_record(&self.record_path(tag_or_id));
         }
+        let records = self.records()?;
         let mut fitting: Vec<&Record> = if tag_or_id.len() >= 7 {
             records.iter().filter(|record| record.id.as_str().starts_with(tag_or_id)).collect()
         } else {
@@ -256,6 +257,9 @@ impl Draft for CopyDraft {
         fs::remove_file(&temporary).map_err(StoreError::io("remove", &temporary))?;
         sync(&records)?;
         sync(&self.store.directory)?;
+        if let Some(parent) = self.store.directory.parent() {
+            sync(parent)?;
+        }
         self.store.read_record(&path)
     }
 }

@@ -114,11 +114,11 @@ impl Session {
     }
 }
 
-/// The words of a command; quotes of both kinds keep spaces.
+/// The words of a command; quotes of both kinds keep spaces, and `\n` is a line end.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut quote): (Vec<String>, Option<char>) = (Vec::new(), None);
     let mut between = true;
-    for character in line.chars() {
+    for character in line.replace("\\n", "\n").chars() {
         match quote {
             Some(open) if character == open => quote = None,
             None if character == ' ' => between = true,
@@ -157,7 +157,7 @@ fn difference(expected: &str, actual: &str) -> String {
 
 #[test]
 fn quotes_keep_words_together() {
-    assert_eq!(words(r#"sql a/b "select 'x y'" '' "#), ["sql", "a/b", "select 'x y'", ""]);
+    assert_eq!(words(r#"sql a/b "select 'x y'" '' '\n'"#), ["sql", "a/b", "select 'x y'", "", "\n"]);
 }
 
 #[test]

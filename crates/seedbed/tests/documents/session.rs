@@ -16,6 +16,10 @@ pub struct Session {
     /// What the page calls that directory.
     called: &'static str,
     directory: PathBuf,
+    /// Variables that the page has set.
+    variables: String,
+    /// Files that were written outside the scratch directory.
+    written: Vec<PathBuf>,
     /// The name of the environment, if the page uses one that may be in use.
     name: Option<String>,
 }
@@ -27,17 +31,18 @@ impl Session {
         let root = scratch.join("home");
         fs::create_dir_all(&root).unwrap();
         let root = fs::canonicalize(root).unwrap();
-        let session = Self { scratch, directory: root.clone(), root, called: "/home/you", name: None };
-        session.install();
-        session
+        Self::new(scratch, root, "/home/you", None)
     }
 
     /// In the repository; `seedbed` takes an environment of this name, so that nobody's own is touched.
     pub fn in_repository(page: &str, name: &str) -> Self {
         let root = fs::canonicalize(crate::repository()).unwrap();
-        let scratch = scratch(page);
-        let name = Some(format!("{name}-{}", std::process::id()));
-        let session = Self { scratch, directory: root.clone(), root, called: "/home/you/seedbed", name };
+        Self::new(scratch(page), root, "/home/you/seedbed", Some(format!("{name}-{}", std::process::id())))
+    }
+
+    fn new(scratch: PathBuf, root: PathBuf, called: &'static str, name: Option<String>) -> Self {
+        let (directory, variables, written) = (root.clone(), String::new(), Vec::new());
+        let session = Self { scratch, root, called, directory, variables, written, name };
         session.install();
         session
     }
@@ -55,10 +60,13 @@ impl Session {
     }
 
     /// Writes a file of the page.
-    pub fn write(&self, path: &str, text: &str) {
+    pub fn write(&mut self, path: &str, text: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        fs::write(&path, text).unwrap();
+        if !path.starts_with(&self.scratch) {
+            self.written.push(path);
+        }
     }
 
     /// Types a command and gives what it prints, in the words of the page.
@@ -67,11 +75,15 @@ impl Session {
             self.directory = fs::canonicalize(self.directory.join(directory)).unwrap();
             return String::new();
         }
+        if words.split_once('=').is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_uppercase())) {
+            self.variables = format!("{}{words}\n", self.variables);
+            return String::new();
+        }
         let output = self.scratch.join("output");
         let file = File::create(&output).unwrap();
         let path = format!("{}:{}", self.scratch.join("bin").display(), std::env::var("PATH").unwrap());
         let mut process = Command::new("sh")
-            .args(["-c", words])
+            .args(["-c", &format!("{}{words}", self.variables)])
             .current_dir(&self.directory)
             .env("PATH", path)
             .env("COLUMNS", "100")
@@ -100,17 +112,15 @@ impl Session {
         text
     }
 
-    /// The names of the environments that are there.
+    /// The records of the environments that are there.
     pub fn environments(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let own = |record: &PathBuf| match &self.name {
             Some(name) => record.parent().is_some_and(|directory| directory.ends_with(name)),
             None => true,
         };
-        let roots = if self.name.is_some() { vec![self.directory.clone()] } else { vec![self.root.clone()] };
-        for root in roots {
-            search(&root, 4, &mut found);
-        }
+        // In the repository only where the page stands: there is much else.
+        search(if self.name.is_some() { &self.directory } else { &self.root }, 4, &mut found);
         found.retain(own);
         found
     }
@@ -136,6 +146,9 @@ impl Drop for Session {
             let name = environment.file_name().expect("it has a name");
             let mut destroy = Command::new(env!("CARGO_BIN_EXE_seedbed"));
             let _ = destroy.arg("-C").arg(workspace).arg("--name").arg(name).args(["destroy", "--yes"]).output();
+        }
+        for path in &self.written {
+            let _ = fs::remove_file(path);
         }
         let _ = fs::remove_dir_all(&self.scratch);
     }

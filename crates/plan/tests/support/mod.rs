@@ -1,0 +1,182 @@
+//! A world without processes and databases, in which plans are carried out.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plan::{
+    Action, DatabaseId, DatabaseObserved, DatabaseWork, Facts, InputDigests, Model, Observed, Plan, RunningUnit,
+    ServerId, ServerModel, Step, TaskObserved,
+};
+use source::Problems;
+use supervisor::{Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId};
+
+/// What there is, and what the files that steps declare as inputs hold.
+#[derive(Debug, Clone, Default)]
+pub struct World {
+    pub observed: Observed,
+    /// Contents of inputs, by `task ID`, `schema ID` or `data`; what is not here is as it was at first.
+    pub inputs: BTreeMap<String, String>,
+    /// The server that each database was made in: in another one it is not there.
+    servers: BTreeMap<DatabaseId, Option<ServerId>>,
+}
+
+/// What is to be planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    Up,
+    Around(DatabaseWork),
+    Load,
+}
+
+/// Reads and resolves the manifests of a workspace and all it depends on.
+pub fn resolve(root: &Path, profile: Option<&str>) -> Result<Model, Problems> {
+    let (tree, problems) = manifest::load(root, profile);
+    let Some(tree) = tree else { return Err(problems) };
+    let mut facts = Facts {
+        environment: "default".into(),
+        logs: "/environment/logs".into(),
+        inherited: BTreeMap::from([("PATH".into(), "/bin".into())]),
+        ..Facts::default()
+    };
+    let mut port = 20_000;
+    for (_, workspace) in tree.iter() {
+        let name = workspace.manifest.name.as_str();
+        facts.directories.insert(name.into(), PathBuf::from("/environment").join(name));
+        for service in workspace.manifest.services.values().filter(|service| service.port.is_some()) {
+            port += 1;
+            facts.ports.insert(UnitId::new(format!("{name}/{}", service.name)), port);
+        }
+        for database in workspace.manifest.databases.values() {
+            let id = DatabaseId { workspace: name.into(), name: database.name.clone() };
+            let properties = ["url", "name", "path", "host", "port", "user", "password"];
+            let values = properties.map(|property| (property.to_owned(), format!("{property}-of-{id}")));
+            facts.databases.insert(id, BTreeMap::from(values));
+            if let Some(server) = ServerId::of(database.engine, database.version.as_deref()) {
+                facts.servers.insert(server.clone(), server_model(server));
+            }
+        }
+    }
+    plan::resolve(&tree, &facts)
+}
+
+fn server_model(id: ServerId) -> ServerModel {
+    let process = ProcessSpec {
+        program: "/usr/bin/server".into(),
+        arguments: vec![],
+        env: BTreeMap::new(),
+        directory: "/environment".into(),
+        user: None,
+        log: "/environment/logs/server.log".into(),
+    };
+    let ready = ReadySpec { probe: Probe::Started, timeout: Duration::from_secs(1), interval: None };
+    ServerModel { id, process, ready, stop: StopSpec { signal: Signal::Int, timeout: Duration::from_secs(1) } }
+}
+
+impl World {
+    pub fn digests(&self, model: &Model) -> InputDigests {
+        let content = |name: String| self.inputs.get(&name).cloned().unwrap_or_else(|| "at first".into());
+        InputDigests {
+            tasks: model.tasks.keys().map(|id| (id.clone(), content(format!("task {id}")))).collect(),
+            schemas: model.databases.keys().map(|id| (id.clone(), content(format!("schema {id}")))).collect(),
+            data: content("data".into()),
+        }
+    }
+
+    pub fn edit(&mut self, input: &str) {
+        self.inputs.entry(input.into()).or_default().push_str("edited ");
+    }
+
+    /// What is to be seen of this model: no database that was made in another server.
+    pub fn seen(&self, model: &Model) -> Observed {
+        let mut observed = self.observed.clone();
+        observed.databases.retain(|id, _| {
+            model.databases.get(id).is_some_and(|database| self.servers.get(id) == Some(&database.server))
+        });
+        observed
+    }
+
+    pub fn plan(&self, model: &Model, command: Command, wanted: &BTreeSet<UnitId>) -> Plan {
+        let (observed, inputs) = (self.seen(model), self.digests(model));
+        let all: BTreeSet<DatabaseId> = model.databases.keys().cloned().collect();
+        let there = observed.databases.keys().cloned().collect();
+        match command {
+            Command::Up => plan::up(model, &observed, &inputs),
+            Command::Load => plan::load(model, &observed, &inputs, &there),
+            Command::Around(work @ (DatabaseWork::Reset | DatabaseWork::Restore)) => {
+                plan::around_databases(model, &observed, &inputs, &all, work, wanted)
+            }
+            Command::Around(work) => plan::around_databases(model, &observed, &inputs, &there, work, wanted),
+        }
+    }
+
+    /// Carries out the first `count` steps, each of which must find what it waits for.
+    pub fn carry_out(&mut self, model: &Model, plan: &Plan, count: usize) {
+        for (unit, _) in &plan.stop {
+            assert!(self.observed.running.remove(unit).is_some(), "{unit} is stopped, but does not run:\n{plan}");
+        }
+        // Whoever hands steps over forgets first what is about to run: it may fail.
+        for step in plan.steps.iter().filter(|step| matches!(step.action, Action::RunTask { .. })) {
+            self.observed.tasks.remove(&step.id);
+        }
+        let mut done = BTreeSet::new();
+        for step in plan.steps.iter().take(count) {
+            for condition in &step.after {
+                let is_met = done.contains(&condition.unit) || self.observed.running.contains_key(&condition.unit);
+                assert!(is_met, "{} does not find {}:\n{plan}", step.id, condition.unit);
+            }
+            self.step(model, step);
+            done.insert(step.id.clone());
+        }
+    }
+
+    fn step(&mut self, model: &Model, step: &Step) {
+        match &step.action {
+            Action::RunTask { key, .. } => {
+                let task = TaskObserved { key: key.clone(), missing_output: None };
+                self.observed.tasks.insert(step.id.clone(), task);
+            }
+            Action::StartService { digest, .. } => {
+                let unit = RunningUnit { digest: digest.to_string(), ready: true };
+                let before = self.observed.running.insert(step.id.clone(), unit);
+                assert!(before.is_none(), "{} ran already", step.id);
+            }
+            Action::CreateDatabase(id) => {
+                self.servers.insert(id.clone(), model.databases[id].server.clone());
+                self.observed.databases.insert(id.clone(), DatabaseObserved::default());
+            }
+            Action::ClearDatabase(id) => *self.database(id) = DatabaseObserved::default(),
+            Action::RunSchema { database, key, .. } | Action::ExecuteSchema { database, key } => {
+                self.database(database).schema = Some(key.clone());
+            }
+            Action::Load { keys } => {
+                for (id, key) in keys {
+                    self.database(id).data = Some(key.clone());
+                }
+            }
+            Action::Keep { database, key } => {
+                let database = self.database(database);
+                (database.kept, database.data) = (Some(key.clone()), Some(key.clone()));
+            }
+            Action::Reset { database, key, schema } => {
+                let database = self.database(database);
+                assert_eq!(database.kept.as_ref(), Some(key), "what is put in place was kept");
+                (database.data, database.schema) = (Some(key.clone()), Some(schema.clone()));
+            }
+            Action::Protect(id) | Action::Dump(id) | Action::Restore(id) | Action::Recover(id) => {
+                self.database(id);
+            }
+            Action::PrepareServer(_) => {}
+        }
+    }
+
+    fn database(&mut self, id: &DatabaseId) -> &mut DatabaseObserved {
+        self.observed.databases.get_mut(id).unwrap_or_else(|| panic!("{id} does not exist"))
+    }
+
+    /// Brings everything up.
+    pub fn up(&mut self, model: &Model) {
+        let plan = self.plan(model, Command::Up, &BTreeSet::new());
+        self.carry_out(model, &plan, usize::MAX);
+    }
+}
