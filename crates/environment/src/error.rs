@@ -10,7 +10,7 @@ use source::Problems;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Something in the user's files is wrong; each problem has its place.
-    #[error("{} problem(s) in the files of this environment", .0.len())]
+    #[error("the files of this environment have problems: {}", .0.len())]
     Problems(Problems),
     /// There is no manifest to start from.
     #[error("no seedbed.yaml in {} or above", from.display())]
@@ -125,7 +125,7 @@ pub enum Error {
     #[error("the supervisor of this environment")]
     Supervisor(#[source] daemon::ClientError),
     /// The store of snapshots refused.
-    #[error("snapshots")]
+    #[error(transparent)]
     Store(#[from] store::StoreError),
     /// A snapshot holds another set of databases than this environment has.
     #[error("the snapshot has no state of {}", missing.join(", "))]

@@ -466,7 +466,10 @@ impl Worker<'_> {
                 }
                 result => result?,
             }
-            session.remember(id, |record| record.data = None)?;
+            // Only where the load is kept undoable to the end of its command was it remembered before that end.
+            if !contents.protected.is_empty() {
+                session.remember(id, |record| record.data = None)?;
+            }
         }
         self.material.recovered.lock().expect("nothing panics while it holds this").insert(id.clone());
         Ok(())

@@ -1,12 +1,13 @@
 //! A load plan is carried out: each row is found by its key, or else inserted, in all databases or in none.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
-use database::{Database, DatabaseError, Transaction};
+use database::{Database, DatabaseError, Schema, Transaction};
 use dataset::{Batch, Cell, ColumnWanted, LoadPlan, Origin, Row, RowId};
 use plan::DatabaseId;
 use serde_json::Value;
-use source::{Problem, Problems};
+use source::{Place, Problem, Problems};
 
 use crate::journal::{Inserted, Journal};
 use crate::{Error, Interrupt};
@@ -58,190 +59,284 @@ pub type Open<'a> = dyn Fn(&DatabaseId) -> Result<Box<dyn Database>, Error> + Sy
 
 /// Carries out a load plan. When it fails, every database is as it was before.
 pub fn load(plan: &LoadPlan, open: &Open<'_>, journal: &Journal, interrupt: &Interrupt) -> Result<LoadReport, Error> {
-    match attempt(plan, open, journal, interrupt, Pace::Batches) {
+    match attempt(plan, open, journal, interrupt, None) {
         // The database refused one of many rows and does not say which: row by row it will.
-        Err(Error::Load { .. }) => attempt(plan, open, journal, interrupt, Pace::Rows),
+        Err(Failed { batch: Some(batch), error }) if !error.is_disk_full() => {
+            attempt(plan, open, journal, interrupt, Some(batch))
+        }
         result => result,
+    }
+    .map_err(|failed| failed.error)
+}
+
+/// Why an attempt failed.
+struct Failed {
+    error: Error,
+    /// The batch of which the database refused some row.
+    batch: Option<usize>,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, batch: None }
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Batches,
-    Rows,
-}
-
+/// Carries out a load plan; one batch of it row by row, if wanted.
 fn attempt(
     plan: &LoadPlan,
     open: &Open<'_>,
     journal: &Journal,
     interrupt: &Interrupt,
-    pace: Pace,
-) -> Result<LoadReport, Error> {
+    row_by_row: Option<usize>,
+) -> Result<LoadReport, Failed> {
     let mut databases: BTreeMap<DatabaseId, Box<dyn Database>> = BTreeMap::new();
     for batch in &plan.batches {
-        let id = database_of(batch);
-        if !databases.contains_key(&id) {
-            databases.insert(id.clone(), open(&id)?);
+        if let Entry::Vacant(entry) = databases.entry(database_of(batch)) {
+            let database = open(entry.key())?;
+            entry.insert(database);
         }
     }
-    let mut primary_keys = HashMap::new();
+    let mut schemas = BTreeMap::new();
     for (id, database) in &mut databases {
-        for table in database.inspect().map_err(Error::database(id))?.tables {
-            primary_keys.insert((id.clone(), table.name), table.primary_key);
-        }
+        schemas.insert(id.clone(), database.inspect().map_err(Error::database(id))?);
+    }
+    let sources = sources(plan, &schemas).map_err(Error::Problems)?;
+    // Only a load that spans databases can come to stand with some of its rows committed and others not.
+    let is_undoable = databases.len() > 1;
+    let mut transactions: Transactions<'_> = BTreeMap::new();
+    for (id, database) in &mut databases {
+        transactions.insert(id.clone(), database.begin().map_err(Error::database(id))?);
     }
     let mut writer = Writer {
         plan,
-        transactions: BTreeMap::new(),
-        primary_keys,
-        known: HashMap::new(),
+        interrupt,
+        transactions,
+        owners: owners(plan),
+        sources,
         inserted: Vec::new(),
+        is_undoable,
         report: LoadReport::default(),
         refused: Problems::default(),
-        pace,
     };
-    for (id, database) in &mut databases {
-        writer.transactions.insert(id.clone(), database.begin().map_err(Error::database(id))?);
-    }
-    for batch in &plan.batches {
-        if interrupt.is_raised() {
-            return Err(Error::Interrupted);
-        }
-        writer.batch(batch)?;
+    for index in 0..plan.batches.len() {
+        let at_once = if row_by_row == Some(index) { 1 } else { AT_ONCE };
+        writer.batch(index, at_once).map_err(|error| {
+            let batch = matches!(error, Error::Load { .. }).then_some(index).filter(|_| at_once > 1);
+            Failed { error, batch }
+        })?;
     }
     if !writer.refused.is_empty() {
-        return Err(Error::Problems(writer.refused));
+        return Err(Error::Problems(writer.refused).into());
     }
     let Writer { transactions, inserted, report, .. } = writer;
     commit(transactions, inserted, open, journal)?;
     Ok(report)
 }
 
-struct Writer<'a> {
-    plan: &'a LoadPlan,
-    transactions: BTreeMap<DatabaseId, Box<dyn Transaction + 'a>>,
-    primary_keys: HashMap<(DatabaseId, String), Vec<String>>,
-    /// Columns of rows that later rows refer to.
-    known: HashMap<(RowId, String), Value>,
-    inserted: Vec<Inserted>,
-    report: LoadReport,
-    refused: Problems,
-    pace: Pace,
+/// How many rows the database is given at once; between two of these the user's wish to end is heard.
+const AT_ONCE: usize = 1000;
+
+type Transactions<'a> = BTreeMap<DatabaseId, Box<dyn Transaction + 'a>>;
+
+/// What is known of the rows of one batch once it was carried out.
+struct Source {
+    /// The columns of its table's primary key; none if it has none.
+    primary_key: Vec<String>,
+    /// The columns that are read of each row: what later batches refer to, and what the row is known by.
+    columns: Vec<String>,
+    /// The id of its first row.
+    first: usize,
+    /// By row: what is in those columns; `None` for a row that is refused, and for those that refer to one.
+    rows: Vec<Option<Vec<Value>>>,
 }
 
-impl Writer<'_> {
-    fn batch(&mut self, batch: &Batch) -> Result<(), Error> {
-        let id = database_of(batch);
-        let primary_key = self.primary_keys.get(&(id.clone(), batch.table.clone())).cloned().unwrap_or_default();
-        let mut wanted: Vec<String> = batch.wanted.iter().map(|column| name_of(column, &primary_key)).collect();
-        wanted.extend(primary_key.iter().cloned());
-        wanted.sort();
-        wanted.dedup();
-        // A table without a primary key, to which nobody refers, has its key to be known by.
-        if wanted.is_empty() {
-            wanted.clone_from(&batch.key_columns);
-        }
+impl Source {
+    /// The position of a column that later rows refer to.
+    fn position(&self, column: &ColumnWanted) -> usize {
+        let name = match column {
+            ColumnWanted::Named(name) => name,
+            ColumnWanted::PrimaryKey => &self.primary_key[0],
+        };
+        self.columns.iter().position(|column| column == name).expect("a batch lists what is wanted of its rows")
+    }
+}
 
-        let values: Vec<Vec<Value>> = batch.rows.iter().map(|row| self.values(row)).collect();
-        let columns = &batch.columns;
-        let positions: Vec<usize> =
-            batch.key_columns.iter().filter_map(|key| columns.iter().position(|column| column == key)).collect();
-        let keys: Vec<Vec<Value>> =
-            values.iter().map(|row| positions.iter().map(|position| row[*position].clone()).collect()).collect();
-
-        let transaction = self.transactions.get_mut(&id).expect("every batch's database was opened");
-        let found = transaction
-            .find(&batch.table, &batch.key_columns, &keys, &wanted)
-            .map_err(|source| failure(batch, &batch.rows, source))?;
-        let mut missing = Vec::new();
-        for (index, (row, found)) in batch.rows.iter().zip(found).enumerate() {
-            match found {
-                Some(cells) => remember(&mut self.known, row, &wanted, &cells),
-                None => missing.push(index),
+/// What is to be read of each batch; a problem where a key is referred to that is not one value.
+fn sources(plan: &LoadPlan, schemas: &BTreeMap<DatabaseId, Schema>) -> Result<Vec<Source>, Problems> {
+    let mut problems = Problems::default();
+    let mut sources = Vec::with_capacity(plan.batches.len());
+    for batch in &plan.batches {
+        let table = schemas.get(&database_of(batch)).and_then(|schema| schema.table(&batch.table));
+        let primary_key = table.map(|table| table.primary_key.clone()).unwrap_or_default();
+        let mut columns = primary_key.clone();
+        for wanted in &batch.wanted {
+            match wanted {
+                ColumnWanted::Named(name) if columns.contains(name) => {}
+                ColumnWanted::Named(name) => columns.push(name.clone()),
+                // That there is no such table is said by the database.
+                ColumnWanted::PrimaryKey if primary_key.len() == 1 || table.is_none() => {}
+                ColumnWanted::PrimaryKey => problems.push(no_single_key(batch, &primary_key)),
             }
         }
-        self.report.count(batch, missing.len(), batch.rows.len() - missing.len());
+        // A table without a primary key, to which nobody refers, has its natural key to be known by.
+        if columns.is_empty() {
+            columns.clone_from(&batch.key_columns);
+        }
+        let first = batch.rows.first().map_or(0, |row| row.id.0);
+        sources.push(Source { primary_key, columns, first, rows: Vec::with_capacity(batch.rows.len()) });
+    }
+    problems.into_result(sources)
+}
 
-        for &index in &missing {
-            let row = &batch.rows[index];
+fn no_single_key(batch: &Batch, primary_key: &[String]) -> Problem {
+    let has = match primary_key {
+        [] => "no primary key".to_owned(),
+        columns => format!("a primary key of several columns: {}", columns.join(", ")),
+    };
+    let message = format!("table `{}` has {has}, and a record refers to one of its rows", batch.table);
+    let problem = Problem::error("load::no-single-key", message);
+    let problem = match batch.rows.first().and_then(place_of) {
+        Some(place) => problem.at(place, format!("such a {}", batch.data_type)),
+        None => problem,
+    };
+    problem.help("say under `value` of the field that refers to it which column it stores")
+}
+
+/// By row id: the index of its batch.
+fn owners(plan: &LoadPlan) -> Vec<usize> {
+    let batches = plan.batches.iter().enumerate();
+    batches.flat_map(|(index, batch)| std::iter::repeat_n(index, batch.rows.len())).collect()
+}
+
+struct Writer<'a> {
+    plan: &'a LoadPlan,
+    interrupt: &'a Interrupt,
+    transactions: Transactions<'a>,
+    owners: Vec<usize>,
+    sources: Vec<Source>,
+    /// What was inserted, if it may have to be taken back after a commit.
+    inserted: Vec<Inserted>,
+    is_undoable: bool,
+    report: LoadReport,
+    refused: Problems,
+}
+
+impl<'a> Writer<'a> {
+    /// Finds the rows of a batch and inserts those that are missing, so many at once.
+    fn batch(&mut self, index: usize, at_once: usize) -> Result<(), Error> {
+        let batch: &'a Batch = &self.plan.batches[index];
+        let mut values: Vec<Option<Vec<Value>>> = batch.rows.iter().map(|row| self.values(row)).collect();
+        let mut rows = self.find(index, &values, at_once)?;
+
+        let missing: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].is_none()).collect();
+        self.report.count(batch, missing.len(), rows.len() - missing.len());
+        for &row in &missing {
+            let row = &batch.rows[row];
             if !matches!(row.origin, Origin::Declared(_)) {
                 self.report.implied.push(row.name.clone());
             }
             self.refused.extend(refusal(self.plan, row));
         }
-        if !self.refused.is_empty() {
-            // Nothing more is written, but what else is missing shall be named too, as far as it can be looked for.
-            for &index in &missing {
-                let cells: Vec<Value> = wanted.iter().map(|_| Value::Null).collect();
-                remember(&mut self.known, &batch.rows[index], &wanted, &cells);
-            }
-            return Ok(());
-        }
-
-        let transaction = self.transactions.get_mut(&id).expect("every batch's database was opened");
-        let at_once = if self.pace == Pace::Rows { 1 } else { missing.len().max(1) };
-        let mut taken_back_by = Inserted {
-            database: id.to_string(),
-            table: batch.table.clone(),
-            columns: batch.key_columns.iter().cloned().chain(primary_key.iter().cloned()).collect(),
-            rows: Vec::new(),
-        };
-        for chunk in missing.chunks(at_once) {
-            let rows: Vec<Vec<Value>> = chunk.iter().map(|index| values[*index].clone()).collect();
-            let returned = transaction.insert(&batch.table, columns, &rows, &wanted).map_err(|source| {
-                let rows: Vec<Row> = chunk.iter().map(|index| batch.rows[*index].clone()).collect();
-                failure(batch, &rows, source)
-            })?;
-            for (index, cells) in chunk.iter().zip(returned) {
-                remember(&mut self.known, &batch.rows[*index], &wanted, &cells);
-                let mut identity = keys[*index].clone();
-                identity.extend(primary_key.iter().map(|column| {
-                    let position = wanted.iter().position(|name| name == column);
-                    cells[position.expect("the primary key is wanted")].clone()
-                }));
-                taken_back_by.rows.push(identity);
+        // Once something is refused nothing more is written, but what else is missing shall be named too, as far as it
+        // can be looked for.
+        if self.refused.is_empty() {
+            for chunk in missing.chunks(at_once) {
+                let given: Vec<Vec<Value>> = chunk.iter().filter_map(|row| values[*row].take()).collect();
+                for (row, read) in chunk.iter().zip(self.insert(index, chunk, &given)?) {
+                    rows[*row] = Some(read);
+                }
             }
         }
-        if !taken_back_by.rows.is_empty() {
-            self.inserted.push(taken_back_by);
-        }
+        self.sources[index].rows = rows;
         Ok(())
     }
 
-    fn values(&self, row: &Row) -> Vec<Value> {
+    /// Looks for the rows of a batch by their keys.
+    fn find(
+        &mut self,
+        index: usize,
+        values: &[Option<Vec<Value>>],
+        at_once: usize,
+    ) -> Result<Vec<Option<Vec<Value>>>, Error> {
+        let batch = &self.plan.batches[index];
+        let positions = key_positions(batch);
+        let key = |row: &Vec<Value>| positions.iter().map(|position| row[*position].clone()).collect();
+        let known: Vec<usize> = (0..values.len()).filter(|row| values[*row].is_some()).collect();
+        let mut rows = vec![None; values.len()];
+        for chunk in known.chunks(at_once) {
+            self.heed_interrupt()?;
+            let keys: Vec<Vec<Value>> = chunk.iter().filter_map(|row| values[*row].as_ref()).map(key).collect();
+            let columns = &self.sources[index].columns;
+            let found = self.transactions.get_mut(&database_of(batch)).expect("every batch's database was opened");
+            let found = found.find(&batch.table, &batch.key_columns, &keys, columns);
+            for (row, found) in chunk.iter().zip(found.map_err(|source| failure(batch, chunk, source))?) {
+                rows[*row] = found;
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Inserts some rows of a batch and returns what is read of them.
+    fn insert(&mut self, index: usize, chunk: &[usize], given: &[Vec<Value>]) -> Result<Vec<Vec<Value>>, Error> {
+        self.heed_interrupt()?;
+        let batch = &self.plan.batches[index];
+        let id = database_of(batch);
+        let source = &self.sources[index];
+        let transaction = self.transactions.get_mut(&id).expect("every batch's database was opened");
+        let read = transaction
+            .insert(&batch.table, &batch.columns, given, &source.columns)
+            .map_err(|source| failure(batch, chunk, source))?;
+        if self.is_undoable {
+            let positions = key_positions(batch);
+            // The columns that are read begin with those of the primary key.
+            let identity = |(given, read): (&Vec<Value>, &Vec<Value>)| {
+                let natural = positions.iter().map(|position| given[*position].clone());
+                natural.chain(read[..source.primary_key.len()].iter().cloned()).collect()
+            };
+            self.inserted.push(Inserted {
+                database: id.to_string(),
+                table: batch.table.clone(),
+                columns: batch.key_columns.iter().chain(&source.primary_key).cloned().collect(),
+                rows: given.iter().zip(&read).map(identity).collect(),
+            });
+        }
+        Ok(read)
+    }
+
+    /// The cells of a row; `None` when it refers to a row that is refused.
+    fn values(&self, row: &Row) -> Option<Vec<Value>> {
         let value = |cell: &Cell| match cell {
-            Cell::Value(value) => value.clone(),
-            Cell::Reference { row: target, column } => {
-                let batch = self.plan.batches.iter().find(|batch| {
-                    batch.rows.first().is_some_and(|first| first.id <= *target)
-                        && batch.rows.last().is_some_and(|last| *target <= last.id)
-                });
-                let primary_key = batch
-                    .and_then(|batch| self.primary_keys.get(&(database_of(batch), batch.table.clone())))
-                    .cloned()
-                    .unwrap_or_default();
-                self.known.get(&(*target, name_of(column, &primary_key))).cloned().unwrap_or(Value::Null)
+            Cell::Value(value) => Some(value.clone()),
+            Cell::Reference { row: RowId(target), column } => {
+                let source = &self.sources[self.owners[*target]];
+                let row = source.rows[*target - source.first].as_ref()?;
+                Some(row[source.position(column)].clone())
             }
         };
         row.cells.iter().map(|(_, cell)| value(cell)).collect()
     }
+
+    fn heed_interrupt(&self) -> Result<(), Error> {
+        if self.interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
+    }
 }
 
-fn remember(known: &mut HashMap<(RowId, String), Value>, row: &Row, wanted: &[String], cells: &[Value]) {
-    for (column, cell) in wanted.iter().zip(cells) {
-        known.insert((row.id, column.clone()), cell.clone());
-    }
+/// Where the natural key stands among the columns of a batch.
+fn key_positions(batch: &Batch) -> Vec<usize> {
+    let position = |key| batch.columns.iter().position(|column| column == key);
+    let positions = batch.key_columns.iter().map(position);
+    positions.map(|position| position.expect("each row has a cell for each column of its key")).collect()
 }
 
 /// Commits one database after the other. Between the first and the last commit, the journal can take all of it back.
 fn commit(
-    transactions: BTreeMap<DatabaseId, Box<dyn Transaction + '_>>,
+    transactions: Transactions<'_>,
     inserted: Vec<Inserted>,
     open: &Open<'_>,
     journal: &Journal,
 ) -> Result<(), Error> {
-    let written: std::collections::BTreeSet<&str> = inserted.iter().map(|rows| rows.database.as_str()).collect();
+    let written: BTreeSet<&str> = inserted.iter().map(|rows| rows.database.as_str()).collect();
     // Where a protected database may get its old content back, the rows of the others must go with the new one.
     let is_protecting = !journal.contents().protected.is_empty();
     let several = written.len() > 1 || is_protecting;
@@ -249,18 +344,24 @@ fn commit(
         journal.insert(inserted)?;
     }
     let mut failed = None;
+    let mut committed = BTreeSet::new();
     for (id, transaction) in transactions {
-        let ended = if failed.is_none() { transaction.commit() } else { transaction.rollback() };
-        if let (Err(error), None) = (ended, &failed) {
-            failed = Some(Error::database(&id)(error));
+        // One that is not committed is rolled back when it is dropped.
+        if failed.is_none() {
+            failed = transaction.commit().map_err(Error::database(&id)).err();
+            if failed.is_none() {
+                committed.insert(id.to_string());
+            }
         }
     }
     match failed {
         None if several && !is_protecting => journal.settle_rows(),
         None => Ok(()),
         Some(error) => {
-            if several {
-                take_back(&journal.contents().inserted, open)?;
+            // What cannot be taken back now stays in the journal, and is taken back before anything else is done.
+            let mut inserted = journal.contents().inserted;
+            inserted.retain(|rows| committed.contains(&rows.database));
+            if several && take_back(&inserted, open).is_ok() {
                 journal.settle_rows()?;
             }
             Err(error)
@@ -311,23 +412,24 @@ fn database_of(batch: &Batch) -> DatabaseId {
     DatabaseId { workspace: batch.service.clone(), name: batch.database.clone() }
 }
 
-fn name_of(column: &ColumnWanted, primary_key: &[String]) -> String {
-    match column {
-        ColumnWanted::Named(name) => name.clone(),
-        // A key of several columns has no single value; the database will say that there is no such column.
-        ColumnWanted::PrimaryKey => primary_key.join(", "),
+/// Where the user wants a row.
+fn place_of(row: &Row) -> Option<&Place> {
+    match &row.origin {
+        Origin::Declared(places) => places.first(),
+        Origin::Implied { place, .. } | Origin::Referenced { place, .. } => Some(place),
     }
 }
 
-fn failure(batch: &Batch, rows: &[Row], source: DatabaseError) -> Error {
+/// Names the rows of a batch with which the database failed.
+fn failure(batch: &Batch, rows: &[usize], source: DatabaseError) -> Error {
     let record = match rows {
-        [row] => row.name.clone(),
+        [row] => batch.rows[*row].name.clone(),
         rows => format!("{} records of {}.{}", rows.len(), batch.service, batch.data_type),
     };
-    let place = rows.first().and_then(|row| match &row.origin {
-        Origin::Declared(places) => places.first(),
-        Origin::Implied { place, .. } | Origin::Referenced { place, .. } => Some(place),
-    });
+    let place = rows.first().and_then(|row| place_of(&batch.rows[*row]));
     let place = place.map(|place| format!("{}:{}", place.file().name(), place.line()));
     Error::Load { record, place, source }
 }
+
+#[cfg(test)]
+mod tests;

@@ -246,8 +246,10 @@ impl<'a> Session<'a> {
     /// Changes what is remembered of a database, and writes it down.
     pub(crate) fn remember(&self, id: &DatabaseId, change: impl FnOnce(&mut DatabaseRecord)) -> Result<(), Error> {
         let mut record = self.record.lock().expect("nothing panics while it holds this");
+        let before = record.databases.get(id).cloned();
         change(record.databases.entry(id.clone()).or_default());
-        record.write()
+        // A full disk must not keep a database from getting back what it had.
+        if before.as_ref() == record.databases.get(id) { Ok(()) } else { record.write() }
     }
 
     /// Forgets a database that is not there any more.

@@ -29,6 +29,8 @@ pub struct UpReport {
     pub services: Vec<ServiceReport>,
     /// What was done, and how long each part took.
     pub steps: Vec<StepReport>,
+    /// Services that were stopped, since they are no longer declared.
+    pub undeclared: Vec<String>,
     /// What was loaded.
     pub load: Option<LoadReport>,
     /// Milliseconds from the beginning to the end.
@@ -79,6 +81,7 @@ pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result
         profile: session.record().profile.clone(),
         services: service_reports(&session, &execution.units),
         steps,
+        undeclared: undeclared(&plan),
         load: execution.load,
         total_ms: millis(session.began),
     };
@@ -92,6 +95,11 @@ pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result
 pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<plan::Plan, Error> {
     let session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
     Ok(plan::up(&session.model, &session.observed, &session.inputs))
+}
+
+/// What is stopped and not started again.
+fn undeclared(plan: &plan::Plan) -> Vec<String> {
+    plan.stop.iter().filter(|(id, _)| plan.steps.iter().all(|step| step.id != *id)).map(|(id, _)| id.to_string()).collect()
 }
 
 pub(crate) fn millis(began: std::time::Instant) -> u64 {

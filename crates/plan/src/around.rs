@@ -52,31 +52,32 @@ pub fn around_databases(
     };
     let mut planner = Planner::new(model, observed, keys, due);
 
-    let mut restarted = Vec::new();
-    let mut started = Vec::new();
+    let mut services = Vec::new();
     for service in model.services.values() {
         let runs = planner.runs(&service.id);
         let task = service.after.iter().find(|before| planner.due.tasks.contains_key(&before.unit));
-        if runs && service.uses.iter().any(|id| databases.contains(id)) {
+        let reason = if runs && service.uses.iter().any(|id| databases.contains(id)) {
             let is_read = work == DatabaseWork::Snapshot;
-            let reason = if is_read { "it may not write meanwhile" } else { "its data is replaced" };
-            restarted.push((service, reason.to_owned()));
+            if is_read { "it may not write meanwhile".to_owned() } else { "its data is replaced".to_owned() }
         } else if let (true, Some(task)) = (runs, task) {
-            restarted.push((service, format!("{} runs", task.unit)));
-        } else if !runs && wanted.contains(&service.id) {
-            restarted.push((service, "it ran before".to_owned()));
+            format!("{} runs", task.unit)
         } else if !runs && needed.contains(&service.id) {
-            started.push((service, "what is made anew comes after it".to_owned()));
-        }
+            "what is made anew comes after it".to_owned()
+        } else if !runs && wanted.contains(&service.id) {
+            "it ran before".to_owned()
+        } else {
+            continue;
+        };
+        services.push((service, reason));
     }
-    let used = restarted.iter().chain(&started).flat_map(|(service, _)| &service.uses);
+    let used = services.iter().flat_map(|(service, _)| &service.uses);
     let loaded = model.databases.keys().filter(|_| is_rebuilt && model.has_data);
     planner.servers(chosen.iter().map(|database| &database.id).chain(used).chain(loaded));
 
     match work {
         DatabaseWork::Snapshot => planner.each(&chosen, DatabaseStep::Save, Action::Dump, "it is part of the snapshot"),
         DatabaseWork::Recover => {
-            planner.each(&chosen, DatabaseStep::Recover, Action::Recover, "a command on it failed")
+            planner.each(&chosen, DatabaseStep::Recover, Action::Recover, "a command on it failed");
         }
         DatabaseWork::Restore => {
             planner.make_safe(&chosen, "it does not exist");
@@ -86,12 +87,11 @@ pub fn around_databases(
         DatabaseWork::Reset => planner.put_copies(&chosen),
     }
 
-    // A service that may call another one, or a database that is not its own, meets all of them as they will be.
-    let done = planner.in_place(chosen.iter().map(|database| &database.id));
-    for (service, reason) in started {
-        planner.start(service, &reason, Vec::new());
-    }
-    for (service, reason) in restarted {
+    // A service meets every database as it will be, also one that is not its own; but in `up` as in a rebuild, the schema
+    // of one may come after a service that uses another.
+    let all = chosen.iter().filter(|_| !is_rebuilt).map(|database| &database.id);
+    let done = planner.in_place(all);
+    for (service, reason) in services {
         planner.start(service, &reason, done.clone());
     }
     planner.finish()

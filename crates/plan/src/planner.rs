@@ -183,7 +183,8 @@ impl<'a> Planner<'a> {
             step.after.sort_by(|a, b| (&a.unit, a.state as u8).cmp(&(&b.unit, b.state as u8)));
             step.after.dedup();
         }
-        self.plan.steps = in_order(self.plan.steps);
+        let servers = self.started_servers.iter().map(|id| self.model.servers[id].unit()).collect();
+        self.plan.steps = in_order(self.plan.steps, &servers);
         self.plan.stop.sort();
         self.plan.unchanged.sort();
         self.plan
@@ -195,7 +196,7 @@ pub(crate) fn succeeded(unit: UnitId) -> Condition {
 }
 
 /// The steps so that each comes after those that it waits for; among those that could be next, what is usual first.
-fn in_order(steps: Vec<Step>) -> Vec<Step> {
+fn in_order(steps: Vec<Step>, servers: &BTreeSet<UnitId>) -> Vec<Step> {
     let mut waits: BTreeMap<UnitId, usize> = BTreeMap::new();
     let mut followers: BTreeMap<UnitId, Vec<UnitId>> = BTreeMap::new();
     let mut steps: BTreeMap<UnitId, Step> = steps.into_iter().map(|step| (step.id.clone(), step)).collect();
@@ -207,7 +208,18 @@ fn in_order(steps: Vec<Step>) -> Vec<Step> {
             followers.entry(unit.clone()).or_default().push(step.id.clone());
         }
     }
-    let next = |steps: &BTreeMap<UnitId, Step>, id: &UnitId| (rank(&steps[id].action), id.clone());
+    let next = |steps: &BTreeMap<UnitId, Step>, id: &UnitId| {
+        let rank = match &steps[id].action {
+            Action::RunTask { .. } => 0,
+            Action::PrepareServer(_) => 1,
+            Action::StartService { .. } if servers.contains(id) => 1,
+            Action::StartService { .. } => 5,
+            Action::Load { .. } => 3,
+            Action::Keep { .. } => 4,
+            _ => 2,
+        };
+        (rank, id.clone())
+    };
     let free = waits.iter().filter(|(_, count)| **count == 0);
     let mut open: BTreeSet<(u8, UnitId)> = free.map(|(id, _)| next(&steps, id)).collect();
     let mut ordered = Vec::with_capacity(steps.len());
@@ -223,15 +235,4 @@ fn in_order(steps: Vec<Step>) -> Vec<Step> {
     }
     assert!(steps.is_empty(), "a model has no circles, and a plan adds none: {:?}", steps.keys());
     ordered
-}
-
-fn rank(action: &Action) -> u8 {
-    match action {
-        Action::RunTask { .. } => 0,
-        Action::PrepareServer(_) => 1,
-        Action::Load { .. } => 3,
-        Action::Keep { .. } => 4,
-        Action::StartService { .. } => 5,
-        _ => 2,
-    }
 }

@@ -82,7 +82,9 @@ fn class(error: &Error) -> (u8, &'static str) {
 
 fn hint(error: &Error) -> Option<String> {
     let near = |wanted: &str, known: &[String]| {
-        source::closest(wanted, known.iter().map(String::as_str)).map_or_else(
+        // A service may be meant by its own name alone.
+        let own = known.iter().filter_map(|name| Some(name.split_once('/')?.1));
+        source::closest(wanted, known.iter().map(String::as_str).chain(own)).map_or_else(
             || format!("there are: {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") }),
             |near| format!("did you mean '{near}'?"),
         )
@@ -104,7 +106,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
         Error::Store(store::StoreError::Damaged { .. }) => Some("nothing was changed; restore another one".to_owned()),
         Error::PortTaken { .. } => {
-            Some("end that process, or write `port: auto` and let seedbed choose a free one".to_owned())
+            Some("free that port, or write `port: auto` and let seedbed choose one that is free".to_owned())
         }
         Error::Engine { .. } => Some("or choose another engine for it, or another profile".to_owned()),
         Error::OtherDatabases { .. } => Some("it was taken of other databases; nothing was changed".to_owned()),
@@ -112,6 +114,9 @@ fn hint(error: &Error) -> Option<String> {
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
         ),
         Error::Load { .. } => Some("nothing was loaded; every database is as before".to_owned()),
+        Error::Supervisor(daemon::ClientError::Closed | daemon::ClientError::Lost(_)) => {
+            Some("its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned())
+        }
         Error::Stopped => Some("by `seedbed down`, `seedbed destroy` or a signal; `seedbed up` starts it again".to_owned()),
         Error::Interrupted => Some("what was begun is undone; what ran before still runs".to_owned()),
         Error::Record { path, .. } | Error::RecordVersion { path, .. } => {

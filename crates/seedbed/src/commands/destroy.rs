@@ -12,9 +12,11 @@ pub fn run(job: &Job<'_>, arguments: &DestroyArguments) -> Result<Outcome, Failu
     let target = job.target()?;
     let preview = job.tell(environment::destroy_preview(job.context, &target))?;
     if !arguments.yes {
-        let mut what = format!("environment '{}' and its {} databases", target.name, preview.databases.len());
+        let databases = super::count(preview.databases.len(), "database", "databases");
+        let mut what = format!("environment '{}' with {databases}", target.name);
         if !preview.snapshots.is_empty() {
-            what = format!("{what}, and the snapshots {}", preview.snapshots.join(", "));
+            let snapshots = if preview.snapshots.len() == 1 { "snapshot" } else { "snapshots" };
+            what = format!("{what} and the {snapshots} {}", preview.snapshots.join(", "));
         }
         if !std::io::stdin().is_terminal() {
             let message = format!("error: {what} would be removed for good\nhelp: `--yes` says that this is wanted\n");

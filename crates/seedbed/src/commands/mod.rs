@@ -44,7 +44,11 @@ pub struct Job<'a> {
 impl Job<'_> {
     fn target(&self) -> Result<Target, Failure> {
         let global = &self.arguments.global;
-        let directory = std::path::absolute(&global.directory).unwrap_or_else(|_| global.directory.clone());
+        // An environment is known by its path, so that one directory must have one.
+        let directory = global.directory.canonicalize().map_err(|error| {
+            let message = format!("error: cannot work in {}: {error}\n", global.directory.display());
+            Failure { code: 2, kind: "command-line", message }
+        })?;
         self.tell(Target::find(&directory, &global.name))
     }
 
@@ -123,6 +127,11 @@ fn end(arguments: &Arguments, result: Result<Outcome, Failure>) -> ExitCode {
     // A reader that is gone needs no more words.
     let _ = std::io::stderr().write_all(talk.as_bytes());
     ExitCode::from(code)
+}
+
+/// A number of things, in words.
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }
 
 fn print(text: &str) {

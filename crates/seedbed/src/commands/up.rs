@@ -5,7 +5,7 @@ use std::fmt::Write;
 use environment::{LoadReport, ServiceReport, StepReport, UpOptions, UpReport};
 use serde_json::{Value, json};
 
-use super::{Job, Outcome};
+use super::{Job, Outcome, count};
 use crate::arguments::UpArguments;
 use crate::duration::duration;
 use crate::failure::Failure;
@@ -41,10 +41,14 @@ fn text(report: &UpReport) -> String {
     if let Some(load) = &report.load {
         text.push_str(&loaded(load));
     }
+    if !report.undeclared.is_empty() {
+        writeln!(text, "stopped, since no longer declared: {}", report.undeclared.join(", "))
+            .expect("writing to a string cannot fail");
+    }
     let name = if report.environment == "default" { String::new() } else { format!(" ({})", report.environment) };
     let profile = report.profile.as_ref().map_or_else(String::new, |profile| format!(" with profile {profile}"));
     let what = format!("{}{name} is up{profile}", report.workspace);
-    let verdict = if report.steps.is_empty() { "; all of it ran already" } else { "" };
+    let verdict = if report.steps.is_empty() && report.undeclared.is_empty() { "; all of it ran already" } else { "" };
     writeln!(text, "{what}{verdict}: {}", duration(report.total_ms)).expect("writing to a string cannot fail");
     text
 }
@@ -75,9 +79,14 @@ pub fn loaded(load: &LoadReport) -> String {
     let (created, found) = (load.created(), load.found());
     let mut text = match (created, found) {
         (0, 0) => "no records are declared\n".to_owned(),
+        (0, 1) => "the record was there already; nothing was changed\n".to_owned(),
         (0, found) => format!("all {found} records were there already; nothing was changed\n"),
-        (created, 0) => format!("{created} records were created\n"),
-        (created, found) => format!("{created} records were created, {found} were there already\n"),
+        (created, 0) => format!("{}\n", count(created, "record was created", "records were created")),
+        (created, found) => format!(
+            "{}, {} there already\n",
+            count(created, "record was created", "records were created"),
+            count(found, "was", "were")
+        ),
     };
     if !load.implied.is_empty() {
         writeln!(text, "implied, though no spec names them: {}", load.implied.join(", "))
@@ -117,6 +126,7 @@ fn json(report: &UpReport) -> Value {
         "profile": report.profile,
         "services": services_json(&report.services),
         "steps": steps_json(&report.steps),
+        "undeclared": report.undeclared,
         "load": report.load.as_ref().map(load_json),
         "total_ms": report.total_ms,
     })

@@ -46,7 +46,7 @@ impl Campus {
     /// Every declared thing is where its service shows it.
     fn has_the_demonstration(&self) {
         let courses = self.get("lms/web", "/api/courses/v1/courses/", "dev-verified");
-        assert_eq!(texts(&courses["results"], "course_id"), [DEMO, SEEDS], "{courses}");
+        assert_eq!(texts(&courses["results"], "id"), [DEMO, SEEDS], "{courses}");
         for course in [DEMO, SEEDS] {
             let enrollment = self.enrollment(course);
             assert_eq!(enrollment["mode"], "verified", "{enrollment}");

@@ -13,7 +13,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b(\d+ min \d\d s|\d+\.\d\d s|\d+ ms)\b", "[time]"),
         (r#""(\w+_ms|pid|bytes)": \d+"#, r#""$1": [number]"#),
         (r"127\.0\.0\.1:\d+", "127.0.0.1:[port]"),
-        (r"\b(port|listening on|to) \d{4,5}\b", "$1 [port]"),
+        (r"\b(port|listening on|moves to) \d{4,5}\b", "$1 [port]"),
         (r"\b(process|pid) \d+", "$1 [pid]"),
         (r"\d+\.\d GB free", "[size] free"),
         (r"\b(\d+\.\d [kM]B|\d+ B)\b", "[size]"),
@@ -24,12 +24,14 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     .collect()
 });
 
+static MARK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[[a-z]+\]").unwrap());
+
 static GAP: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(\S) {2,}").unwrap());
 
 /// The output with names for what differs, and in an order for what happens at the same time.
 pub fn redact(output: &str, root: &Path) -> String {
-    let top = root.parent().unwrap().display().to_string();
-    let mut text = output.replace(&root.display().to_string(), "[ROOT]").replace(&top, "[TOP]");
+    let programs = root.with_file_name("bin").display().to_string();
+    let mut text = output.replace(&root.display().to_string(), "[ROOT]").replace(&programs, "[PROGRAMS]");
     for (pattern, replacement) in PATTERNS.iter() {
         text = pattern.replace_all(&text, *replacement).into_owned();
     }
@@ -52,7 +54,11 @@ fn line(line: &str) -> String {
     }
     // Columns are as wide as what was taken out of them.
     let is_heading = line.contains("  ") && line.chars().all(|character| character.is_uppercase() || character == ' ');
-    if line.contains('[') || is_heading { GAP.replace_all(&line, "$1  ").into_owned() } else { line }
+    if is_heading || (MARK.is_match(&line) && !line.starts_with('!')) {
+        GAP.replace_all(&line, "$1  ").into_owned()
+    } else {
+        line
+    }
 }
 
 fn sort_runs(lines: &mut [String], mut belongs: impl FnMut(&str) -> bool) {
@@ -77,7 +83,8 @@ fn what_differs_from_run_to_run_is_named() {
             "port [port] of shop/web is in use by nc (process [pid])",
         ),
         ("    \"took_ms\": 12,", "    \"took_ms\": [number],"),
-        ("at /tmp/a/work/seedbed.yaml and /tmp/a/home", "at [ROOT]/seedbed.yaml and [TOP]/home"),
+        ("at /tmp/a/work/seedbed.yaml", "at [ROOT]/seedbed.yaml"),
+        ("!    = help:  none", "!    = help:  none"),
     ];
     for (text, expected) in cases {
         assert_eq!(redact(text, Path::new("/tmp/a/work")), format!("{expected}\n"));

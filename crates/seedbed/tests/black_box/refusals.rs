@@ -32,7 +32,7 @@ fn a_fixed_port_that_another_process_has_is_refused_with_its_holder() {
     refused.says(&[
         &format!("port {port} of shop/web is in use by"),
         &format!("(process {})", std::process::id()),
-        "help: end that process, or write `port: auto`",
+        "help: free that port, or write `port: auto`",
     ]);
     drop(listener);
     workspace.seedbed(&["up"]).ends_with(0);
@@ -70,7 +70,7 @@ fn a_damaged_snapshot_is_refused_before_anything_is_touched() {
     for damaged in [&flipped[..], &intact[..middle], &[]] {
         fs::write(&states[0], damaged).unwrap();
         let refused = workspace.seedbed(&["restore", "first"]).ends_with(1);
-        refused.says(&["first", "damaged", "help: nothing was changed"]);
+        refused.says(&["damaged", "shop.shop.state", "help: nothing was changed"]);
     }
     fs::remove_file(&states[0]).unwrap();
     workspace.seedbed(&["restore", "first"]).ends_with(1).says(&["help: nothing was changed"]);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -31,6 +32,9 @@ impl Workspace {
         let (root, home) = (top.join("work"), top.join("home"));
         fs::create_dir_all(&root).unwrap();
         fs::create_dir_all(&home).unwrap();
+        let programs = top.join("bin");
+        fs::create_dir_all(&programs).unwrap();
+        symlink(trivial_service(), programs.join("trivial_service")).unwrap();
         Self { directory, root, home }
     }
 
@@ -57,10 +61,8 @@ impl Workspace {
 
     /// The program, started here, in surroundings that are the same everywhere.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let examples = examples();
-        let mut path = examples.into_os_string();
-        path.push(":");
-        path.push(env::var_os("PATH").unwrap_or_default());
+        // The same programs everywhere: the small service, and those of the system.
+        let path = format!("{}:/usr/bin:/bin", self.root.with_file_name("bin").display());
         let mut command = program::seedbed();
         command.env_clear().env("PATH", path).env("HOME", &self.home).env("COLUMNS", "100").env("NO_COLOR", "1");
         command.current_dir(&self.root).args(arguments);
@@ -124,16 +126,12 @@ impl Drop for Workspace {
     }
 }
 
-/// Where the small service is that the tests start.
-fn examples() -> PathBuf {
+/// The small service that the tests start.
+fn trivial_service() -> PathBuf {
     let tests = env::current_exe().unwrap();
-    let examples = tests.parent().and_then(Path::parent).unwrap().join("examples");
-    assert!(
-        examples.join("trivial_service").exists(),
-        "no trivial_service in {}: `cargo build -p seedbed --examples` makes it",
-        examples.display()
-    );
-    examples
+    let service = tests.parent().and_then(Path::parent).unwrap().join("examples/trivial_service");
+    assert!(service.exists(), "no {}: `cargo build -p seedbed --examples` makes it", service.display());
+    service
 }
 
 fn cell(value: ValueRef<'_>) -> String {

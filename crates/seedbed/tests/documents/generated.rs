@@ -25,7 +25,7 @@ fn help(words: &[&str]) -> String {
         Command::new(env!("CARGO_BIN_EXE_seedbed")).args(words).arg("--help").env("COLUMNS", "100").output().unwrap();
     assert!(output.status.success(), "`seedbed {words:?} --help` fails");
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 /// The names of the commands, from the help of the program.

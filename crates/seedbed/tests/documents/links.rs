@@ -82,6 +82,33 @@ fn every_file_that_a_document_names_is_there() {
     assert!(missing.is_empty(), "these files are named and are not there:\n{}", missing.join("\n"));
 }
 
+/// The rows of the code map: a folder, and what is said of its files.
+fn code_map(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `crates/"));
+    rows.filter_map(|row| row.split_once("/src/` | "))
+}
+
+#[test]
+fn every_file_of_the_code_map_is_there() {
+    let text = fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();
+    assert!(code_map(&text).count() > 5, "ARCHITECTURE.md has no code map");
+    for (room, files) in code_map(&text) {
+        let directory = repository().join("crates").join(room).join("src");
+        for name in files
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|name| Path::new(name).extension().is_some_and(|extension| extension == "rs"))
+        {
+            assert!(
+                directory.join(name).exists(),
+                "the code map names `{name}`, which is not in {}",
+                directory.display()
+            );
+        }
+    }
+}
+
 #[test]
 fn the_architecture_names_every_room() {
     let text = fs::read_to_string(repository().join("ARCHITECTURE.md")).unwrap();

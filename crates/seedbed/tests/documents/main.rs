@@ -2,6 +2,8 @@
 //!
 //! `SEEDBED_BLESS=1` puts into the documents what is so now; the diff is for people to read.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests are not seen to be in tests")]
+
 mod generated;
 mod links;
 mod markdown;

@@ -38,7 +38,7 @@ pub fn blocks(page: &str) -> Vec<Block> {
         let end = begin + lines[begin..].iter().position(|line| *line == "```").expect("every fence is closed");
         let file = info.split_whitespace().find_map(|word| word.strip_prefix("file="));
         if let Some(path) = file {
-            let text = lines[begin..end].iter().map(|line| format!("{line}\n")).collect();
+            let text = joined(&lines[begin..end]);
             blocks.push(Block::File { path: path.to_owned(), text });
         } else if info == "console" {
             blocks.push(Block::Console(commands(&lines, begin, end)));
@@ -46,6 +46,11 @@ pub fn blocks(page: &str) -> Vec<Block> {
         at = end + 1;
     }
     blocks
+}
+
+/// The lines as a text, each with its end.
+fn joined(lines: &[&str]) -> String {
+    lines.iter().flat_map(|line| [*line, "\n"]).collect()
 }
 
 fn commands(lines: &[&str], begin: usize, end: usize) -> Vec<Command> {
@@ -65,7 +70,7 @@ fn commands(lines: &[&str], begin: usize, end: usize) -> Vec<Command> {
         while at < end && !lines[at].starts_with("$ ") {
             at += 1;
         }
-        let text = lines[output..at].iter().map(|line| format!("{line}\n")).collect();
+        let text = joined(&lines[output..at]);
         commands.push(Command { words, output: text, lines: output..at });
     }
     commands

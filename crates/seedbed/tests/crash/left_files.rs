@@ -1,0 +1,83 @@
+//! Files of an environment that are garbage: a clear error, and a way out.
+
+use crate::world::{DECLARED, MORE, World};
+
+#[test]
+fn a_record_that_cannot_be_read_does_not_keep_the_environment_running() {
+    let world = World::up();
+    let record = world.environment().join("environment.json");
+    let whole = std::fs::read_to_string(&record).unwrap();
+    for garbage in ["", "{", &whole[..whole.len() / 2], "[]", "{\"seedbed_environment\": 1}"] {
+        std::fs::write(&record, garbage).unwrap();
+        for command in ["up", "status", "reset"] {
+            let ended = world.run(&[command]).expect_code(4);
+            assert!(ended.errors.contains("environment.json") && ended.errors.contains("help: "), "{}", ended.errors);
+        }
+        world.is_down_without_rest();
+        std::fs::write(&record, &whole).unwrap();
+        world.is_up_with(DECLARED, "with its record again");
+    }
+    std::fs::write(&record, "{").unwrap();
+    world.done(&["destroy", "--yes"]);
+    world.is_up_with(DECLARED, "made anew");
+}
+
+#[test]
+fn a_journal_that_cannot_be_read_is_not_passed_over() {
+    let world = World::up();
+    let journal = world.environment().join("journal.json");
+    std::fs::write(&journal, "{\"seedbed_journal\": 1, \"prot").unwrap();
+    let ended = world.run(&["up"]).expect_code(4);
+    assert!(ended.errors.contains("journal.json") && ended.errors.contains("help: "), "{}", ended.errors);
+    world.done(&["down"]);
+    std::fs::remove_file(&journal).unwrap();
+    world.is_up_with(DECLARED, "without the journal");
+}
+
+/// What a killed command left of a database that is not declared any more waits until it is again.
+#[test]
+fn a_database_that_is_not_declared_any_more_keeps_its_place_in_the_journal() {
+    let world = World::up();
+    world.done(&["load", world.path("more.yaml").to_str().unwrap()]);
+    world.done(&["snapshot", "more"]);
+    let length = world.measure(&["restore", "base"]);
+    let manifest = std::fs::read_to_string(world.path("seedbed.yaml")).unwrap();
+    let mut left = 0;
+    for delay in crate::world::moments(length, 10) {
+        world.done(&["restore", "more"]);
+        world.kill_after(&["restore", "base"], delay);
+        let is_left = world.environment().join("journal.json").exists();
+        left += usize::from(is_left);
+        let without = manifest
+            .lines()
+            .filter(|line| !line.starts_with("  stock:"))
+            .map(|line| match line.split_once(", stock:") {
+                Some((start, _)) => format!("{start} }}\n"),
+                None => format!("{}\n", line.replace(", B: '${databases.stock.url}'", "")),
+            })
+            .collect::<String>();
+        world.write("seedbed.yaml", &without);
+        world.done(&["up"]);
+        assert!(!is_left || world.environment().join("journal.json").exists(), "stock is still to be undone");
+        world.write("seedbed.yaml", &manifest);
+        world.done(&["up"]);
+        let content = world.content();
+        assert!(content == MORE || content == DECLARED, "{delay:?} of {length:?}: {content}");
+    }
+    assert!(left > 0, "no command was killed in the middle");
+}
+
+#[test]
+fn a_record_of_a_task_that_cannot_be_read_lets_the_task_run_again() {
+    let world = World::new();
+    world.manifest(
+        "    after: [build]\ntasks:\n  build: { run: { shell: \"echo built >> built\" }, inputs: [orders.sql] }\n",
+    );
+    world.done(&["up"]);
+    let record = world.path(".seedbed/tasks/build.json");
+    std::fs::write(&record, "{").unwrap();
+    world.done(&["up"]);
+    assert_eq!(std::fs::read_to_string(world.path("built")).unwrap(), "built\nbuilt\n");
+    world.done(&["up"]);
+    assert_eq!(std::fs::read_to_string(world.path("built")).unwrap(), "built\nbuilt\n");
+}

@@ -1,0 +1,84 @@
+//! Kills while databases of PostgreSQL are worked on: its server is needed to put right what was left.
+
+use std::path::Path;
+
+use crate::world::{World, moments, skip};
+
+/// A workspace that is up on PostgreSQL, with two snapshots of different states.
+fn up() -> Option<World> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut places = versions.map(|version| version.path().join("bin")).collect::<Vec<_>>();
+    places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    if !places.iter().any(|place| Path::new(place).join("initdb").exists()) {
+        skip("PostgreSQL is not installed");
+        return None;
+    }
+    let world = World::new();
+    world.done(&["up", "--profile", "postgres"]);
+    world.done(&["snapshot", "base"]);
+    world.done(&["load", world.path("more.yaml").to_str().expect("a plain path")]);
+    world.done(&["snapshot", "more"]);
+    Some(world)
+}
+
+/// The id of a snapshot says what the databases hold.
+fn state(world: &World, probe: &str) -> String {
+    let taken = world.json(&["snapshot", probe]);
+    taken["snapshot"]["id"].as_str().expect("an id").to_owned()
+}
+
+fn kill(world: &World, command: &[&str], count: u32, again: &dyn Fn()) {
+    again();
+    let before = state(world, &format!("{}-before", command[0]));
+    let length = world.measure(command);
+    let after = state(world, &format!("{}-after", command[0]));
+    assert_ne!(before, after);
+    for (index, delay) in moments(length, count).enumerate() {
+        let when = format!("`{}` killed after {delay:?} of {length:?}", command.join(" "));
+        again();
+        world.kill_after(command, delay);
+        let found = state(world, &format!("{}-{index}", command[0]));
+        assert!(found == before || found == after, "{when}: {found} is neither {before} nor {after}");
+        world.done(command);
+        assert_eq!(state(world, &format!("{}-{index}-again", command[0])), after, "{when}");
+    }
+    world.is_down_without_rest();
+}
+
+#[test]
+fn restore() {
+    let Some(world) = up() else { return };
+    kill(&world, &["restore", "base"], 6, &|| drop(world.done(&["restore", "more"])));
+}
+
+#[test]
+fn reset() {
+    let Some(world) = up() else { return };
+    kill(&world, &["reset"], 5, &|| drop(world.done(&["restore", "more"])));
+}
+
+#[test]
+fn up_with_a_changed_migration() {
+    let Some(world) = up() else { return };
+    kill(&world, &["up"], 5, &|| {
+        world.write_all();
+        world.done(&["restore", "more"]);
+        world.migrate_to("changed");
+    });
+}
+
+#[test]
+fn up_from_nothing() {
+    let Some(world) = up() else { return };
+    world.done(&["restore", "base"]);
+    let base = state(&world, "base-again");
+    world.done(&["destroy", "--yes"]);
+    let length = world.measure(&["up", "--profile", "postgres"]);
+    for delay in moments(length, 6) {
+        world.done(&["destroy", "--yes"]);
+        world.kill_after(&["up", "--profile", "postgres"], delay);
+        world.done(&["up", "--profile", "postgres"]);
+        assert_eq!(state(&world, "probe"), base, "{delay:?} of {length:?}");
+    }
+    world.is_down_without_rest();
+}

@@ -1,0 +1,77 @@
+//! The supervisor, killed: none of its processes stays, and `up` brings everything back.
+
+use rustix::process::{Signal, kill_process};
+
+use crate::world::{DECLARED, World, eventually};
+
+/// A service with children of its own, and one that is never ready.
+const FAMILY: &str = r#"
+  family: { run: { shell: "sleep 1000 & sh -c 'sleep 1000 & wait' & wait" } }
+  never: { run: [sleep, "1000"], ready: { log: never } }
+"#;
+
+fn kill_supervisor(world: &World) {
+    kill_process(world.supervisor(), Signal::KILL).expect("a living supervisor");
+    eventually("processes of a killed supervisor", || match world.unit_processes() {
+        left if left.is_empty() => Ok(()),
+        left => Err(left),
+    });
+}
+
+#[test]
+fn killed_during_up() {
+    let world = World::new();
+    world.manifest(FAMILY);
+    let up = world.start(&["up"]);
+    // `family` and its three descendants, `web`, and `never`.
+    eventually("everything is started", || match world.unit_processes() {
+        all if all.len() >= 6 => Ok(()),
+        some => Err(some),
+    });
+    kill_supervisor(&world);
+    let ended = up.end().expect_code(4);
+    assert!(ended.errors.contains("the supervisor of this environment"), "{}", ended.errors);
+    assert!(ended.errors.contains("help: "), "{}", ended.errors);
+    world.manifest("");
+    world.is_up_with(DECLARED, "after the supervisor was killed");
+    world.is_down_without_rest();
+}
+
+#[test]
+fn killed_when_all_runs() {
+    let world = World::new();
+    world.manifest(FAMILY.lines().nth(1).expect("the first of them"));
+    world.done(&["up"]);
+    eventually("the family is complete", || match world.unit_processes() {
+        all if all.len() >= 5 => Ok(()),
+        some => Err(some),
+    });
+    kill_supervisor(&world);
+    assert_eq!(world.content(), DECLARED);
+    world.manifest("");
+    world.is_up_with(DECLARED, "after the supervisor was killed");
+    world.is_down_without_rest();
+}
+
+/// Killed while databases are overwritten: the command itself, or the next one, puts the old content back.
+#[test]
+fn killed_during_restore() {
+    let world = World::up();
+    world.done(&["load", world.path("more.yaml").to_str().expect("a plain path")]);
+    world.done(&["snapshot", "more"]);
+    let length = world.measure(&["restore", "base"]);
+    for delay in crate::world::moments(length, 10) {
+        world.done(&["up"]);
+        world.done(&["restore", "more"]);
+        let restore = world.start(&["restore", "base"]);
+        std::thread::sleep(delay);
+        let supervisor = world.supervisor();
+        // It may have ended with the command.
+        let _ = kill_process(supervisor, Signal::KILL);
+        let ended = restore.end();
+        let expected = if ended.status.success() { DECLARED } else { crate::world::MORE };
+        assert_eq!(world.content(), expected, "{delay:?} of {length:?}:\n{}", ended.errors);
+        assert!(ended.status.success() || ended.code() == Some(4), "{delay:?}: {}\n{}", ended.status, ended.errors);
+    }
+    world.is_down_without_rest();
+}
