@@ -187,9 +187,8 @@ impl Session<'_> {
         let settled = self.left_to_undo();
         self.journal.settle(&settled)?;
         for id in settled.iter().filter(|id| protected.contains_key(&id.to_string())) {
-            let forgotten = self
-                .database(id)
-                .and_then(|mut database| database.forget(&undo_state()).map_err(Error::database(id)));
+            let forgotten =
+                self.database(id).and_then(|mut database| database.forget(&undo_state()).map_err(Error::database(id)));
             // It is done all the same; the next copy takes the place of this one.
             if let Err(error) = forgotten {
                 let text = format!("the copy that was kept of {id} could not be removed: {}", with_causes(&error));

@@ -1,7 +1,7 @@
 //! Digests of declared inputs: names and contents of files.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -45,16 +45,23 @@ fn files(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>, Error> {
     if !base.is_dir() {
         return Ok(Vec::new());
     }
-    let matcher = if rest.is_empty() { None } else { glob(rest) };
+    let matcher = match (rest, glob(rest)) {
+        ("", _) => None,
+        (_, Some(matcher)) => Some(matcher),
+        // A pattern that is no glob names nothing; the manifest was checked.
+        (_, None) => return Ok(Vec::new()),
+    };
     let crosses = rest.is_empty() || rest.contains("**");
     let mut walk = WalkBuilder::new(&base);
-    walk.standard_filters(crosses).hidden(false).parents(crosses).require_git(false);
+    // Only `.gitignore` counts, which all who work on the repository share.
+    walk.standard_filters(false).git_ignore(crosses).parents(crosses).require_git(false);
     walk.max_depth(if crosses { None } else { Some(rest.split('/').count()) });
     walk.filter_entry(|entry| entry.file_name() != ".git" && entry.file_name() != crate::place::DIRECTORY);
     let mut found = Vec::new();
     for entry in walk.build() {
         let entry = entry.map_err(|error| Error::io("list", &base)(std::io::Error::other(error)))?;
-        if entry.file_type().is_none_or(|kind| kind.is_dir()) {
+        // Whoever reads a pipe or a socket may wait for ever.
+        if !entry.file_type().is_some_and(|kind| kind.is_file() || kind.is_symlink()) {
             continue;
         }
         let below = entry.path().strip_prefix(&base).unwrap_or(entry.path());
@@ -76,7 +83,6 @@ fn split(pattern: &str) -> (&str, &str) {
 }
 
 fn glob(pattern: &str) -> Option<GlobMatcher> {
-    // A pattern that is no glob names nothing, as an empty list of files does; the manifest was checked.
     GlobBuilder::new(pattern).literal_separator(true).build().ok().map(|glob| glob.compile_matcher())
 }
 
@@ -86,7 +92,12 @@ fn hash_file(path: &Path, hasher: &mut blake3::Hasher) -> Result<(), Error> {
         hasher.update(target.as_os_str().as_encoded_bytes());
         return Ok(());
     }
-    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        // What vanishes meanwhile, as an editor's files do, is not there.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::io("read", path)(error)),
+    };
     let mut contents = blake3::Hasher::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
@@ -155,6 +166,25 @@ mod tests {
         assert_ne!(second, first);
         fs::rename(&main, tree.path().join("src/moved.rs")).unwrap();
         assert_ne!(digest(), second);
+    }
+
+    #[test]
+    fn only_files_count_and_only_gitignore_hides() {
+        let tree = tree();
+        fs::write(tree.path().join(".ignore"), "main.rs\n").unwrap();
+        std::os::unix::fs::symlink("nowhere", tree.path().join("src/link")).unwrap();
+        // A socket: whoever would read it waits for ever, or fails.
+        let _socket = std::os::unix::net::UnixListener::bind(tree.path().join("src/socket")).unwrap();
+        let names = |pattern| {
+            let found = files(tree.path(), pattern).unwrap();
+            found.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        assert_eq!(names("src/**"), ["src/deep/er.rs", "src/link", "src/main.rs"]);
+        assert_eq!(names("src/{a"), Vec::<String>::new(), "no glob");
+        let before = digest(tree.path(), ["src/**"]).unwrap();
+        fs::remove_file(tree.path().join("src/link")).unwrap();
+        std::os::unix::fs::symlink("elsewhere", tree.path().join("src/link")).unwrap();
+        assert_ne!(digest(tree.path(), ["src/**"]).unwrap(), before, "where a link goes is its content");
     }
 
     #[test]

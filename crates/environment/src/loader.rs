@@ -102,8 +102,9 @@ fn attempt(
         schemas.insert(id.clone(), database.inspect().map_err(Error::database(id))?);
     }
     let sources = sources(plan, &schemas).map_err(Error::Problems)?;
-    // Only a load that spans databases can come to stand with some of its rows committed and others not.
-    let is_undoable = databases.len() > 1;
+    // A load that spans databases can come to stand with some of its rows committed and others not; and one in the course
+    // of a command that has protected databases is undone with that command.
+    let is_undoable = databases.len() > 1 || !journal.contents().protected.is_empty();
     let mut transactions: Transactions<'_> = BTreeMap::new();
     for (id, database) in &mut databases {
         transactions.insert(id.clone(), database.begin().map_err(Error::database(id))?);

@@ -33,7 +33,9 @@ pub fn choose(
     let mut notes = Vec::new();
     for (name, wanted) in wanted {
         if let Wanted::This(port) = *wanted {
-            if !running.contains(name) && (!is_free(port) || taken.contains(&port)) {
+            // A service that runs has the port that it was started with, which an edit may have changed.
+            let has_it = running.contains(name) && known.get(name) == Some(&port);
+            if taken.contains(&port) || !(has_it || is_free(port)) {
                 let holder = if taken.contains(&port) {
                     chosen.iter().find(|(_, other)| **other == port).map(|(name, _): (&String, _)| name.clone())
                 } else {
@@ -155,6 +157,10 @@ mod tests {
         let taken = wanted(&[("a/web", Wanted::This(port))]);
         let error = choose("e", &taken, &BTreeMap::new(), &BTreeSet::new()).unwrap_err();
         assert!(error.to_string().contains(&format!("(process {})", std::process::id())), "{error}");
+        // The service itself has it, or runs with another one and is to change.
+        let running = BTreeSet::from(["a/web".to_owned()]);
+        assert!(choose("e", &taken, &BTreeMap::from([("a/web".to_owned(), port)]), &running).is_ok());
+        assert!(choose("e", &taken, &BTreeMap::from([("a/web".to_owned(), port ^ 1)]), &running).is_err());
         drop(listener);
         let twice = wanted(&[("a/web", Wanted::This(port)), ("b/web", Wanted::This(port))]);
         let error = choose("e", &twice, &BTreeMap::new(), &BTreeSet::new()).unwrap_err();

@@ -163,11 +163,7 @@ impl<'a> Session<'a> {
         };
         // Everything that can be wrong in the files is said before anything is made.
         let Declared { tree, data, mut warnings } = read_declared(&target.root, profile.as_deref())?;
-        let lock = if matches!(mode, Mode::Look(_)) {
-            None
-        } else {
-            Some(Lock::take(&place, command, context)?)
-        };
+        let lock = if matches!(mode, Mode::Look(_)) { None } else { Some(Lock::take(&place, command, context)?) };
         // Whoever had the lock before may have changed this.
         let mut record = match Record::read(place.directory())? {
             Some(record) if record.profile != profile => {

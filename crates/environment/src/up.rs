@@ -99,7 +99,11 @@ pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> R
 
 /// What is stopped and not started again.
 fn undeclared(plan: &plan::Plan) -> Vec<String> {
-    plan.stop.iter().filter(|(id, _)| plan.steps.iter().all(|step| step.id != *id)).map(|(id, _)| id.to_string()).collect()
+    plan.stop
+        .iter()
+        .filter(|(id, _)| plan.steps.iter().all(|step| step.id != *id))
+        .map(|(id, _)| id.to_string())
+        .collect()
 }
 
 pub(crate) fn millis(began: std::time::Instant) -> u64 {

@@ -1,5 +1,7 @@
 //! The program as its users meet it: sessions that are written in files, and what a file cannot say.
 
+#![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests are not seen to be in tests")]
+
 mod campus;
 mod http;
 mod interruptions;

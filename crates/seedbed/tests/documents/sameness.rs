@@ -10,6 +10,11 @@ pub fn fits(shown: &str, printed: &str) -> bool {
     shown.len() == printed.len() && shown.iter().zip(&printed).all(|(shown, printed)| paragraph_fits(shown, printed))
 }
 
+/// Says whether a page's output does not show all that is printed.
+pub fn leaves_out(shown: &str) -> bool {
+    shown.contains("[..]") || shown.lines().any(|line| line == "...")
+}
+
 fn paragraphs(text: &str) -> Vec<Vec<String>> {
     let mut paragraphs: Vec<Vec<String>> = vec![Vec::new()];
     for line in text.trim().lines() {
