@@ -44,9 +44,18 @@ impl Client {
         let Some(line) = reader.line()? else { return Ok(None) };
         let hello: Hello = serde_json::from_str(&line).map_err(|_| ClientError::Unexpected(line))?;
         if hello.seedbed != PROTOCOL {
-            return Err(ClientError::Version(hello.version));
+            return Err(ClientError::Version { version: hello.version, pid: hello.pid });
         }
         Ok(Some(Self { reader, writer, pid: hello.pid, version: hello.version }))
+    }
+
+    /// Ends a supervisor that speaks another version, by the signal that all of them shut down at.
+    pub fn terminate(pid: u32) -> Result<(), ClientError> {
+        if let Some(process) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+            // One that has ended meanwhile is what is wanted.
+            let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
+        }
+        if runtime::wait_gone(pid, VANISH_TIMEOUT) { Ok(()) } else { Err(ClientError::StillThere(pid)) }
     }
 
     /// Starts a supervisor that outlives this process, waits until it listens on `socket`, and connects.
@@ -128,5 +137,37 @@ impl Client {
             }
         }
         if runtime::wait_gone(self.pid, VANISH_TIMEOUT) { Ok(()) } else { Err(ClientError::StillThere(self.pid)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixListener;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn a_supervisor_of_another_version_is_named_and_can_be_ended() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("s");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let mut other = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = other.id();
+        let supervisor = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            writeln!(stream, r#"{{"seedbed":{},"version":"99.0.0","pid":{pid}}}"#, PROTOCOL + 1).unwrap();
+            stream
+        });
+        match Client::connect(&socket) {
+            Err(ClientError::Version { version, pid }) => {
+                assert_eq!(version, "99.0.0");
+                Client::terminate(pid).unwrap();
+            }
+            other => panic!("connected: {other:?}"),
+        }
+        assert!(!other.wait().unwrap().success(), "it was ended by a signal");
+        drop(supervisor.join().unwrap());
     }
 }

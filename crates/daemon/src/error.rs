@@ -39,8 +39,13 @@ pub enum ClientError {
     #[error("the supervisor closed the connection")]
     Closed,
     /// The supervisor speaks another version of the protocol: it was started by another Seedbed.
-    #[error("the supervisor is of another version: {0}")]
-    Version(String),
+    #[error("the supervisor, process {pid}, is of another version: {version}")]
+    Version {
+        /// The version of the Seedbed that it is.
+        version: String,
+        /// Its process.
+        pid: u32,
+    },
     /// Another client's apply is under way.
     #[error("{0}")]
     Busy(String),

@@ -63,8 +63,7 @@ impl Reader {
         match serde_json::from_str(&line) {
             Ok(Reply::Error { kind, message }) => Err(match kind {
                 ErrorKind::Busy => ClientError::Busy(message),
-                ErrorKind::Version => ClientError::Version(message),
-                ErrorKind::Refused | ErrorKind::Malformed => ClientError::Refused(message),
+                ErrorKind::Version | ErrorKind::Refused | ErrorKind::Malformed => ClientError::Refused(message),
             }),
             Ok(reply) => Ok(reply),
             Err(error) => Err(ClientError::Unexpected(error.to_string())),

@@ -29,10 +29,18 @@ impl Hello {
 #[serde(tag = "request", rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Request {
     Status,
-    Apply { start: Vec<Spec>, stop: Vec<String> },
+    Apply {
+        start: Vec<Spec>,
+        stop: Vec<String>,
+    },
     Cancel,
-    Done { unit: String, error: Option<String> },
-    Stop { units: Vec<String> },
+    Done {
+        unit: String,
+        error: Option<String>,
+    },
+    Stop {
+        units: Vec<String>,
+    },
     /// Answered when no apply is under way.
     Settle,
     Shutdown,

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use daemon::Client;
+use daemon::{Client, ClientError};
 use supervisor::{KindTag, UnitState};
 
 use crate::lock::Lock;
@@ -37,8 +37,14 @@ pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error>
 /// Ends the supervisor and all that it owns; says which services ran.
 pub(crate) fn stop_all(context: &Context<'_>, target: &Target) -> Result<Vec<String>, Error> {
     let place = target.place(context);
-    let Some(client) = Client::connect(&place.socket()).map_err(Error::Supervisor)? else {
-        return Ok(Vec::new());
+    let client = match Client::connect(&place.socket()) {
+        Ok(Some(client)) => client,
+        Ok(None) => return Ok(Vec::new()),
+        Err(ClientError::Version { pid, .. }) => {
+            Client::terminate(pid).map_err(Error::Supervisor)?;
+            return Ok(Vec::new());
+        }
+        Err(error) => return Err(Error::Supervisor(error)),
     };
     let mut stopped = Vec::new();
     client

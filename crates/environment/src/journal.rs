@@ -59,7 +59,10 @@ impl Journal {
     /// The journal of an environment, with what a command that did not end has left in it.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         let path = directory.join("journal.json");
-        let contents = durable::read_json(&path)?.unwrap_or_default();
+        let contents: Contents = durable::read_json(&path)?.unwrap_or_default();
+        if !matches!(contents.seedbed_journal, 0 | FORMAT) {
+            return Err(Error::RecordVersion { path, version: contents.seedbed_journal });
+        }
         Ok(Self { path, contents: Mutex::new(contents) })
     }
 

@@ -136,7 +136,7 @@ pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, Unit
             is_ready: status.is_some_and(|status| status.state == UnitState::Ready),
             address,
             pid: status.and_then(|status| status.pid),
-            ready_ms: status.and_then(|status| status.ready_ms),
+            ready_ms: status.filter(|status| status.state == UnitState::Ready).and_then(|status| status.ready_ms),
             started_now: now.contains_key(id),
         }
     };

@@ -191,7 +191,7 @@ impl Ready {
         let duration = |key: &str| tree.and_then(|tree| tree.get(key)).and_then(duration::read);
         Some(Self {
             probe,
-            timeout: duration("timeout").unwrap_or(Duration::from_secs(60)),
+            timeout: duration("timeout").unwrap_or(Duration::from_mins(1)),
             interval: duration("interval"),
         })
     }

@@ -114,11 +114,16 @@ fn hint(error: &Error) -> Option<String> {
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
         ),
         Error::Load { .. } => Some("nothing was loaded; every database is as before".to_owned()),
-        Error::Supervisor(daemon::ClientError::Closed | daemon::ClientError::Lost(_)) => {
-            Some("its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned())
+        Error::Supervisor(daemon::ClientError::Closed | daemon::ClientError::Lost(_)) => Some(
+            "its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned(),
+        ),
+        Error::Stopped => {
+            Some("by `seedbed down`, `seedbed destroy` or a signal; `seedbed up` starts it again".to_owned())
         }
-        Error::Stopped => Some("by `seedbed down`, `seedbed destroy` or a signal; `seedbed up` starts it again".to_owned()),
         Error::Interrupted => Some("what was begun is undone; what ran before still runs".to_owned()),
+        Error::Supervisor(daemon::ClientError::Version { .. }) => {
+            Some("`seedbed down` ends it; `seedbed up` then starts one of this version".to_owned())
+        }
         Error::Record { path, .. } | Error::RecordVersion { path, .. } => {
             Some(format!("if it cannot be mended, `seedbed down` and move {} away", path.display()))
         }

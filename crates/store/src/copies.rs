@@ -74,6 +74,7 @@ impl CopyStore {
 
     fn read_record(&self, path: &Path) -> Result<Record, StoreError> {
         let file: RecordFile = read_json(path)?;
+        check_format(path, file.seedbed_record)?;
         let id = SnapshotId::parse(&file.snapshot)
             .ok_or_else(|| damaged(path, format!("names no snapshot: '{}'", file.snapshot)))?;
         let snapshot: SnapshotFile = read_json(&self.content_path(&id).join("snapshot.json"))?;
@@ -146,6 +147,7 @@ impl SnapshotStore for CopyStore {
         let directory = self.content_path(id);
         let path = directory.join("snapshot.json");
         let file: SnapshotFile = read_json(&path)?;
+        check_format(&path, file.seedbed_snapshot)?;
         let contents =
             file.contents.iter().map(|content| open_content(&directory, content)).collect::<Result<_, _>>()?;
         let actual =
@@ -276,6 +278,13 @@ fn check_tag(tag: &str) -> Result<(), StoreError> {
         && tag.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
         && tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'));
     if fits { Ok(()) } else { Err(StoreError::BadTag(tag.to_owned())) }
+}
+
+fn check_format(path: &Path, format: u32) -> Result<(), StoreError> {
+    if format == FORMAT {
+        return Ok(());
+    }
+    Err(damaged(path, format!("has the format {format}, which this version of seedbed does not know")))
 }
 
 /// Names such as `lms/lms` have no other character that a file name could not have.

@@ -1,7 +1,6 @@
 //! Loads into real SQLite databases.
 
-use std::path::PathBuf;
-use std::time::Instant;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use database::{Engine as _, Location};
 use database_sqlite::SqliteEngine;
@@ -303,13 +302,14 @@ fn a_commit_that_fails_takes_back_the_one_before() {
 fn what_cannot_be_taken_back_stays_in_the_journal() {
     let world = World::new();
     let spec = [("lms", "{ users: [{ username: new }] }"), ("shop", "{ orders: [{ number: n1, region: nowhere }] }")];
-    let opened = std::cell::Cell::new(0);
-    let opened = std::sync::Mutex::new(opened);
+    let opened = AtomicUsize::new(0);
     let open = |id: &DatabaseId| {
-        let opened = opened.lock().unwrap();
-        opened.set(opened.get() + 1);
         // The two of the load itself, then no more: as if the server had gone.
-        if opened.get() > 2 { Err(Error::NotRunning(id.to_string())) } else { world.open(id) }
+        if opened.fetch_add(1, Ordering::Relaxed) >= 2 {
+            Err(Error::NotRunning(id.to_string()))
+        } else {
+            world.open(id)
+        }
     };
     let error = load(&plan(&spec, false), &open, &world.journal(), &Interrupt::default()).unwrap_err();
     assert!(message(&error).contains("deferred reference to regions"), "the first error is told: {error:?}");
@@ -346,35 +346,15 @@ fn an_interrupt_ends_a_load_and_leaves_nothing() {
 fn more_rows_than_are_given_at_once_are_all_loaded() {
     const ROWS: usize = 2 * AT_ONCE + 1;
     let world = World::new();
-    let users: String = (0..ROWS).map(|number| format!("  - {{ username: u{number} }}\n")).collect();
-    let enrolments: String =
-        (0..ROWS).map(|number| format!("  - {{ username: u{number}, course: c{number} }}\n")).collect();
+    let users: String = (0..ROWS).map(|number| format!("  - {{ username: u{number} }}\n")).collect::<Vec<_>>().concat();
+    let enrolments: String = (0..ROWS)
+        .map(|number| format!("  - {{ username: u{number}, course: c{number} }}\n"))
+        .collect::<Vec<_>>()
+        .concat();
     let plan = plan(&[("lms", &format!("users:\n{users}enrolments:\n{enrolments}"))], false);
     world.execute("lms", "INSERT INTO users (username) VALUES ('u1500')");
     let report = world.carry_out(&plan).unwrap();
     assert_eq!((report.created(), report.found()), (2 * ROWS - 1, 1));
     let user = world.row("lms", "users", ("username", "u1999".into()), &["id"]).unwrap();
     assert_eq!(world.row("lms", "enrolments", ("course", "c1999".into()), &["user_id"]), Some(user));
-}
-
-/// A figure, not a check: run it with `--release --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn rows_per_second_into_sqlite() {
-    const ROWS: usize = 100_000;
-    let world = World::new();
-    let users: String = (0..ROWS).map(|number| format!("  - {{ username: u{number}, age: 7 }}\n")).collect();
-    let began = Instant::now();
-    let plan = plan(&[("lms", &format!("users:\n{users}"))], false);
-    println!("{ROWS} records read and ordered in {:?}", began.elapsed());
-    for what in ["created", "found"] {
-        let began = Instant::now();
-        let report = world.carry_out(&plan).unwrap();
-        let took = began.elapsed();
-        #[expect(clippy::cast_precision_loss, reason = "it is printed with two digits")]
-        let rate = ROWS as f64 / took.as_secs_f64();
-        println!("{ROWS} rows {what} in {took:?}: {rate:.0} rows/s");
-        assert_eq!(report.created() + report.found(), ROWS);
-    }
-    assert_eq!(PathBuf::from(world.directory.path()).join("journal.json").exists(), false);
 }

@@ -100,6 +100,8 @@ fn texts(list: &Value, key: &str) -> Vec<String> {
 
 fn from_up_to_destroy(engine: &str, up: &[&str]) {
     let campus = Campus { name: format!("black-box-{engine}") };
+    // What a test that was killed has left.
+    campus.seedbed(&["destroy", "--yes"]);
     campus.seedbed(up).ends_with(0);
     campus.has_the_demonstration();
     campus.seedbed(&["snapshot", "declared"]).ends_with(0);

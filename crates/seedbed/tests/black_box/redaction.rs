@@ -44,7 +44,7 @@ pub fn redact(output: &str, root: &Path) -> String {
         in_steps = heading || row;
         row
     });
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    lines.iter().flat_map(|line| [line, "\n"]).collect()
 }
 
 fn line(line: &str) -> String {

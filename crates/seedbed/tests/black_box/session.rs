@@ -59,7 +59,7 @@ impl Session {
             writeln!(actual, "{line}").unwrap();
             let mut block = || -> Vec<&str> { std::iter::from_fn(|| lines.next_if(|line| *line != "```")).collect() };
             if let Some(path) = line.strip_prefix("```file ") {
-                let text: String = block().iter().map(|line| format!("{line}\n")).collect();
+                let text: String = block().into_iter().flat_map(|line| [line, "\n"]).collect();
                 actual.push_str(&text);
                 self.workspace().write(path, &text);
             } else if line == "```console" {
@@ -97,7 +97,7 @@ impl Session {
                 let now = self.workspace().processes();
                 let before = std::mem::replace(&mut self.processes, now.clone());
                 let changed = now.iter().filter(|(name, pid)| before.get(*name) != Some(pid));
-                changed.map(|(name, _)| format!("{name}\n")).collect()
+                changed.flat_map(|(name, _)| [name, "\n"]).collect()
             }
             ["replace", name, old, new] => {
                 let text = fs::read_to_string(path(name)).unwrap();

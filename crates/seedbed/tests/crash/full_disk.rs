@@ -161,7 +161,8 @@ fn up_from_nothing_works_when_there_is_room_again() {
 #[test]
 fn load_changes_all_or_nothing() {
     let Some(small) = Small::filled() else { return };
-    let rows: Vec<String> = (0..400).map(|number| format!("{{ code: m{number}, note: {} }}", "n".repeat(2000))).collect();
+    let rows: Vec<String> =
+        (0..400).map(|number| format!("{{ code: m{number}, note: {} }}", "n".repeat(2000))).collect();
     let rows = rows.join(", ");
     small.world.write("big_orders.yaml", &format!("orders: [{rows}]\n"));
     small.world.write("big_stock.yaml", &format!("stock: [{rows}]\n"));

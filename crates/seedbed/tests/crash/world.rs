@@ -69,7 +69,10 @@ impl World {
                 "types:\n  {table}:\n    table: {table}\n    key: [code]\n    list: {table}\n    fields: {{ code: {{}}, note: plain }}\n"
             );
             self.write(&format!("{table}.types.yaml"), &types);
-            self.write(&format!("{table}.yaml"), &format!("{table}: [{{ code: {} }}, {{ code: {} }}]\n", keys[0], keys[1]));
+            self.write(
+                &format!("{table}.yaml"),
+                &format!("{table}: [{{ code: {} }}, {{ code: {} }}]\n", keys[0], keys[1]),
+            );
         }
         self.write("more.yaml", "- { ida: shop, path: more_orders.yaml }\n- { ida: shop, path: more_stock.yaml }\n");
         self.write("more_orders.yaml", "orders: [{ code: c }, { code: d }]\n");
@@ -157,7 +160,8 @@ impl World {
     fn rows(&self, table: &str) -> String {
         let read = || -> rusqlite::Result<String> {
             let connection = Connection::open_with_flags(self.database(table), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-            let mut statement = connection.prepare(&format!("SELECT code || '=' || note FROM {table} ORDER BY code"))?;
+            let mut statement =
+                connection.prepare(&format!("SELECT code || '=' || note FROM {table} ORDER BY code"))?;
             let rows = statement.query_map([], |row| row.get::<_, String>(0))?;
             Ok(rows.collect::<Result<Vec<_>, _>>()?.join(" "))
         };
@@ -237,12 +241,16 @@ pub struct Running {
 impl Running {
     /// Sends a signal, if it still runs.
     pub fn signal(&mut self, signal: Signal) {
-        let child = self.child.as_mut().expect("it has not ended");
-        if child.try_wait().is_ok_and(|status| status.is_none()) {
-            let pid = Pid::from_raw(child.id().cast_signed()).expect("a process");
+        if self.runs() {
+            let pid = Pid::from_raw(self.pid().cast_signed()).expect("a process");
             // Not waited for yet, so its number is its own.
             kill_process(pid, signal).expect("a signal");
         }
+    }
+
+    /// Whether it has not ended yet.
+    pub fn runs(&mut self) -> bool {
+        self.child.as_mut().expect("it has not ended").try_wait().is_ok_and(|status| status.is_none())
     }
 
     pub fn pid(&self) -> u32 {
@@ -265,7 +273,7 @@ impl Running {
             let output = waiting.join().expect("no panic").expect("its output");
             panic!("`seedbed {}` hangs; it said:\n{}", self.words, String::from_utf8_lossy(&output.stderr));
         }
-        Ended::of(&self.words, waiting.join().expect("no panic").expect("its output"))
+        Ended::of(&self.words, &waiting.join().expect("no panic").expect("its output"))
     }
 }
 
@@ -288,7 +296,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    fn of(words: &str, output: Output) -> Self {
+    fn of(words: &str, output: &Output) -> Self {
         Self {
             words: words.to_owned(),
             status: output.status,
