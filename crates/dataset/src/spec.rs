@@ -24,6 +24,8 @@ pub struct TopEntry {
     pub path: String,
     /// Whether the path is relative to the top spec itself, and not to the workspace of the service.
     pub beside_top: bool,
+    /// Where the service is named.
+    pub service_place: Place,
     /// Where the path stands.
     pub place: Place,
 }
@@ -56,7 +58,13 @@ fn top_entry(tree: &Tree, problems: &mut Problems) -> Option<TopEntry> {
     reader.finish();
     let (service, path) = (service?, path?);
     let text = |tree: &Tree| tree.as_str().map(str::to_owned);
-    Some(TopEntry { service: text(service)?, path: text(path)?, beside_top, place: path.place.clone() })
+    Some(TopEntry {
+        service: text(service)?,
+        path: text(path)?,
+        beside_top,
+        service_place: service.place.clone(),
+        place: path.place.clone(),
+    })
 }
 
 /// Returns the string under a key, or under the name that the key had before.

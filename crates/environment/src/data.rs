@@ -120,7 +120,7 @@ impl Reader<'_> {
         };
         self.problems.push(
             Problem::error("data::unknown-service", format!("there is no service `{}`", entry.service))
-                .at(&entry.place, "no workspace of this environment has that name")
+                .at(&entry.service_place, "no workspace of this environment has that name")
                 .help(help),
         );
     }

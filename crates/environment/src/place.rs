@@ -99,6 +99,7 @@ impl Place {
         // The user of a server goes through here to its sockets.
         let parent = self.short.parent().expect("it was made by joining an id");
         make(parent, 0o711)?;
+        check_owner(parent)?;
         make(&self.short, 0o711)
     }
 
@@ -121,6 +122,11 @@ impl Place {
         self.remove_rest()
     }
 
+    /// Removes the servers' data.
+    pub fn remove_servers(&self) -> Result<(), Error> {
+        remove_all(&self.servers)
+    }
+
     /// Removes what is left of an environment that was destroyed.
     fn remove_rest(&self) -> Result<(), Error> {
         [&self.servers, &self.directory].iter().try_for_each(|directory| remove_all(&gone(directory)))
@@ -138,6 +144,16 @@ fn remove_all(directory: &Path) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", directory)(error)),
         _ => Ok(()),
     }
+}
+
+/// A directory for temporary files is everybody's: what is ours there must not be somebody else's.
+fn check_owner(directory: &Path) -> Result<(), Error> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = fs::symlink_metadata(directory).map_err(Error::io("open", directory))?;
+    if metadata.is_dir() && metadata.uid() == rustix::process::geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Error::io("use", directory)(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user")))
 }
 
 fn make_private(directory: &Path) -> Result<(), Error> {

@@ -181,6 +181,10 @@ impl<'a> Session<'a> {
             Some(_) => supervisor(&place)?,
             None => Client::connect(&place.socket()).map_err(Error::Supervisor)?,
         };
+        if lock.is_some() && client.is_none() && !Record::exists(place.directory()) {
+            // Its directory was removed by hand: nobody knows the passwords of the servers that are left.
+            place.remove_servers()?;
+        }
         let statuses = match &mut client {
             Some(client) => client.status().map_err(Error::Supervisor)?,
             None => Vec::new(),

@@ -17,8 +17,8 @@ pub(crate) enum SpawnError {
     NotDirectory(PathBuf),
     #[error("there is no program {}", .0.display())]
     NoProgram(PathBuf),
-    #[error("there is no program {program} in PATH ({path})")]
-    NotInPath { program: String, path: String },
+    #[error("there is no program {program} in PATH")]
+    NotInPath { program: String },
     #[error("there is no PATH in the environment to look up {0} in")]
     NoPath(String),
     #[error("{} is not executable", .0.display())]
@@ -60,10 +60,9 @@ pub(crate) fn find(process: &ProcessSpec) -> Result<PathBuf, SpawnError> {
         return Ok(found);
     }
     // A file of that name which lacks only its permission is the better thing to speak of.
-    Err(candidates().find(|candidate| candidate.is_file()).map_or_else(
-        || SpawnError::NotInPath { program: program.clone(), path: path.clone() },
-        SpawnError::NotExecutable,
-    ))
+    Err(candidates()
+        .find(|candidate| candidate.is_file())
+        .map_or_else(|| SpawnError::NotInPath { program: program.clone() }, SpawnError::NotExecutable))
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -317,6 +317,11 @@ impl Machine {
             let unit = self.units.get_mut(&id).expect("collected from the units above");
             let run = unit.run;
             if unit.state != UnitState::Stopping {
+                if let (UnitKind::Service { ready, .. }, None) = (&unit.spec.kind, &unit.detail)
+                    && let Probe::Log(pattern) = &ready.probe
+                {
+                    unit.detail = Some(format!("no line of its output matched `{pattern}`"));
+                }
                 let failure = match &unit.spec.kind {
                     UnitKind::Service { ready, .. } => Failure::NotReady { timeout: ready.timeout },
                     UnitKind::Task { timeout, .. } => Failure::TimedOut { timeout: timeout.unwrap_or_default() },

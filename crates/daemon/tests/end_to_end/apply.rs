@@ -88,7 +88,7 @@ fn every_failure_says_what_happened_and_blocks_only_those_that_need_it() {
             "fine: ready".to_owned(),
             "killed: failed: ended by signal 9".to_owned(),
             "lost: failed: the directory /no/such/directory does not exist".to_owned(),
-            "missing: failed: there is no program no-such-program in PATH (/usr/bin:/bin)".to_owned(),
+            "missing: failed: there is no program no-such-program in PATH".to_owned(),
             format!("missing-file: failed: there is no program {root}/./no-such-file"),
             "pattern: failed: the regular expression ( of its probe is not valid".to_owned(),
             format!(

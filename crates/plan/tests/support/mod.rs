@@ -1,4 +1,5 @@
 //! A world without processes and databases, in which plans are carried out.
+#![allow(dead_code, reason = "not every test that shares this needs all of it")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -31,6 +32,11 @@ pub enum Command {
 
 /// Reads and resolves the manifests of a workspace and all it depends on.
 pub fn resolve(root: &Path, profile: Option<&str>) -> Result<Model, Problems> {
+    resolve_with(root, profile, |_| {})
+}
+
+/// The same in a world of which some facts are others.
+pub fn resolve_with(root: &Path, profile: Option<&str>, change: impl FnOnce(&mut Facts)) -> Result<Model, Problems> {
     let (tree, problems) = manifest::load(root, profile);
     let Some(tree) = tree else { return Err(problems) };
     let mut facts = Facts {
@@ -57,6 +63,7 @@ pub fn resolve(root: &Path, profile: Option<&str>) -> Result<Model, Problems> {
             }
         }
     }
+    change(&mut facts);
     plan::resolve(&tree, &facts)
 }
 

@@ -56,10 +56,17 @@ impl Drop for Disk {
     }
 }
 
-/// A workspace on a disk of its own. The disk goes after the workspace's environment.
+/// A workspace on a disk of its own. First its environment goes, then the disk, then the directory that it is mounted on.
 struct Small {
-    world: World,
     disk: Disk,
+    world: World,
+}
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        self.disk.resize(AMPLE);
+        self.world.destroy();
+    }
 }
 
 impl Small {
@@ -67,7 +74,7 @@ impl Small {
         let mut world = World::new();
         let disk = Disk::mount(&world.below("disk"))?;
         world.write_all();
-        Some(Self { world, disk })
+        Some(Self { disk, world })
     }
 
     /// One that is up, whose databases hold a megabyte each beside the declared rows.

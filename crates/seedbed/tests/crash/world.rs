@@ -214,6 +214,13 @@ impl World {
         assert_eq!(processes.len(), 1, "{when}: {processes:?}");
     }
 
+    /// Removes the environment, if there is one.
+    pub fn destroy(&self) {
+        if self.environment().exists() {
+            let _ = self.run(&["destroy", "--yes"]);
+        }
+    }
+
     /// Stops the environment; then nothing of it may be left.
     pub fn is_down_without_rest(&self) {
         self.done(&["down"]);
@@ -226,9 +233,7 @@ impl World {
 
 impl Drop for World {
     fn drop(&mut self) {
-        if self.environment().exists() {
-            let _ = self.run(&["destroy", "--yes"]);
-        }
+        self.destroy();
     }
 }
 
