@@ -1,13 +1,14 @@
 //! Connections: one to the database, one to the server's own database for what cannot be done from inside.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use database::{DatabaseError, Secret};
 use postgres::error::SqlState;
-use postgres::{Client, Config, NoTls};
+use postgres::{Client, Config, Error, NoTls};
 
 use crate::database::PostgresDatabase;
+use crate::error::refused;
 
 /// The database from which others are created, renamed and dropped.
 const MAINTENANCE: &str = "postgres";
@@ -38,7 +39,7 @@ impl Address {
             .password(self.password.expose())
             .dbname(database)
             .connect_timeout(CONNECT_TIMEOUT)
-            .application_name("seedbed")
+            .application_name(&application_name())
             .options(OPTIONS)
             .connect(NoTls);
         connected.map_err(|source| {
@@ -63,10 +64,32 @@ impl PostgresDatabase {
 
     /// Gives the connection to the server's own database.
     pub(crate) fn maintenance(&mut self) -> Result<&mut Client, DatabaseError> {
-        let client = match self.maintenance.take().filter(|client| !client.is_closed()) {
-            Some(client) => client,
-            None => self.address.connect(MAINTENANCE)?,
+        let client = if let Some(client) = self.maintenance.take().filter(|client| !client.is_closed()) {
+            client
+        } else {
+            let mut client = self.address.connect(MAINTENANCE)?;
+            end_predecessors(&mut client).map_err(refused(&self.name, "end the sessions of a killed command"))?;
+            client
         };
         Ok(self.maintenance.insert(client))
     }
+}
+
+/// What the sessions of this process are called by.
+fn application_name() -> String {
+    format!("seedbed {}", std::process::id())
+}
+
+/// Ends what is at work for a process that was killed: the server notices its end only when a statement is done. There is
+/// one command at a time on a private server, so every other process of ours is one that is no more.
+fn end_predecessors(client: &mut Client) -> Result<(), Error> {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    const PAUSE: Duration = Duration::from_millis(2);
+    let deadline = Instant::now() + PATIENCE;
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE application_name LIKE 'seedbed %' AND application_name <> $1";
+    while !client.query(sql, &[&application_name()])?.is_empty() && Instant::now() < deadline {
+        std::thread::sleep(PAUSE);
+    }
+    Ok(())
 }

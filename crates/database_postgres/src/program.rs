@@ -1,4 +1,8 @@
-//! The programs of PostgreSQL, run to their end.
+//! The programs of PostgreSQL, run to their end, or to that of whoever runs them.
+#![cfg_attr(
+    target_os = "linux",
+    expect(unsafe_code, reason = "what happens between fork and exec is beyond the compiler")
+)]
 
 use std::ffi::OsStr;
 use std::io;
@@ -66,8 +70,22 @@ impl Program {
         &self.path
     }
 
+    /// Lets the program be killed with its caller: nobody else would end it, and the next caller would meet it at work.
+    #[cfg(target_os = "linux")]
+    fn end_with_caller(&mut self) {
+        use rustix::process::{Signal, set_parent_process_death_signal};
+        // SAFETY: the closure makes one system call, which is async-signal-safe.
+        unsafe {
+            self.command.pre_exec(|| Ok(set_parent_process_death_signal(Some(Signal::KILL))?));
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn end_with_caller(&mut self) {}
+
     /// Runs it to its end and gives what it wrote to its standard output.
     pub(crate) fn run(&mut self) -> Result<String, Failure> {
+        self.end_with_caller();
         let output = self.command.output().map_err(Failure::Start)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

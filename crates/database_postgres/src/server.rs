@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use database::{EngineError, FileError, ServerFound, ServerPlace, ServerProcess};
 
@@ -156,12 +158,7 @@ fn build(
     write(password, place.password.expose(), account)?;
     let mut failure = None;
     for locale in LOCALES {
-        match fs::remove_dir_all(unfinished) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(FileError::of("remove", unfinished)(source).into());
-            }
-            _ => {}
-        }
+        remove(unfinished)?;
         match initdb(unfinished, password, locale, found, place, account) {
             Ok(()) => return Ok(()),
             // The first failure tells more, unless the second locale helps.
@@ -169,6 +166,24 @@ fn build(
         }
     }
     Err(failure.expect("the list of locales is not empty"))
+}
+
+/// Removes a directory in which the children of a killed program may still be at work for a moment.
+fn remove(directory: &Path) -> Result<(), FileError> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(5);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match fs::remove_dir_all(directory) {
+            Err(source) if source.kind() == ErrorKind::DirectoryNotEmpty && Instant::now() < deadline => {
+                std::thread::sleep(PAUSE);
+            }
+            Err(source) if source.kind() != ErrorKind::NotFound => {
+                return Err(FileError::of("remove", directory)(source));
+            }
+            _ => return Ok(()),
+        }
+    }
 }
 
 fn initdb(
