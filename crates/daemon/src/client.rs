@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use supervisor::{UnitId, UnitSpec, UnitStatus};
 
+use crate::conversion::shared;
 use crate::lines::{Reader, Writer};
 use crate::wire::{Hello, PROTOCOL, Reply, Request, Spec};
 use crate::{Apply, ClientError, start};
@@ -89,10 +90,11 @@ impl Client {
     /// Stops units and then starts others; an error of the whole request comes from the first [`Apply::next`].
     #[expect(clippy::needless_pass_by_value, reason = "both are handed over")]
     pub fn apply(self, start: Vec<UnitSpec>, stop: Vec<UnitId>) -> Result<Apply, ClientError> {
-        let start: Result<Vec<Spec>, _> = start.into_iter().map(Spec::try_from).collect();
+        let shared = shared(&start);
+        let start: Result<Vec<Spec>, _> = start.into_iter().map(|unit| Spec::of(unit, &shared)).collect();
         let start = start.map_err(|error| ClientError::Unsendable(error.to_string()))?;
         let stop = stop.iter().map(UnitId::to_string).collect();
-        self.writer.request(&Request::Apply { start, stop })?;
+        self.writer.request(&Request::Apply { shared: shared.as_ref().clone(), start, stop })?;
         Ok(Apply::new(self.reader, self.writer))
     }
 

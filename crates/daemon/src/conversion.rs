@@ -1,11 +1,13 @@
 //! Between the documents on the socket and the types of the machine.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use supervisor::{
     Condition, ConditionState, Exit, Failure, KindTag, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, Timestamp,
-    UnitId, UnitKind, UnitSpec, UnitState, UnitStatus, UserId,
+    UnitId, UnitKind, UnitSpec, UnitState, UnitStatus, UserId, Variables,
 };
 
 use crate::wire;
@@ -27,18 +29,30 @@ fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-impl TryFrom<UnitSpec> for wire::Spec {
-    type Error = ConversionError;
+/// What many processes have in common, sent once.
+type Shared = Arc<BTreeMap<String, String>>;
 
-    fn try_from(spec: UnitSpec) -> Result<Self, ConversionError> {
+/// Chooses what these units' processes have in common.
+pub(crate) fn shared(units: &[UnitSpec]) -> Shared {
+    let first = units.iter().find_map(|unit| match &unit.kind {
+        UnitKind::Service { process, .. } | UnitKind::Task { process, .. } => Some(&process.env.shared),
+        UnitKind::External => None,
+    });
+    first.cloned().unwrap_or_default()
+}
+
+impl wire::Spec {
+    /// The document of a unit, beside one with what is shared.
+    pub(crate) fn of(spec: UnitSpec, shared: &Shared) -> Result<Self, ConversionError> {
         let kind = match spec.kind {
             UnitKind::Service { process, ready, stop } => wire::Kind::Service {
-                process: Box::new(process.try_into()?),
-                ready: Box::new(ready.try_into()?),
+                process: Box::new(wire::Process::of(process, shared)?),
+                ready: Box::new(wire::Ready::of(ready, shared)?),
                 stop: wire::Stop { signal: stop.signal.name().to_owned(), timeout_ms: millis(stop.timeout) },
             },
             UnitKind::Task { process, timeout } => {
-                wire::Kind::Task { process: Box::new(process.try_into()?), timeout_ms: timeout.map(millis) }
+                let process = Box::new(wire::Process::of(process, shared)?);
+                wire::Kind::Task { process, timeout_ms: timeout.map(millis) }
             }
             UnitKind::External => wire::Kind::External,
         };
@@ -53,16 +67,13 @@ impl TryFrom<UnitSpec> for wire::Spec {
         });
         Ok(Self { id: spec.id.to_string(), kind, after: after.collect(), digest: spec.digest })
     }
-}
 
-impl TryFrom<wire::Spec> for UnitSpec {
-    type Error = ConversionError;
-
-    fn try_from(spec: wire::Spec) -> Result<Self, ConversionError> {
-        let kind = match spec.kind {
+    /// The unit that the document says, with what is shared.
+    pub(crate) fn into_unit(self, shared: &Shared) -> Result<UnitSpec, ConversionError> {
+        let kind = match self.kind {
             wire::Kind::Service { process, ready, stop } => UnitKind::Service {
-                process: (*process).into(),
-                ready: (*ready).into(),
+                process: process.into_process(shared),
+                ready: ready.into_ready(shared),
                 stop: StopSpec {
                     signal: Signal::from_name(&stop.signal)
                         .ok_or_else(|| ConversionError::Signal(stop.signal.clone()))?,
@@ -70,11 +81,12 @@ impl TryFrom<wire::Spec> for UnitSpec {
                 },
             },
             wire::Kind::Task { process, timeout_ms } => {
-                UnitKind::Task { process: (*process).into(), timeout: timeout_ms.map(Duration::from_millis) }
+                let timeout = timeout_ms.map(Duration::from_millis);
+                UnitKind::Task { process: process.into_process(shared), timeout }
             }
             wire::Kind::External => UnitKind::External,
         };
-        let after = spec.after.into_iter().map(|condition| Condition {
+        let after = self.after.into_iter().map(|condition| Condition {
             unit: UnitId::new(condition.unit),
             state: match condition.state {
                 wire::ConditionState::Started => ConditionState::Started,
@@ -83,68 +95,60 @@ impl TryFrom<wire::Spec> for UnitSpec {
                 wire::ConditionState::Completed => ConditionState::Completed,
             },
         });
-        Ok(Self { id: UnitId::new(spec.id), kind, after: after.collect(), digest: spec.digest })
+        Ok(UnitSpec { id: UnitId::new(self.id), kind, after: after.collect(), digest: self.digest })
     }
 }
 
-impl TryFrom<ProcessSpec> for wire::Process {
-    type Error = ConversionError;
-
-    fn try_from(process: ProcessSpec) -> Result<Self, ConversionError> {
+impl wire::Process {
+    fn of(process: ProcessSpec, shared: &Shared) -> Result<Self, ConversionError> {
         Ok(Self {
             directory: path(&process.directory)?,
             log: path(&process.log)?,
             program: process.program,
             arguments: process.arguments,
-            env: process.env,
+            env: process.env.over(shared).own,
             user: process.user.map(|UserId { uid, gid }| wire::User { uid, gid }),
         })
     }
-}
 
-impl From<wire::Process> for ProcessSpec {
-    fn from(process: wire::Process) -> Self {
-        Self {
-            program: process.program,
-            arguments: process.arguments,
-            env: process.env,
-            directory: process.directory.into(),
-            user: process.user.map(|wire::User { uid, gid }| UserId { uid, gid }),
-            log: process.log.into(),
+    fn into_process(self, shared: &Shared) -> ProcessSpec {
+        ProcessSpec {
+            program: self.program,
+            arguments: self.arguments,
+            env: Variables { shared: Arc::clone(shared), own: self.env },
+            directory: self.directory.into(),
+            user: self.user.map(|wire::User { uid, gid }| UserId { uid, gid }),
+            log: self.log.into(),
         }
     }
 }
 
-impl TryFrom<ReadySpec> for wire::Ready {
-    type Error = ConversionError;
-
-    fn try_from(ready: ReadySpec) -> Result<Self, ConversionError> {
+impl wire::Ready {
+    fn of(ready: ReadySpec, shared: &Shared) -> Result<Self, ConversionError> {
         let probe = match ready.probe {
             Probe::Started => wire::Probe::Started,
             Probe::Http { host, port, path, status } => wire::Probe::Http { host, port, path, status },
             Probe::Tcp { host, port } => wire::Probe::Tcp { host, port },
             Probe::Unix { path: socket } => wire::Probe::Unix { path: path(&socket)? },
-            Probe::Command(process) => wire::Probe::Command(process.try_into()?),
+            Probe::Command(process) => wire::Probe::Command(wire::Process::of(process, shared)?),
             Probe::Log(pattern) => wire::Probe::Log(pattern),
         };
         Ok(Self { probe, timeout_ms: millis(ready.timeout), interval_ms: ready.interval.map(millis) })
     }
-}
 
-impl From<wire::Ready> for ReadySpec {
-    fn from(ready: wire::Ready) -> Self {
-        let probe = match ready.probe {
+    fn into_ready(self, shared: &Shared) -> ReadySpec {
+        let probe = match self.probe {
             wire::Probe::Started => Probe::Started,
             wire::Probe::Http { host, port, path, status } => Probe::Http { host, port, path, status },
             wire::Probe::Tcp { host, port } => Probe::Tcp { host, port },
             wire::Probe::Unix { path } => Probe::Unix { path: path.into() },
-            wire::Probe::Command(process) => Probe::Command(process.into()),
+            wire::Probe::Command(process) => Probe::Command(process.into_process(shared)),
             wire::Probe::Log(pattern) => Probe::Log(pattern),
         };
-        Self {
+        ReadySpec {
             probe,
-            timeout: Duration::from_millis(ready.timeout_ms),
-            interval: ready.interval_ms.map(Duration::from_millis),
+            timeout: Duration::from_millis(self.timeout_ms),
+            interval: self.interval_ms.map(Duration::from_millis),
         }
     }
 }

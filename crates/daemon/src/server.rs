@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use runtime::{Clock, Runtime};
@@ -215,8 +216,9 @@ impl Server {
                 let units = self.machine.statuses().into_iter().map(Into::into).collect();
                 self.say(id, &Reply::Status { units });
             }
-            Request::Apply { start, stop } => {
-                let start: Result<Vec<UnitSpec>, _> = start.into_iter().map(TryInto::try_into).collect();
+            Request::Apply { shared, start, stop } => {
+                let shared = Arc::new(shared);
+                let start: Result<Vec<UnitSpec>, _> = start.into_iter().map(|unit| unit.into_unit(&shared)).collect();
                 match start {
                     Ok(start) => {
                         let request = self.new_request(id);

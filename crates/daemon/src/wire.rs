@@ -30,6 +30,8 @@ impl Hello {
 pub(crate) enum Request {
     Status,
     Apply {
+        /// Environment variables that every process of `start` has, unless its own say otherwise.
+        shared: BTreeMap<String, String>,
         start: Vec<Spec>,
         stop: Vec<String>,
     },

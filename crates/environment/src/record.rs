@@ -15,7 +15,7 @@ use crate::durable;
 const FORMAT: u32 = 1;
 
 /// What is remembered of an environment. Written whole, durable before it is relied on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     path: PathBuf,
     /// The profile that it was made with.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use daemon::Client;
@@ -14,7 +14,7 @@ use dataset::LoadPlan;
 use manifest::{SchemaStep, WorkspaceTree};
 use plan::{DatabaseId, Facts, InputDigests, Model, Observed, RunningUnit, ServerId, ServerModel, TaskObserved};
 use source::Problems;
-use supervisor::{KindTag, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, UnitStatus, UserId};
+use supervisor::{KindTag, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, UnitStatus, UserId, Variables};
 
 use crate::data::{self, DeclaredData};
 use crate::journal::Journal;
@@ -34,7 +34,7 @@ pub struct Context<'a> {
     /// A directory for sockets, with a short path.
     pub runtime_directory: PathBuf,
     /// The environment variables that processes start from.
-    pub variables: BTreeMap<String, String>,
+    pub variables: Arc<BTreeMap<String, String>>,
     /// Whether this process is root's.
     pub is_root: bool,
     /// The wall clock.
@@ -165,7 +165,8 @@ impl<'a> Session<'a> {
         let Declared { tree, data, mut warnings } = read_declared(&target.root, profile.as_deref())?;
         let lock = if matches!(mode, Mode::Look(_)) { None } else { Some(Lock::take(&place, command, context)?) };
         // Whoever had the lock before may have changed this.
-        let mut record = match Record::read(place.directory())? {
+        let written = Record::read(place.directory())?;
+        let mut record = match written.clone() {
             Some(record) if record.profile != profile => {
                 drop(lock);
                 return Self::look(context, target, mode, command);
@@ -196,7 +197,7 @@ impl<'a> Session<'a> {
         for id in servers.keys() {
             record.passwords.entry(id.to_string()).or_insert_with(new_password);
         }
-        if lock.is_some() {
+        if lock.is_some() && written.as_ref() != Some(&record) {
             record.write()?;
         }
 
@@ -524,7 +525,7 @@ impl FactsMaker<'_> {
                 })
                 .collect(),
             logs: self.place.logs(),
-            inherited: self.context.variables.clone(),
+            inherited: Arc::clone(&self.context.variables),
         })
     }
 
@@ -535,8 +536,7 @@ impl FactsMaker<'_> {
             let database = DatabaseId { workspace: self.name.to_owned(), name: id.to_string() };
             Error::Engine { database, engine: id.to_string(), source }
         })?;
-        let mut env = self.context.variables.clone();
-        env.extend(process.env);
+        let env = Variables { shared: Arc::clone(&self.context.variables), own: process.env };
         Ok(ServerModel {
             id: id.clone(),
             process: ProcessSpec {

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 use manifest::{After, AfterTarget, Command, SchemaStep, Template, Workspace, WorkspaceTree};
 use source::{Place, Problem, Problems};
-use supervisor::{Condition, ConditionState, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId};
+use supervisor::{Condition, ConditionState, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, Variables};
 
 use crate::circle::{Graph, Why};
 use crate::key::KeyBuilder;
@@ -30,7 +31,7 @@ pub struct Facts {
     /// Where logs are written.
     pub logs: PathBuf,
     /// The environment variables that every process starts from.
-    pub inherited: BTreeMap<String, String>,
+    pub inherited: Arc<BTreeMap<String, String>>,
 }
 
 /// Resolves every reference of every workspace; all problems at once.
@@ -169,7 +170,7 @@ impl<'a> Resolver<'a> {
                 uses.remove(id);
                 let url = self.scope.facts.databases.get(id).and_then(|properties| properties.get("url"));
                 if let (Some(url), false) = (url, env.contains_key("DATABASE_URL")) {
-                    process.env.insert("DATABASE_URL".to_owned(), url.clone());
+                    process.env.own.insert("DATABASE_URL".to_owned(), url.clone());
                 }
                 self.edges(graph, &unit, after);
                 for other in &uses {
@@ -210,18 +211,20 @@ impl<'a> Resolver<'a> {
         let mut key = Key::of("process");
         let words = command_words(scope, run, key_form)?;
         key.texts(words.iter().map(String::as_str)).text(directory.unwrap_or_default());
-        let mut variables = self.scope.facts.inherited.clone();
+        let mut own = BTreeMap::new();
         // In the order of their names: that of the manifest has no meaning.
         let sorted: BTreeMap<_, _> = env.iter().collect();
         for (name, template) in sorted {
-            variables.insert(name.clone(), scope.text(template, Form::Value)?);
+            own.insert(name.clone(), scope.text(template, Form::Value)?);
             key.text(name).text(&scope.text(template, key_form)?);
         }
         let directory = directory.map_or_else(|| root.clone(), |below| join(root, below));
         let (program, arguments) = program(command_words(scope, run, Form::Value)?, &directory);
         let log = self.scope.facts.logs.join(log_name(id));
-        let process = ProcessSpec { program, arguments, env: variables, directory, user: None, log };
-        Ok(Resolved { process, words: key.end(), uses: scope.uses(env.values().chain(run.templates())) })
+        let uses = scope.uses(env.values().chain(run.templates()));
+        let env = Variables { shared: Arc::clone(&self.scope.facts.inherited), own };
+        let process = ProcessSpec { program, arguments, env, directory, user: None, log };
+        Ok(Resolved { process, words: key.end(), uses })
     }
 
     fn ready(

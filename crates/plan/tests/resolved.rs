@@ -47,7 +47,7 @@ fn what_a_service_inherits_is_no_reason_to_restart_it() {
     let service = "  web: { run: web, port: auto, ready: { command: probe now } }\n";
     let first = words(service, |_| {});
     let inherited = |facts: &mut Facts| {
-        facts.inherited.insert("OLDPWD".into(), "/elsewhere".into());
+        facts.inherited = std::collections::BTreeMap::from([("OLDPWD".into(), "/elsewhere".into())]).into();
         facts.logs = "/logs".into();
     };
     assert_eq!(words(service, inherited), first);

@@ -20,7 +20,7 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
         .arg0(&process.program)
         .args(&process.arguments)
         .env_clear()
-        .envs(&process.env)
+        .envs(process.env.iter())
         .env(MARK, image.mark)
         .current_dir(&process.directory)
         .stdin(Stdio::from(input.map_err(LaunchError::Prepare)?))

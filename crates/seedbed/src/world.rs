@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
@@ -23,7 +24,7 @@ pub struct World {
     /// A directory for sockets, with a short path.
     pub runtime_directory: PathBuf,
     /// The environment variables.
-    pub variables: BTreeMap<String, String>,
+    pub variables: Arc<BTreeMap<String, String>>,
     /// Whether this process is root's.
     pub is_root: bool,
     /// Whether standard output takes colour.
@@ -63,7 +64,7 @@ impl World {
             color,
             terminal: io::stderr().is_terminal() && !global.quiet,
             width: columns.or_else(seen).filter(|width| *width > 20).unwrap_or(100),
-            variables,
+            variables: Arc::new(variables),
             interrupt: Interrupt::default(),
         })
     }

@@ -23,7 +23,7 @@ mod unit;
 pub use action::Action;
 pub use event::{Event, Exit, Run};
 pub use machine::Machine;
-pub use process::{ProcessSpec, UserId};
+pub use process::{ProcessSpec, UserId, Variables};
 pub use readiness::{Probe, ReadySpec};
 pub use request::{RequestError, RequestId};
 pub use state::{Failure, KindTag, UnitState, UnitStatus};

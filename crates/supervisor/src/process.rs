@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// One process: what is executed, where, as whom, and where its output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,14 +11,51 @@ pub struct ProcessSpec {
     pub program: String,
     /// Its arguments, without the program's name.
     pub arguments: Vec<String>,
-    /// The whole environment of the process; nothing is inherited.
-    pub env: BTreeMap<String, String>,
+    /// The whole environment of the process; of the supervisor's own it gets nothing.
+    pub env: Variables,
     /// Where it runs; absolute.
     pub directory: PathBuf,
     /// The user that it becomes, which only root can ask for; `None`: the user of the supervisor.
     pub user: Option<UserId>,
     /// The file that its output is appended to; absolute.
     pub log: PathBuf,
+}
+
+/// The environment variables of a process: its own, over those that many processes start from and therefore share.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Variables {
+    /// What all processes of a command start from.
+    pub shared: Arc<BTreeMap<String, String>>,
+    /// What this one has besides, or otherwise.
+    pub own: BTreeMap<String, String>,
+}
+
+impl Variables {
+    /// Returns the value of a variable.
+    pub fn get(&self, name: &str) -> Option<&String> {
+        self.own.get(name).or_else(|| self.shared.get(name))
+    }
+
+    /// Goes through all variables, each once.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &String)> {
+        self.shared.iter().filter(|(name, _)| !self.own.contains_key(*name)).chain(&self.own)
+    }
+
+    /// Returns what stands over `shared` for the same variables; what `shared` has too much stays.
+    #[must_use]
+    pub fn over(self, shared: &Arc<BTreeMap<String, String>>) -> Self {
+        if Arc::ptr_eq(&self.shared, shared) || self.shared == *shared {
+            return Self { shared: Arc::clone(shared), own: self.own };
+        }
+        let own = self.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { shared: Arc::clone(shared), own }
+    }
+}
+
+impl From<BTreeMap<String, String>> for Variables {
+    fn from(own: BTreeMap<String, String>) -> Self {
+        Self { shared: Arc::default(), own }
+    }
 }
 
 /// A user and its group.

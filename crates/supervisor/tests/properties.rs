@@ -88,7 +88,7 @@ fn spec(number: usize, conditions: &[(usize, usize)]) -> UnitSpec {
     let process = ProcessSpec {
         program: "true".into(),
         arguments: vec![],
-        env: BTreeMap::new(),
+        env: BTreeMap::new().into(),
         directory: PathBuf::from("/"),
         user: None,
         log: PathBuf::from("/dev/null"),

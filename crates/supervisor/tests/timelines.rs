@@ -110,7 +110,7 @@ fn unit(text: &str) -> UnitSpec {
     let process = ProcessSpec {
         program: "true".into(),
         arguments: vec![],
-        env: BTreeMap::new(),
+        env: BTreeMap::new().into(),
         directory: PathBuf::from("/"),
         user: None,
         log: PathBuf::from("/dev/null"),

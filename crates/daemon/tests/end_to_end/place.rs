@@ -72,7 +72,7 @@ impl Place {
         ProcessSpec {
             program: program.to_owned(),
             arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
-            env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
+            env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]).into(),
             directory: self.root.path().to_owned(),
             user: None,
             log: self.log(id),

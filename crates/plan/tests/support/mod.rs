@@ -42,7 +42,7 @@ pub fn resolve_with(root: &Path, profile: Option<&str>, change: impl FnOnce(&mut
     let mut facts = Facts {
         environment: "default".into(),
         logs: "/environment/logs".into(),
-        inherited: BTreeMap::from([("PATH".into(), "/bin".into())]),
+        inherited: BTreeMap::from([("PATH".into(), "/bin".into())]).into(),
         ..Facts::default()
     };
     let mut port = 20_000;
@@ -71,7 +71,7 @@ fn server_model(id: ServerId) -> ServerModel {
     let process = ProcessSpec {
         program: "/usr/bin/server".into(),
         arguments: vec![],
-        env: BTreeMap::new(),
+        env: BTreeMap::new().into(),
         directory: "/environment".into(),
         user: None,
         log: "/environment/logs/server.log".into(),
