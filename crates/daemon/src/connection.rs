@@ -99,10 +99,13 @@ fn line(document: &impl Serialize) -> Vec<u8> {
 }
 
 async fn write(mut writer: OwnedWriteHalf, mut queue: Receiver<Vec<u8>>) {
-    while let Some(line) = queue.recv().await {
-        if writer.write_all(&line).await.is_err() {
+    // What has come together is written together: a line each would wake the client for each.
+    let mut lines = Vec::new();
+    while queue.recv_many(&mut lines, QUEUE).await > 0 {
+        if writer.write_all(&lines.concat()).await.is_err() {
             return;
         }
+        lines.clear();
     }
 }
 
