@@ -50,6 +50,8 @@ pub enum ExitReason {
 
 /// Serves one environment until there is nothing left to do. To be called on the thread that lives as long as the process.
 pub fn serve(options: &ServeOptions) -> Result<ExitReason, ServeError> {
+    // Ctrl-C and the end of the terminal are for whoever started this. It fails only where it is so already.
+    let _ = rustix::process::setsid();
     let system = |operation| move |source| ServeError::System { operation, source };
     fs::create_dir_all(&options.directory).map_err(file("create", &options.directory))?;
     let directory = fs::canonicalize(&options.directory).map_err(file("find", &options.directory))?;

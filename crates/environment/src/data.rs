@@ -137,6 +137,8 @@ impl Reader<'_> {
                 return None;
             }
         };
+        // What a text says depends on where it is, too: a spec's records are of one service.
+        self.texts.push(shown.to_owned());
         self.texts.push(file.text().to_owned());
         match source::parse(&file) {
             Ok(tree) => Some(tree),

@@ -1,10 +1,10 @@
 //! `destroy`: the environment is gone, with its databases and snapshots.
 
 use crate::Error;
+use crate::context::{Context, Target};
 use crate::down::stop_all;
 use crate::lock::Lock;
 use crate::record::Record;
-use crate::session::{Context, Target};
 
 /// What would be lost.
 #[derive(Debug, PartialEq, Eq)]

@@ -8,11 +8,12 @@ use daemon::Client;
 use manifest::{Command, Part, SchemaStep, WorkspaceTree};
 use source::Problems;
 
+use crate::context::{Context, Target};
 use crate::data::DeclaredData;
+use crate::facts::find_servers;
 use crate::journal::Journal;
 use crate::ports;
 use crate::record::Record;
-use crate::session::{Context, Target, find_servers};
 
 /// One thing that was looked at.
 #[derive(Debug)]

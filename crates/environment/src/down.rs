@@ -5,10 +5,11 @@ use std::time::Instant;
 use daemon::{Client, ClientError};
 use supervisor::{KindTag, UnitState};
 
+use crate::context::{Context, Target};
 use crate::lock::Lock;
 use crate::record::Record;
-use crate::session::{Context, Target};
-use crate::up::millis;
+use crate::report::millis;
+use crate::session::Session;
 use crate::{Error, Progress};
 
 /// What was stopped.
@@ -60,4 +61,14 @@ pub(crate) fn stop_all(context: &Context<'_>, target: &Target) -> Result<Vec<Str
         })
         .map_err(Error::Supervisor)?;
     Ok(stopped)
+}
+
+impl Session<'_> {
+    /// Ends the supervisor again when nothing ran before the command: it was only there for a server.
+    pub(crate) fn rest(&self, was_running: bool) -> Result<(), Error> {
+        if !was_running {
+            stop_all(self.context, &self.target)?;
+        }
+        Ok(())
+    }
 }

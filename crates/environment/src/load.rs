@@ -6,11 +6,12 @@ use std::path::Path;
 use plan::DatabaseId;
 use source::Problems;
 
+use crate::context::{Context, Mode, Target};
 use crate::data;
 use crate::execute::Material;
 use crate::loader::LoadReport;
-use crate::session::{Context, Mode, Session, Target};
-use crate::up::{millis, step_reports};
+use crate::report::{millis, step_reports};
+use crate::session::Session;
 use crate::{Error, Progress, times};
 
 /// What to load.

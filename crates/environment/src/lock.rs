@@ -9,8 +9,8 @@ use std::time::Duration;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
+use crate::context::Context;
 use crate::place::Place;
-use crate::session::Context;
 use crate::{Error, Progress};
 
 /// How often to look whether another command has ended, and whether the user still wants to wait for it.

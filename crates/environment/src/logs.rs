@@ -10,8 +10,8 @@ use std::time::Duration;
 use runtime::Stream;
 
 use crate::Error;
+use crate::context::{Context, Target};
 use crate::record::Record;
-use crate::session::{Context, Target};
 
 /// A line with the unit that it is of.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use plan::{Action, DatabaseWork};
 
+use crate::context::{Context, Mode, Target};
 use crate::execute::Material;
-use crate::session::{Context, Mode, Session, Target};
-use crate::up::{ServiceReport, StepReport, millis, service_reports, step_reports};
+use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
+use crate::session::Session;
 use crate::{Error, times};
 
 /// What a reset has done.

@@ -6,9 +6,10 @@ use std::sync::Mutex;
 use plan::{DatabaseId, DatabaseWork};
 use store::{CopyStore, Record, SnapshotStore};
 
+use crate::context::{Context, Mode, Target};
 use crate::execute::Material;
-use crate::session::{Context, Mode, Session, Target};
-use crate::up::{millis, step_reports};
+use crate::report::{millis, step_reports};
+use crate::session::Session;
 use crate::{Error, times};
 
 /// Saves the state of all databases under a tag. Services that write are stopped meanwhile, so that it is the state of

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use crate::Error;
+use crate::context::{Context, Mode, Target};
 use crate::place;
 use crate::record::Record;
-use crate::session::{Context, Mode, Session, Target};
-use crate::up::{ServiceReport, service_reports};
+use crate::report::{ServiceReport, service_reports};
+use crate::session::Session;
 
 /// An environment as it is now.
 #[derive(Debug)]

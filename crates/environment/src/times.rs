@@ -5,7 +5,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::up::StepReport;
+use crate::report::StepReport;
 use crate::{Progress, Session};
 
 #[derive(Serialize)]

@@ -1,12 +1,10 @@
 //! `up`: everything that is declared runs, with its data.
 
-use std::collections::BTreeMap;
-
-use supervisor::{UnitId, UnitState, UnitStatus};
-
-use crate::execute::{Execution, Material};
+use crate::context::{Context, Mode, Target};
+use crate::execute::Material;
 use crate::loader::LoadReport;
-use crate::session::{Context, Mode, Session, Target};
+use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
+use crate::session::Session;
 use crate::{Error, times};
 
 /// What to bring up.
@@ -35,38 +33,6 @@ pub struct UpReport {
     pub load: Option<LoadReport>,
     /// Milliseconds from the beginning to the end.
     pub total_ms: u64,
-}
-
-/// A service as it is now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceReport {
-    /// `WORKSPACE/SERVICE`.
-    pub id: String,
-    /// What it does: `ready`, `starting`, `stopped`, or why it failed.
-    pub state: String,
-    /// Whether that is what one wants.
-    pub is_ready: bool,
-    /// Its address, if it has a port.
-    pub address: Option<String>,
-    /// Its process.
-    pub pid: Option<u32>,
-    /// Milliseconds from its start until it was ready.
-    pub ready_ms: Option<u64>,
-    /// Whether this command started it.
-    pub started_now: bool,
-}
-
-/// One step that was done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepReport {
-    /// Its id in the plan.
-    pub step: String,
-    /// A verb and what it was done to.
-    pub title: String,
-    /// Milliseconds from the request until it began.
-    pub waited_ms: u64,
-    /// Milliseconds from then until it was done.
-    pub took_ms: u64,
 }
 
 /// Brings the environment up.
@@ -104,53 +70,4 @@ fn undeclared(plan: &plan::Plan) -> Vec<String> {
         .filter(|(id, _)| plan.steps.iter().all(|step| step.id != *id))
         .map(|(id, _)| id.to_string())
         .collect()
-}
-
-pub(crate) fn millis(began: std::time::Instant) -> u64 {
-    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-pub(crate) fn step_reports(plan: &plan::Plan, execution: &Execution) -> Vec<StepReport> {
-    plan.steps
-        .iter()
-        .filter_map(|step| {
-            let status = execution.units.get(&step.id)?;
-            Some(StepReport {
-                step: step.id.to_string(),
-                title: step.title(),
-                waited_ms: status.started_ms.unwrap_or_default(),
-                took_ms: status.ready_ms.unwrap_or_default(),
-            })
-        })
-        .collect()
-}
-
-/// All services of the model, and servers that run; `now` has those that this command changed.
-pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, UnitStatus>) -> Vec<ServiceReport> {
-    let before = |id: &UnitId| session.statuses.iter().find(|status| status.id == *id);
-    let report = |id: &UnitId, address: Option<String>| {
-        let status = now.get(id).or_else(|| before(id));
-        ServiceReport {
-            id: id.to_string(),
-            state: status.map_or_else(|| "stopped".to_owned(), state_words),
-            is_ready: status.is_some_and(|status| status.state == UnitState::Ready),
-            address,
-            pid: status.and_then(|status| status.pid),
-            ready_ms: status.filter(|status| status.state == UnitState::Ready).and_then(|status| status.ready_ms),
-            started_now: now.contains_key(id),
-        }
-    };
-    let servers = session.model.servers.values().map(|server| {
-        let port = session.record().ports.get(&server.id.to_string()).copied();
-        report(&server.unit(), port.map(|port| format!("127.0.0.1:{port}")))
-    });
-    let services = session.model.services.values().map(|service| report(&service.id, service.url()));
-    servers.chain(services).collect()
-}
-
-fn state_words(status: &UnitStatus) -> String {
-    match &status.state {
-        UnitState::Running => "starting".to_owned(),
-        other => other.to_string(),
-    }
 }

@@ -12,7 +12,7 @@
 
 mod capture;
 mod clock;
-mod detach;
+mod departure;
 mod error;
 mod group;
 mod http;
@@ -29,7 +29,7 @@ mod spawn;
 mod tail;
 
 pub use clock::Clock;
-pub use detach::{detach, wait_gone};
+pub use departure::wait_gone;
 pub use error::RuntimeError;
 pub use log_line::{LogLine, Stream};
 pub use native::Runtime;

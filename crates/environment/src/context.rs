@@ -1,0 +1,80 @@
+//! What an operation is given: the world around it, and the environment that is meant.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use database::{Engine, EngineKind};
+
+use crate::place::Place;
+use crate::{Error, Interrupt, Monitor, tasks};
+
+/// What an operation needs of the world around it; the program gives it, so that nothing below reads a clock, an
+/// environment variable or a signal.
+pub struct Context<'a> {
+    /// The engines that there are.
+    pub engines: &'a [Box<dyn Engine>],
+    /// The program whose `supervise` is the supervisor.
+    pub program: PathBuf,
+    /// A directory for sockets, with a short path.
+    pub runtime_directory: PathBuf,
+    /// The environment variables that processes start from.
+    pub variables: Arc<BTreeMap<String, String>>,
+    /// Whether this process is root's.
+    pub is_root: bool,
+    /// The wall clock.
+    pub now: fn() -> SystemTime,
+    /// Listens to what goes on.
+    pub monitor: &'a dyn Monitor,
+    /// The user's wish to end.
+    pub interrupt: Interrupt,
+}
+
+/// Which environment is meant.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The root of the workspace.
+    pub root: PathBuf,
+    /// The name of the environment.
+    pub name: String,
+}
+
+impl Target {
+    /// The environment `name` of the workspace that `directory` is in.
+    pub fn find(directory: &Path, name: &str) -> Result<Self, Error> {
+        let root = manifest::find_root(directory).ok_or_else(|| Error::NoManifest { from: directory.to_owned() })?;
+        let fits = name.len() <= 40
+            && name != tasks::TASKS
+            && name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        if !fits {
+            return Err(Error::Name(name.to_owned()));
+        }
+        Ok(Self { root, name: name.to_owned() })
+    }
+
+    /// Where this environment keeps what it has.
+    pub fn place(&self, context: &Context<'_>) -> Place {
+        Place::new(&self.root, &self.name, &context.runtime_directory, context.is_root)
+    }
+}
+
+/// Whether a command may make the environment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mode {
+    /// Makes it when it is not there, with this profile.
+    Make(Option<String>),
+    /// Looks and plans as `Make` would, but writes nothing.
+    Look(Option<String>),
+    /// It must be there.
+    Existing,
+}
+
+impl Context<'_> {
+    /// The engine of this kind.
+    pub(crate) fn engine(&self, kind: EngineKind) -> &dyn Engine {
+        let engine = self.engines.iter().find(|engine| engine.kind() == kind);
+        &**engine.expect("the program lists every engine that a manifest can name")
+    }
+}

@@ -1,0 +1,218 @@
+//! What the planner is told of an environment: ports, servers, places of databases.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use database::{EngineKind, Location, Secret, ServerFound, ServerPlace, ServerRequest};
+use manifest::WorkspaceTree;
+use plan::{DatabaseId, Facts, RunningUnit, ServerId, ServerModel};
+use supervisor::{Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, UserId, Variables};
+
+use crate::context::Context;
+use crate::place::Place;
+use crate::ports::{self, Wanted};
+use crate::record::Record;
+use crate::{Error, Monitor, Progress};
+
+/// The servers that the databases of these workspaces need, each with the first database that needs it.
+pub(crate) fn server_ids(tree: &WorkspaceTree) -> BTreeMap<ServerId, DatabaseId> {
+    let mut servers = BTreeMap::new();
+    for (_, workspace) in tree.iter() {
+        for database in workspace.manifest.databases.values() {
+            if let Some(server) = ServerId::of(database.engine, database.version.as_deref()) {
+                let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
+                servers.entry(server).or_insert(id);
+            }
+        }
+    }
+    servers
+}
+
+pub(crate) fn choose_ports(
+    tree: &WorkspaceTree,
+    name: &str,
+    servers: &BTreeMap<ServerId, DatabaseId>,
+    running: &BTreeMap<UnitId, RunningUnit>,
+    record: &mut Record,
+    monitor: &dyn Monitor,
+) -> Result<(), Error> {
+    let mut wanted: BTreeMap<String, Wanted> = servers.keys().map(|id| (id.to_string(), Wanted::Any)).collect();
+    for (_, workspace) in tree.iter() {
+        for service in workspace.manifest.services.values() {
+            let port = match service.port {
+                None => continue,
+                Some(manifest::Port::Auto) => Wanted::Any,
+                Some(manifest::Port::Fixed(port)) => Wanted::This(port),
+            };
+            wanted.insert(format!("{}/{}", workspace.manifest.name, service.name), port);
+        }
+    }
+    let running = running.keys().map(ToString::to_string).collect();
+    let environment = format!("{} {name}", tree.workspace(tree.root).directory.display());
+    let chosen = ports::choose(&environment, &wanted, &record.ports, &running);
+    let (ports, notes) = chosen.map_err(|error| with_place(error, tree))?;
+    for note in notes {
+        monitor.on(Progress::Note(note));
+    }
+    record.ports = ports;
+    Ok(())
+}
+
+/// Says where the manifest asks for a port that is taken.
+fn with_place(error: Error, tree: &WorkspaceTree) -> Error {
+    let Error::PortTaken { service, port, holder, place: None } = error else { return error };
+    let (workspace, name) = service.split_once('/').unwrap_or_default();
+    let declared = tree.find(workspace).and_then(|id| tree.workspace(id).manifest.services.get(name));
+    let place = declared.map(|service| format!("{}:{}", service.place.file().name(), service.place.line()));
+    Error::PortTaken { service, port, holder, place }
+}
+
+/// A password for a server of this environment, from the system's source of randomness.
+pub(crate) fn new_password() -> String {
+    use std::fmt::Write;
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system has a source of randomness");
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("writing to a string cannot fail");
+        text
+    })
+}
+
+pub(crate) type Servers = BTreeMap<ServerId, (ServerFound, ServerPlace)>;
+
+pub(crate) struct FactsMaker<'a> {
+    pub(crate) context: &'a Context<'a>,
+    pub(crate) place: &'a Place,
+    pub(crate) record: &'a Record,
+    pub(crate) tree: &'a WorkspaceTree,
+    pub(crate) name: &'a str,
+}
+
+impl FactsMaker<'_> {
+    pub(crate) fn servers(&self, ids: &BTreeMap<ServerId, DatabaseId>) -> Result<Servers, Error> {
+        let mut servers = BTreeMap::new();
+        for (id, database) in ids {
+            let request = ServerRequest { version: id.version.clone(), binaries: None };
+            let found = self.context.engine(kind_of(id.engine)).find_server(&request);
+            let wrap = |source| Error::Engine { database: database.clone(), engine: id.to_string(), source };
+            let Some(found) = found.map_err(wrap)? else { continue };
+            let name = id.to_string();
+            let place = ServerPlace {
+                directory: self.place.server(&name),
+                socket_directory: self.place.server_sockets(),
+                host: "127.0.0.1".to_owned(),
+                port: self.record.ports[&name],
+                password: Secret::new(self.record.passwords[&name].clone()),
+            };
+            servers.insert(id.clone(), (found, place));
+        }
+        Ok(servers)
+    }
+
+    pub(crate) fn locations(&self, servers: &Servers) -> BTreeMap<DatabaseId, Location> {
+        let mut locations = BTreeMap::new();
+        for (_, workspace) in self.tree.iter() {
+            for database in workspace.manifest.databases.values() {
+                let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
+                let server =
+                    ServerId::of(database.engine, database.version.as_deref()).and_then(|server| servers.get(&server));
+                let location = match server {
+                    None => Location::Sqlite { path: self.place.database_file(&id), kept: self.place.kept(&id) },
+                    Some((found, place)) => Location::Postgres {
+                        host: place.host.clone(),
+                        port: place.port,
+                        socket_directory: place.socket_directory.clone(),
+                        user: "seedbed".to_owned(),
+                        password: place.password.clone(),
+                        name: server_database_name(&id),
+                        binaries: found.binaries.clone(),
+                    },
+                };
+                locations.insert(id, location);
+            }
+        }
+        locations
+    }
+
+    pub(crate) fn facts(&self, servers: &Servers, locations: &BTreeMap<DatabaseId, Location>) -> Result<Facts, Error> {
+        const PROPERTIES: [&str; 7] = ["url", "name", "path", "host", "port", "user", "password"];
+        let properties = |location: &Location| {
+            let property = |name: &&str| Some(((*name).to_owned(), location.property(name)?));
+            PROPERTIES.iter().filter_map(property).collect()
+        };
+        let mut models = BTreeMap::new();
+        for (id, (found, place)) in servers {
+            models.insert(id.clone(), self.server_model(id, found, place)?);
+        }
+        let workspaces = self.tree.iter().map(|(_, workspace)| workspace.manifest.name.to_string());
+        Ok(Facts {
+            environment: self.name.to_owned(),
+            ports: self.record.ports.iter().map(|(name, port)| (UnitId::new(name.clone()), *port)).collect(),
+            databases: locations.iter().map(|(id, location)| (id.clone(), properties(location))).collect(),
+            servers: models,
+            directories: workspaces
+                .map(|workspace| {
+                    let directory = self.place.workspace_directory(&workspace);
+                    (workspace, directory)
+                })
+                .collect(),
+            logs: self.place.logs(),
+            inherited: Arc::clone(&self.context.variables),
+        })
+    }
+
+    fn server_model(&self, id: &ServerId, found: &ServerFound, place: &ServerPlace) -> Result<ServerModel, Error> {
+        const PATIENCE: Duration = Duration::from_secs(60);
+        let engine = self.context.engine(kind_of(id.engine));
+        let process = engine.server_process(found, place).map_err(|source| {
+            let database = DatabaseId { workspace: self.name.to_owned(), name: id.to_string() };
+            Error::Engine { database, engine: id.to_string(), source }
+        })?;
+        let env = Variables { shared: Arc::clone(&self.context.variables), own: process.env };
+        Ok(ServerModel {
+            id: id.clone(),
+            process: ProcessSpec {
+                program: process.program.display().to_string(),
+                arguments: process.arguments,
+                env,
+                directory: process.directory,
+                user: process.user.map(|(uid, gid)| UserId { uid, gid }),
+                log: self.place.logs().join(format!("{id}.log")),
+            },
+            ready: ReadySpec { probe: Probe::Unix { path: process.ready_socket }, timeout: PATIENCE, interval: None },
+            stop: StopSpec { signal: Signal::Int, timeout: PATIENCE },
+        })
+    }
+}
+
+/// The name of a database in a server: within the 63 bytes that PostgreSQL allows, and never the same for two.
+fn server_database_name(id: &DatabaseId) -> String {
+    let plain = format!("{}_{}", id.workspace, id.name).replace('-', "_");
+    let exact = id.to_string();
+    if plain.len() <= 40 && !exact.contains('-') {
+        return plain;
+    }
+    let digest = blake3::hash(exact.as_bytes()).to_hex();
+    format!("{}_{}", &plain[..plain.len().min(40)], &digest[..8])
+}
+/// For each server that these workspaces need: what was found, or why nothing.
+pub(crate) fn find_servers(
+    context: &Context<'_>,
+    tree: &WorkspaceTree,
+) -> Vec<(String, Result<String, database::EngineError>)> {
+    let find = |id: &ServerId| {
+        let request = ServerRequest { version: id.version.clone(), binaries: None };
+        let found = context.engine(kind_of(id.engine)).find_server(&request)?;
+        Ok(found.map_or_else(String::new, |found| format!("{} in {}", found.version, found.binaries.display())))
+    };
+    server_ids(tree).keys().map(|id| (id.to_string(), find(id))).collect()
+}
+
+/// The engine that a manifest names.
+pub(crate) fn kind_of(engine: manifest::Engine) -> EngineKind {
+    match engine {
+        manifest::Engine::Sqlite => EngineKind::Sqlite,
+        manifest::Engine::Postgres => EngineKind::Postgres,
+    }
+}
