@@ -86,6 +86,8 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, path: &Path, shown: &str, service: &str, reference: Option<&FileReference>) {
+        // The same text says another thing for another service.
+        self.texts.push(service.to_owned());
         let Some(tree) = self.parse(path, shown, reference) else { return };
         match dataset::kind_of_spec(&tree, self.problems) {
             Some(SpecKind::Service) => self.specs.add(&self.types, service, &tree, self.problems),
@@ -103,6 +105,7 @@ impl Reader<'_> {
                         (workspace.directory.clone(), shown_beside(workspace, &entry.path))
                     };
                     let reference = FileReference { path: entry.path.clone(), place: entry.place.clone() };
+                    self.texts.push(entry.service.clone());
                     if let Some(tree) = self.parse(&root.join(&entry.path), &shown, Some(&reference)) {
                         self.specs.add(&self.types, &entry.service, &tree, self.problems);
                     }
@@ -137,8 +140,6 @@ impl Reader<'_> {
                 return None;
             }
         };
-        // What a text says depends on where it is, too: a spec's records are of one service.
-        self.texts.push(shown.to_owned());
         self.texts.push(file.text().to_owned());
         match source::parse(&file) {
             Ok(tree) => Some(tree),
