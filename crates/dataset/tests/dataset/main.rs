@@ -1,6 +1,6 @@
 //! The tests of the crate at its boundary: from texts to plans.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are not seen to be in tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests are not seen to be in tests")]
 
 mod case;
 mod cases;
@@ -8,4 +8,3 @@ mod fake_database;
 mod graph;
 mod properties;
 mod rendering;
-mod speed;
