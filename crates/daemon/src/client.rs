@@ -16,6 +16,9 @@ use crate::{Apply, ClientError, start};
 /// How long a supervisor that has stopped everything may take to vanish.
 const VANISH_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How long a supervisor may take to greet: it does so at once, unless it is stopped or stuck.
+const GREETING_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// A connection to a supervisor.
 #[derive(Debug)]
 pub struct Client {
@@ -36,13 +39,23 @@ impl Client {
             }
             Err(error) => return Err(failed(error)),
         };
+        let handle = stream.try_clone().map_err(failed)?;
+        handle.set_read_timeout(Some(GREETING_TIMEOUT)).map_err(failed)?;
         let writer = Writer::new(stream.try_clone().map_err(failed)?);
         let mut reader = Reader::new(stream);
         // A supervisor that ends just now closes the connection instead of greeting: then nobody is there.
         if let Err(ClientError::Lost(_)) = writer.write(&Hello::own()) {
             return Ok(None);
         }
-        let Some(line) = reader.line()? else { return Ok(None) };
+        let line = match reader.line() {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(None),
+            Err(ClientError::Lost(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(failed(io::Error::new(io::ErrorKind::TimedOut, "it does not answer")));
+            }
+            Err(error) => return Err(error),
+        };
+        handle.set_read_timeout(None).map_err(failed)?;
         let hello: Hello = serde_json::from_str(&line).map_err(|_| ClientError::Unexpected(line))?;
         if hello.seedbed != PROTOCOL {
             return Err(ClientError::Version { version: hello.version, pid: hello.pid });

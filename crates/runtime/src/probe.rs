@@ -14,7 +14,7 @@ use crate::http;
 use crate::native::Processes;
 
 /// A look at a socket costs microseconds, and most services listen a few milliseconds after their start.
-const FIRST_PAUSE: Duration = Duration::from_millis(2);
+const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// A look by a command costs a process.
 const FIRST_COMMAND_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);

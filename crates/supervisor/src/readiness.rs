@@ -12,7 +12,7 @@ pub struct ReadySpec {
     pub probe: Probe,
     /// How long after its start the service may take; then it has failed.
     pub timeout: Duration,
-    /// The pause between two looks; `None`: from 2 ms (a command: 25 ms), growing to 1 s.
+    /// The pause between two looks; `None`: from 1 ms (a command: 25 ms), growing to 1 s.
     pub interval: Option<Duration>,
 }
 
