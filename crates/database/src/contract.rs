@@ -15,9 +15,10 @@ use crate::Database;
 
 pub use content::{
     a_damaged_dump_is_refused_and_changes_nothing, a_dump_gives_the_content_back, a_dump_replaces_its_file_as_a_whole,
-    a_kept_state_can_be_replaced_and_forgotten, a_kept_state_gives_the_content_back_twice,
-    a_state_that_is_not_kept_is_an_error, clear_leaves_an_empty_database_and_the_kept_states,
-    restore_creates_a_missing_database, the_fingerprint_tells_contents_apart,
+    a_kept_state_can_be_moved_back, a_kept_state_can_be_replaced_and_forgotten,
+    a_kept_state_gives_the_content_back_twice, a_state_that_is_not_kept_is_an_error,
+    clear_leaves_an_empty_database_and_the_kept_states, restore_creates_a_missing_database,
+    the_fingerprint_tells_contents_apart,
 };
 pub use life::{
     a_missing_database_is_reported_as_missing, a_script_may_control_transactions_itself,
@@ -94,6 +95,7 @@ macro_rules! contract_tests {
             a_damaged_dump_is_refused_and_changes_nothing
             a_kept_state_gives_the_content_back_twice
             a_kept_state_can_be_replaced_and_forgotten
+            a_kept_state_can_be_moved_back
             clear_leaves_an_empty_database_and_the_kept_states
             a_state_that_is_not_kept_is_an_error
             restore_creates_a_missing_database

@@ -55,6 +55,11 @@ pub trait Database: Send {
     /// At any moment it holds either the old or the new content. The kept state stays.
     fn reset_to(&mut self, name: &StateName) -> Result<(), DatabaseError>;
 
+    /// Puts a kept state itself in the place of the content, which needs no space; it is no longer kept then.
+    ///
+    /// For taking back what has failed: when it is cut short, the kept state is still there.
+    fn move_back(&mut self, name: &StateName) -> Result<(), DatabaseError>;
+
     /// Lists the kept states, in the order of their names.
     fn kept(&mut self) -> Result<Vec<StateName>, DatabaseError>;
 

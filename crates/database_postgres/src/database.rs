@@ -109,6 +109,10 @@ impl Database for PostgresDatabase {
         self.reset_to_state(name)
     }
 
+    fn move_back(&mut self, name: &StateName) -> Result<(), DatabaseError> {
+        self.move_state_back(name)
+    }
+
     fn kept(&mut self) -> Result<Vec<StateName>, DatabaseError> {
         let mut names: Vec<_> = self.kept_databases()?.into_iter().map(|(_, state)| state).collect();
         names.sort();

@@ -33,6 +33,20 @@ impl PostgresDatabase {
         self.swap(&new, &name)
     }
 
+    pub(crate) fn move_state_back(&mut self, state: &StateName) -> Result<(), DatabaseError> {
+        self.drop_leftovers()?;
+        let (name, kept) = (self.name.clone(), self.kept_name(state));
+        if !self.is_there(&kept)? {
+            return Err(DatabaseError::UnknownState { database: name, state: state.clone() });
+        }
+        // Opened before it is moved: when this is cut short, nothing is in place that nobody can connect to.
+        let open = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", quote(&kept));
+        self.maintenance()?.batch_execute(&open).map_err(refused(&kept, "open it"))?;
+        self.swap(&kept, &name)?;
+        let unmark = format!("COMMENT ON DATABASE {} IS NULL", quote(&name));
+        self.maintenance()?.batch_execute(&unmark).map_err(refused(&name, "take its mark off"))
+    }
+
     /// Lists the databases that hold kept states of this one.
     pub(crate) fn kept_databases(&mut self) -> Result<Vec<(String, StateName)>, DatabaseError> {
         let (name, prefix) = (self.name.clone(), self.own_name("kept"));

@@ -88,6 +88,10 @@ impl Database for SqliteDatabase {
         self.reset_to_state(name)
     }
 
+    fn move_back(&mut self, name: &StateName) -> Result<(), DatabaseError> {
+        self.move_state_back(name)
+    }
+
     fn kept(&mut self) -> Result<Vec<StateName>, DatabaseError> {
         self.kept_states()
     }

@@ -13,10 +13,16 @@ pub(crate) fn is_foreign_key(error: &Error) -> bool {
     error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
+/// Says whether the index of the log could not be made larger, which has the one reason that the disk is full.
+fn is_no_room_for_the_index(error: &Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_SHMSIZE)
+}
+
 /// Makes the error of an operation; `action` completes "cannot …".
 pub(crate) fn refused(database: &str, action: impl Into<String>) -> impl FnOnce(Error) -> DatabaseError {
     let (database, action) = (database.to_owned(), action.into());
     move |source| match code(&source) {
+        _ if is_no_room_for_the_index(&source) => DatabaseError::DiskFull { database, source: source.into() },
         Some(ErrorCode::DiskFull) => DatabaseError::DiskFull { database, source: source.into() },
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             DatabaseError::Busy { database, detail: format!("cannot {action}: {source}") }

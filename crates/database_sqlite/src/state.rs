@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use database::{DatabaseError, DurableRename, FileError, StateName};
 
 use crate::database::SqliteDatabase;
+use crate::swap;
 
 /// The extension of the copies.
 const EXTENSION: &str = "sqlite";
@@ -23,6 +24,20 @@ impl SqliteDatabase {
             return Err(DatabaseError::UnknownState { database: self.name.clone(), state: name.clone() });
         }
         self.install(self.copy_file(&kept)?)
+    }
+
+    pub(crate) fn move_state_back(&self, name: &StateName) -> Result<(), DatabaseError> {
+        let kept = self.kept_file(name);
+        if !kept.try_exists().map_err(FileError::of("inspect", &kept))? {
+            return Err(DatabaseError::UnknownState { database: self.name.clone(), state: name.clone() });
+        }
+        // The log of the content that goes must not reach the one that comes.
+        swap::remove_side_files(&self.path)?;
+        std::fs::rename(&kept, &self.path).map_err(FileError::of("move", &kept))?;
+        for directory in [self.path.parent(), kept.parent()].into_iter().flatten() {
+            database::sync_directory(directory)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn kept_states(&self) -> Result<Vec<StateName>, DatabaseError> {

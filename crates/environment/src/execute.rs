@@ -308,7 +308,11 @@ impl Worker<'_> {
     }
 
     fn fail(&self, error: Error) {
-        self.first_error.lock().expect("nothing panics while it holds this").get_or_insert(error);
+        let mut first = self.first_error.lock().expect("nothing panics while it holds this");
+        // A full disk has many faces, and the one that says so is the one to show.
+        if first.as_ref().is_none_or(|first| error.is_disk_full() && !first.is_disk_full()) {
+            *first = Some(error);
+        }
     }
 
     fn step(&self, step: &Step) -> Result<(), Error> {
@@ -445,10 +449,10 @@ impl Worker<'_> {
         if let Some(before) = contents.protected.get(&name) {
             let mut database = session.database(id)?;
             let put_back = match database.reset_to(&undo_state()) {
-                Err(error) if error.is_disk_full() => {
-                    // What is dropped makes room for what comes in its place, which is safe.
-                    database.clear().and_then(|()| database.reset_to(&undo_state()))
-                }
+                // There is no room for another copy, but the copy itself can be had.
+                Err(error) if error.is_disk_full() => database.move_back(&undo_state()),
+                // A recovery that was cut short has moved it back: nothing else removes it while the journal names it.
+                Err(DatabaseError::UnknownState { .. }) => Ok(()),
                 result => result,
             };
             put_back.map_err(Error::database(id))?;

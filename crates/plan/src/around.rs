@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use supervisor::UnitId;
+use supervisor::{Condition, ConditionState, UnitId};
 
 use crate::due::Due;
 use crate::keys::Keys;
@@ -76,9 +76,7 @@ pub fn around_databases(
 
     match work {
         DatabaseWork::Snapshot => planner.each(&chosen, DatabaseStep::Save, Action::Dump, "it is part of the snapshot"),
-        DatabaseWork::Recover => {
-            planner.each(&chosen, DatabaseStep::Recover, Action::Recover, "a command on it failed");
-        }
+        DatabaseWork::Recover => planner.recover(&chosen),
         DatabaseWork::Restore => {
             planner.make_safe(&chosen, "it does not exist");
             planner.each(&chosen, DatabaseStep::Restore, Action::Restore, "as asked");
@@ -109,6 +107,17 @@ impl<'a> Planner<'a> {
         let safe = self.in_place(chosen.iter().map(|database| &database.id));
         for database in chosen {
             self.on_database(database, step, action(database.id.clone()), reason, safe.clone());
+        }
+    }
+
+    /// Gives each back what it had, one after the other, whether that succeeds for the one before or not: on a full disk
+    /// there may be room for one copy, and not for two.
+    fn recover(&mut self, chosen: &[&'a DatabaseModel]) {
+        let mut before = Vec::new();
+        for database in chosen {
+            let (step, action) = (DatabaseStep::Recover, Action::Recover(database.id.clone()));
+            self.on_database(database, step, action, "a command on it failed", before);
+            before = vec![Condition { unit: step.of(&database.id), state: ConditionState::Completed }];
         }
     }
 

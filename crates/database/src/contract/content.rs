@@ -153,6 +153,23 @@ pub fn clear_leaves_an_empty_database_and_the_kept_states(harness: &dyn Harness)
     assert_eq!(fingerprint(&mut *database), before);
 }
 
+/// What is moved back is the content, and no longer a kept state.
+pub fn a_kept_state_can_be_moved_back(harness: &dyn Harness) {
+    let mut database = filled(harness);
+    let before = fingerprint(&mut *database);
+    database.keep(&state("base")).expect("keep");
+    database.clear().expect("clear");
+    database.move_back(&state("base")).expect("move back");
+    assert_eq!(fingerprint(&mut *database), before);
+    assert_eq!(database.kept().expect("kept"), []);
+    let error = database.move_back(&state("base")).expect_err("nothing is kept");
+    assert!(matches!(error, DatabaseError::UnknownState { .. }), "{error:?}");
+    // It is a database like any other.
+    database.keep(&state("again")).expect("keep");
+    database.reset_to(&state("again")).expect("reset");
+    assert_eq!(fingerprint(&mut *database), before);
+}
+
 /// A reset to nothing changes nothing.
 pub fn a_state_that_is_not_kept_is_an_error(harness: &dyn Harness) {
     let mut database = filled(harness);
