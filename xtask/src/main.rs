@@ -1,8 +1,9 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask bench up`, `cargo xtask bless`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask bench up`, `cargo xtask bench state`, `cargo xtask bless`.
 
 mod bench;
 mod postgres;
 mod run;
+mod state;
 mod test;
 
 use std::process::ExitCode;
@@ -12,6 +13,7 @@ const HELP: &str = "usage:
   cargo xtask lint          formatting, lints and dependencies only
   cargo xtask bless         rewrite the expected output of file-driven tests and the generated files
   cargo xtask bench up      figures of `up`, `reset` and the supervisor, with their bars
+  cargo xtask bench state   figures of snapshots, resets and shared states beside those of other tools; --help says more
 ";
 
 fn main() -> ExitCode {
@@ -22,6 +24,14 @@ fn main() -> ExitCode {
         ["lint"] => test::lint(),
         ["bless"] => test::bless(),
         ["bench", "up"] => bench::up(),
+        ["bench", "state", rest @ ..] => state::state(rest),
+        // How `bench state` starts what it measures.
+        ["measured", report, program, rest @ ..] => {
+            return state::measured(report, program, rest).unwrap_or_else(|error| {
+                eprintln!("error: {error:#}");
+                ExitCode::FAILURE
+            });
+        }
         _ => {
             eprint!("{HELP}");
             return ExitCode::from(2);

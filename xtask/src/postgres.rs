@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use database::{Engine, Secret, ServerPlace, ServerRequest};
+use database::{Durability, Engine, Secret, ServerPlace, ServerRequest};
 use database_postgres::PostgresEngine;
 
 /// A running server, which ends when this is dropped.
@@ -32,6 +32,7 @@ impl Server {
             host: "127.0.0.1".to_owned(),
             port,
             password: Secret::new("campus"),
+            durability: Durability::Relaxed,
         };
         std::fs::create_dir_all(&directory)?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);

@@ -8,9 +8,14 @@ use crate::{DatabaseError, Schema, StateName, Transaction};
 
 /// One named database of an engine, existing or not.
 ///
-/// The services that use it are stopped by the caller before [`destroy`](Database::destroy),
-/// [`restore`](Database::restore) and [`reset_to`](Database::reset_to). One caller at a time changes a database; what
-/// a killed caller left behind is repaired by the next one.
+/// Its content can be *kept* under names, as complete databases inside the engine. Copying is slow and renaming is not:
+/// [`keep`](Database::keep) copies; [`take`](Database::take) and [`clear`](Database::clear) rename; and
+/// [`reset_to`](Database::reset_to) renames when a spare copy of the state was [prepared](Database::prepare_spare). What
+/// a rename displaces is kept under a name too, or put aside until [`tidy`](Database::tidy) removes it.
+///
+/// The services that use it are stopped by the caller before its content is replaced. One caller at a time changes a
+/// database, save that [`prepare_spare`](Database::prepare_spare) and [`tidy`](Database::tidy) may run in another
+/// process at the same time as anything else; what a killed caller left behind is repaired by the next one.
 pub trait Database: Send {
     /// Says whether it exists.
     fn exists(&mut self) -> Result<bool, DatabaseError>;
@@ -18,8 +23,10 @@ pub trait Database: Send {
     /// Creates it, empty. One that exists is left alone.
     fn create(&mut self) -> Result<(), DatabaseError>;
 
-    /// Puts an empty one in its place; kept states stay. On failure the old content is still there.
-    fn clear(&mut self) -> Result<(), DatabaseError>;
+    /// Puts an empty one in its place; what it held is kept under `aside`, or put aside to be removed.
+    ///
+    /// Kept states stay. On failure the old content is still there.
+    fn clear(&mut self, aside: Option<&StateName>) -> Result<(), DatabaseError>;
 
     /// Removes it together with its kept states, and ends other connections. One that does not exist is no error.
     fn destroy(&mut self) -> Result<(), DatabaseError>;
@@ -30,45 +37,91 @@ pub trait Database: Send {
     /// Counts the rows of every table, in the order of [`inspect`](Database::inspect).
     fn row_counts(&mut self) -> Result<IndexMap<String, u64>, DatabaseError>;
 
+    /// Says how much space it takes on the disk, in bytes.
+    fn size(&mut self) -> Result<u64, DatabaseError>;
+
     /// Executes the statements of a script, in a session of their own.
     ///
     /// In one transaction, unless the script has statements that control transactions or cannot stand in one. The
     /// error has the line of the script.
     fn execute_script(&mut self, sql: &str) -> Result<(), DatabaseError>;
 
-    /// Begins a transaction.
+    /// Begins a transaction. [`DatabaseError::Unsupported`] for an engine without tables.
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, DatabaseError>;
 
+    /// Hands out all rows of a table, each as the texts of its values in the order of the columns (`None`: null), sorted
+    /// by the primary key, or by all columns where there is none; in bounded memory.
+    #[expect(clippy::type_complexity, reason = "an alias would hide what is handed out")]
+    fn read_rows(
+        &mut self,
+        table: &str,
+        each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError>;
+
     /// Writes the whole content into one portable file, which is complete and durable when it appears.
+    ///
+    /// It is not compressed, and similar contents give similar files, so that a store can share what they have in common.
     fn dump(&mut self, to: &Path) -> Result<(), DatabaseError>;
 
-    /// Replaces the whole content by that of a dump; creates the database if it does not exist.
+    /// Keeps the content of a dump under a name, what had that name before is replaced. The database itself need not exist
+    /// and does not change.
     ///
-    /// At any moment it holds either the old or the new content. Kept states stay.
-    fn restore(&mut self, from: &Path) -> Result<(), DatabaseError>;
+    /// Takes what [`dump`](Database::dump) has written, and any dump that the engine's own tools write. An error leaves
+    /// nothing under the name.
+    fn restore_as(&mut self, name: &StateName, from: &Path) -> Result<(), DatabaseError>;
 
-    /// Keeps the present content under a name, inside the engine; what had that name before is replaced.
+    /// Keeps a copy of the present content under a name; what had that name before is replaced.
     fn keep(&mut self, name: &StateName) -> Result<(), DatabaseError>;
 
-    /// Replaces the content by a kept state; creates the database if it does not exist.
-    ///
-    /// At any moment it holds either the old or the new content. The kept state stays.
-    fn reset_to(&mut self, name: &StateName) -> Result<(), DatabaseError>;
-
-    /// Puts a kept state itself in the place of the content, which needs no space; it is no longer kept then.
-    ///
-    /// For taking back what has failed: when it is cut short, the kept state is still there.
-    fn move_back(&mut self, name: &StateName) -> Result<(), DatabaseError>;
-
     /// Lists the kept states, in the order of their names.
-    fn kept(&mut self) -> Result<Vec<StateName>, DatabaseError>;
+    fn kept(&mut self) -> Result<Vec<Kept>, DatabaseError>;
 
-    /// Removes a kept state. One that is not kept is no error.
+    /// Opens a kept state for reading: schema, rows, fingerprint, dump, check. A kept state has no kept states of its own.
+    fn open_kept(&mut self, name: &StateName) -> Result<Box<dyn Database>, DatabaseError>;
+
+    /// Gives a kept state another name; what had that name before is removed.
+    fn rename_kept(&mut self, from: &StateName, to: &StateName) -> Result<(), DatabaseError>;
+
+    /// Removes a kept state with its spares. One that is not kept is no error.
     fn forget(&mut self, name: &StateName) -> Result<(), DatabaseError>;
+
+    /// Replaces the content by a copy of a kept state, which stays; creates the database if it does not exist. What it held
+    /// is kept under `aside`, or put aside to be removed.
+    ///
+    /// A spare that is ready makes it a rename. At any moment the database holds either the old or the new content.
+    fn reset_to(&mut self, name: &StateName, aside: Option<&StateName>) -> Result<(), DatabaseError>;
+
+    /// Puts a kept state itself in the place of the content, which needs no space; it is no longer kept then. What the
+    /// database held is kept under `aside` (which may be the same name: they change places), or put aside to be removed.
+    ///
+    /// Always a rename. When it is cut short, nothing is lost: the state is in place, or still kept.
+    fn take(&mut self, name: &StateName, aside: Option<&StateName>) -> Result<(), DatabaseError>;
+
+    /// Makes a spare copy of a kept state for the next [`reset_to`](Database::reset_to); one that is ready is enough.
+    ///
+    /// May run beside everything else, in another process.
+    fn prepare_spare(&mut self, name: &StateName) -> Result<(), DatabaseError>;
+
+    /// Removes what was put aside, and what killed callers have left. May run beside everything else, in another process.
+    fn tidy(&mut self) -> Result<(), DatabaseError>;
 
     /// Gives a digest of schema and rows, in a canonical order: same content, same text.
     ///
     /// What is no content does not count: sequences, statistics, the layout on disk. Fingerprints of different engines
     /// are not comparable.
     fn fingerprint(&mut self) -> Result<String, DatabaseError>;
+
+    /// Lets the engine's own checker read everything; gives what it found wrong, in its words.
+    fn check(&mut self) -> Result<Vec<String>, DatabaseError>;
+}
+
+/// A kept state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// Its name.
+    pub name: StateName,
+    /// The space that it takes on the disk, without spares, in bytes.
+    pub bytes: u64,
+    /// Whether a spare copy is ready.
+    pub has_spare: bool,
 }

@@ -12,19 +12,25 @@ use crate::{Database, DatabaseError, FileError, Location, Secret};
 pub enum EngineKind {
     /// A file.
     Sqlite,
-    /// A server with many databases.
+    /// A PostgreSQL server with many databases.
     Postgres,
+    /// A MariaDB or `MySQL` server with many databases.
+    Mysql,
+    /// A Redis server with many numbered databases.
+    Redis,
 }
 
 impl EngineKind {
     /// Every kind, in the order of declaration.
-    pub const ALL: [EngineKind; 2] = [EngineKind::Sqlite, EngineKind::Postgres];
+    pub const ALL: [EngineKind; 4] = [EngineKind::Sqlite, EngineKind::Postgres, EngineKind::Mysql, EngineKind::Redis];
 
     /// Gives the word by which manifests name this kind.
     pub fn word(self) -> &'static str {
         match self {
             EngineKind::Sqlite => "sqlite",
             EngineKind::Postgres => "postgres",
+            EngineKind::Mysql => "mysql",
+            EngineKind::Redis => "redis",
         }
     }
 }
@@ -37,7 +43,7 @@ impl fmt::Display for EngineKind {
 
 /// Says that a word names no engine.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no engine; there are sqlite and postgres")]
+#[error("{0:?} is no engine; there are sqlite, postgres, mysql and redis")]
 pub struct UnknownEngine(pub String);
 
 impl FromStr for EngineKind {
@@ -68,7 +74,60 @@ pub trait Engine: Send + Sync {
     fn server_process(&self, found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError>;
 
     /// Opens a database, which need not exist yet; nothing is connected to before it is needed.
-    fn open(&self, location: &Location) -> Result<Box<dyn Database>, DatabaseError>;
+    fn open(&self, location: &Location, settings: &DatabaseSettings) -> Result<Box<dyn Database>, DatabaseError>;
+
+    /// Says which files hold the state of a stopped server; `None` for an engine without a server.
+    fn server_files(&self, place: &ServerPlace) -> Option<ServerFiles>;
+
+    /// Says how to open the engine's own interactive client on a database.
+    fn shell(&self, location: &Location) -> Result<ShellCommand, EngineError>;
+}
+
+/// Says how a database is to be made wherever an empty one is made. What an engine does not know is
+/// [`DatabaseError::Unsupported`] when the database is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseSettings {
+    /// The encoding, such as `UTF8`; the server's if not given.
+    pub encoding: Option<String>,
+    /// The locale or collation, such as `C.UTF-8`; the server's if not given.
+    pub locale: Option<String>,
+    /// Extensions that are in it from the beginning.
+    pub extensions: Vec<String>,
+    /// Further roles of the server, without passwords of their own, that the schema or a dump names.
+    pub roles: Vec<String>,
+}
+
+/// Says which files hold the state of a server. A copy of them, taken while the server was stopped, is the state of all of
+/// its databases, for a server of the same major version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerFiles {
+    /// The directory.
+    pub directory: PathBuf,
+    /// Globs below it of what is no state: locks, logs, statistics.
+    pub exclude: Vec<String>,
+    /// Globs below it of files that consist of pages, each with the size of a page in bytes.
+    pub pages: Vec<(String, u32)>,
+}
+
+/// Says how to run an engine's own client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShellCommand {
+    /// The program, an absolute path or a word that is looked for in `PATH`.
+    pub program: PathBuf,
+    /// Its arguments; the password is not among them.
+    pub arguments: Vec<String>,
+    /// Added to the environment that it inherits.
+    pub env: BTreeMap<String, String>,
+}
+
+/// How much a server does for content to outlive a crash of the machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Durability {
+    /// What was committed is on the disk.
+    #[default]
+    Full,
+    /// Faster; a crash of the machine (not of the server) may lose everything in the server.
+    Relaxed,
 }
 
 /// Says which server is wanted.
@@ -87,6 +146,8 @@ pub struct ServerFound {
     pub version: String,
     /// The directory of its programs.
     pub binaries: PathBuf,
+    /// What the server calls itself where engines have several makers: `MariaDB`, `MySQL`, `PostgreSQL`, `Redis`.
+    pub product: String,
 }
 
 impl ServerFound {
@@ -109,6 +170,8 @@ pub struct ServerPlace {
     pub port: u16,
     /// The password of the role `seedbed`; must be the same whenever one place is prepared.
     pub password: Secret,
+    /// Whether commits wait for the disk.
+    pub durability: Durability,
 }
 
 /// Says how to run a server in the foreground.
@@ -192,6 +255,14 @@ pub enum EngineError {
     /// The engine has no server.
     #[error("{0} has no server")]
     NoServer(EngineKind),
+    /// The location belongs to another engine.
+    #[error("database {database} is not of the engine {engine}")]
+    OtherEngine {
+        /// The database.
+        database: String,
+        /// The engine that was asked.
+        engine: EngineKind,
+    },
     /// A file or a directory could not be used.
     #[error(transparent)]
     File(#[from] FileError),

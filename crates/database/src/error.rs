@@ -98,6 +98,14 @@ pub enum DatabaseError {
         /// The database.
         database: String,
     },
+    /// The engine has no such thing.
+    #[error("{engine} cannot {action}")]
+    Unsupported {
+        /// The engine.
+        engine: EngineKind,
+        /// What was asked for, such as `insert rows`.
+        action: &'static str,
+    },
     /// No such state is kept.
     #[error("database {database} has no kept state {state}")]
     UnknownState {

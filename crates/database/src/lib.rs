@@ -18,10 +18,11 @@ mod transaction;
 #[cfg(feature = "contract")]
 pub mod contract;
 
-pub use database::Database;
+pub use database::{Database, Kept};
 pub use durable::{DurableRename, FileError, remove_file, sync_directory, sync_file, sync_tree};
 pub use engine::{
-    Engine, EngineError, EngineKind, ServerFound, ServerPlace, ServerProcess, ServerRequest, UnknownEngine,
+    DatabaseSettings, Durability, Engine, EngineError, EngineKind, ServerFiles, ServerFound, ServerPlace,
+    ServerProcess, ServerRequest, ShellCommand, UnknownEngine,
 };
 pub use error::{Cause, DatabaseError};
 pub use fingerprint::{FingerprintBuilder, RowDigest};

@@ -55,6 +55,40 @@ pub enum Location {
         /// The directory of the server's programs (for dumps).
         binaries: PathBuf,
     },
+    /// A database of a MariaDB or `MySQL` server.
+    Mysql {
+        /// The address for clients.
+        host: String,
+        /// The port for clients.
+        port: u16,
+        /// The directory of the socket `mysql.sock`, which Seedbed's own connections use.
+        socket_directory: PathBuf,
+        /// The user.
+        user: String,
+        /// Its password.
+        password: Secret,
+        /// The database's name.
+        name: String,
+        /// The directory of the server's programs.
+        binaries: PathBuf,
+    },
+    /// A numbered database of a Redis server.
+    Redis {
+        /// The address for clients.
+        host: String,
+        /// The port for clients.
+        port: u16,
+        /// The directory of the socket `redis.sock`, which Seedbed's own connections use.
+        socket_directory: PathBuf,
+        /// The password of the user `default`.
+        password: Secret,
+        /// The database's name, for messages and kept states.
+        name: String,
+        /// Its number, 1 to 999: 0 and those above are Seedbed's own.
+        number: u16,
+        /// The directory of the server's programs.
+        binaries: PathBuf,
+    },
 }
 
 impl Location {
@@ -63,6 +97,8 @@ impl Location {
         match self {
             Location::Sqlite { .. } => EngineKind::Sqlite,
             Location::Postgres { .. } => EngineKind::Postgres,
+            Location::Mysql { .. } => EngineKind::Mysql,
+            Location::Redis { .. } => EngineKind::Redis,
         }
     }
 
@@ -72,25 +108,32 @@ impl Location {
             Location::Sqlite { path, .. } => {
                 path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
             }
-            Location::Postgres { name, .. } => name.clone(),
+            Location::Postgres { name, .. } | Location::Mysql { name, .. } | Location::Redis { name, .. } => {
+                name.clone()
+            }
         }
     }
 
     /// Gives the URL that services connect with; it contains the password.
     ///
-    /// `sqlite:///absolute/path`, `postgres://user:password@host:port/name`.
+    /// `sqlite:///absolute/path`, `postgres://user:password@host:port/name`, `mysql://user:password@host:port/name`,
+    /// `redis://:password@host:port/number`.
     pub fn url(&self) -> String {
         match self {
             Location::Sqlite { path, .. } => format!("sqlite://{}", percent_encode(&path.to_string_lossy(), "/")),
             Location::Postgres { host, port, user, password, name, .. } => {
-                let host = if host.contains(':') { format!("[{host}]") } else { host.clone() };
-                let (user, name) = (percent_encode(user, ""), percent_encode(name, ""));
-                format!("postgres://{user}:{}@{host}:{port}/{name}", percent_encode(password.expose(), ""))
+                server_url("postgres", user, password, host, *port, name)
+            }
+            Location::Mysql { host, port, user, password, name, .. } => {
+                server_url("mysql", user, password, host, *port, name)
+            }
+            Location::Redis { host, port, password, number, .. } => {
+                server_url("redis", "", password, host, *port, &number.to_string())
             }
         }
     }
 
-    /// Gives one part by its name in manifests: `url`, `name`, `path`, `host`, `port`, `user` or `password`.
+    /// Gives one part by its name in manifests: `url`, `name`, `path`, `host`, `port`, `user`, `password` or `number`.
     ///
     /// `None` when this engine has no such part.
     pub fn property(&self, property: &str) -> Option<String> {
@@ -98,13 +141,29 @@ impl Location {
             ("url", _) => Some(self.url()),
             ("name", _) => Some(self.name()),
             ("path", Location::Sqlite { path, .. }) => Some(path.to_string_lossy().into_owned()),
-            ("host", Location::Postgres { host, .. }) => Some(host.clone()),
-            ("port", Location::Postgres { port, .. }) => Some(port.to_string()),
-            ("user", Location::Postgres { user, .. }) => Some(user.clone()),
-            ("password", Location::Postgres { password, .. }) => Some(password.expose().to_owned()),
+            ("host", Location::Postgres { host, .. } | Location::Mysql { host, .. } | Location::Redis { host, .. }) => {
+                Some(host.clone())
+            }
+            ("port", Location::Postgres { port, .. } | Location::Mysql { port, .. } | Location::Redis { port, .. }) => {
+                Some(port.to_string())
+            }
+            ("user", Location::Postgres { user, .. } | Location::Mysql { user, .. }) => Some(user.clone()),
+            (
+                "password",
+                Location::Postgres { password, .. }
+                | Location::Mysql { password, .. }
+                | Location::Redis { password, .. },
+            ) => Some(password.expose().to_owned()),
+            ("number", Location::Redis { number, .. }) => Some(number.to_string()),
             _ => None,
         }
     }
+}
+
+fn server_url(scheme: &str, user: &str, password: &Secret, host: &str, port: u16, name: &str) -> String {
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let (user, name) = (percent_encode(user, ""), percent_encode(name, ""));
+    format!("{scheme}://{user}:{}@{host}:{port}/{name}", percent_encode(password.expose(), ""))
 }
 
 /// Encodes what has a meaning in URLs, save the characters in `kept`.

@@ -7,6 +7,9 @@ pub enum Dialect {
     Sqlite,
     /// Dollar quotes, escape strings, nested comments; functions with a body of statements.
     Postgres,
+    /// Names in backticks, backslashes in texts, `#` comments; comments that are executed (`/*!`) are statements, and
+    /// `DELIMITER` lines say what ends a statement, also in bodies.
+    Mysql,
 }
 
 /// One statement of a script, without the semicolon.
@@ -40,7 +43,7 @@ impl Statement<'_> {
 /// Quotes, comments and the bodies of triggers and functions are respected; what is not closed reaches to the end, where the
 /// engine will complain about it.
 pub fn statements(sql: &str, dialect: Dialect) -> Vec<Statement<'_>> {
-    Splitter { sql, bytes: sql.as_bytes(), at: 0, dialect }.split()
+    Splitter { sql, bytes: sql.as_bytes(), at: 0, dialect, delimiter: ";" }.split()
 }
 
 struct Splitter<'a> {
@@ -48,6 +51,8 @@ struct Splitter<'a> {
     bytes: &'a [u8],
     at: usize,
     dialect: Dialect,
+    /// What ends a statement.
+    delimiter: &'a str,
 }
 
 /// What is known of the statement that is being read.
@@ -73,9 +78,12 @@ impl<'a> Splitter<'a> {
                 self.at = self.at.max(from + 1);
                 continue;
             }
-            if byte == b';' && current.depth == 0 {
+            if current.depth == 0 && self.bytes[from..].starts_with(self.delimiter.as_bytes()) {
                 self.finish(&mut current, from, &mut counted, &mut found);
-                self.at += 1;
+                self.at += self.delimiter.len();
+                continue;
+            }
+            if current.start.is_none() && self.skip_delimiter_line() {
                 continue;
             }
             current.start.get_or_insert(from);
@@ -100,11 +108,11 @@ impl<'a> Splitter<'a> {
     /// Skips a comment that starts here.
     fn skip_comment(&mut self) -> bool {
         let rest = &self.bytes[self.at..];
-        if rest.starts_with(b"--") {
+        if self.is_line_comment(rest) {
             self.at += rest.iter().position(|&byte| byte == b'\n').unwrap_or(rest.len());
             return true;
         }
-        if !rest.starts_with(b"/*") {
+        if !rest.starts_with(b"/*") || self.is_executed(rest) {
             return false;
         }
         let mut depth = 0_usize;
@@ -124,6 +132,39 @@ impl<'a> Splitter<'a> {
             }
         }
         self.at += at;
+        true
+    }
+
+    fn is_line_comment(&self, rest: &[u8]) -> bool {
+        match self.dialect {
+            // Two dashes alone can be two signs.
+            Dialect::Mysql => {
+                let dashes = rest.strip_prefix(b"--");
+                rest.starts_with(b"#") || dashes.is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
+            }
+            Dialect::Sqlite | Dialect::Postgres => rest.starts_with(b"--"),
+        }
+    }
+
+    /// Says whether a comment is executed by this engine; that for a version which there will never be is not.
+    fn is_executed(&self, rest: &[u8]) -> bool {
+        let executed = rest.starts_with(b"/*!") || rest.starts_with(b"/*M!");
+        executed && self.dialect == Dialect::Mysql && !rest.starts_with(b"/*!999999")
+    }
+
+    /// Skips a line that says what ends a statement from now on.
+    fn skip_delimiter_line(&mut self) -> bool {
+        if self.dialect != Dialect::Mysql {
+            return false;
+        }
+        let line = self.sql[self.at..].lines().next().unwrap_or_default();
+        let Some((word, delimiter)) = line.split_once([' ', '\t']) else { return false };
+        let delimiter = delimiter.trim();
+        if !word.eq_ignore_ascii_case("delimiter") || delimiter.is_empty() {
+            return false;
+        }
+        self.delimiter = delimiter;
+        self.at += line.len();
         true
     }
 
@@ -156,12 +197,19 @@ impl<'a> Splitter<'a> {
 
     fn symbol(&mut self, byte: u8) {
         match byte {
-            b'\'' | b'"' => self.quoted(byte, false),
-            b'`' if self.dialect == Dialect::Sqlite => self.quoted(byte, false),
+            b'\'' | b'"' => self.quoted(byte, self.dialect == Dialect::Mysql),
+            b'`' if self.dialect != Dialect::Postgres => self.quoted(byte, false),
             b'[' if self.dialect == Dialect::Sqlite => self.quoted(b']', false),
             b'$' if self.dialect == Dialect::Postgres => self.dollar(),
+            b'/' if self.is_executed(&self.bytes[self.at..]) => self.executed_comment(),
             _ => self.at += 1,
         }
+    }
+
+    /// Skips the head of a comment that is executed, with the version that it is for.
+    fn executed_comment(&mut self) {
+        self.at += self.bytes[self.at..].iter().take_while(|byte| b"/*M!".contains(byte)).count();
+        self.at += self.bytes[self.at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
     }
 
     /// Skips from an opening quote to behind the closing one; a doubled quote opens again at once.
@@ -213,7 +261,7 @@ mod tests {
 
     #[test]
     fn a_script_is_cut_where_the_engine_would_cut_it() {
-        let cases: [Case; 11] = [
+        let cases: [Case; 17] = [
             (Dialect::Sqlite, "", &[]),
             (Dialect::Sqlite, " ;;-- a;b\n/* ; */", &[]),
             (Dialect::Sqlite, "a;\n\n b ; c", &[(1, "a"), (3, "b"), (3, "c")]),
@@ -246,11 +294,38 @@ mod tests {
                 &[(1, "CREATE TRIGGER t AFTER INSERT ON u EXECUTE FUNCTION f()"), (1, "BEGIN"), (1, "x")],
             ),
             (Dialect::Postgres, "x 'é;", &[(1, "x 'é;")]),
+            (Dialect::Mysql, "x '\\';' \"\\\";\" `;\\`;y", &[(1, "x '\\';' \"\\\";\" `;\\`"), (1, "y")]),
+            (Dialect::Mysql, "# a;\n-- b;\nx 1--1;\ny --", &[(3, "x 1--1"), (4, "y --")]),
+            (
+                Dialect::Mysql,
+                "/*!999999\\- sandbox */\n/*!40101 SET NAMES utf8 */;\n/* c */x /* ; */;",
+                &[(2, "/*!40101 SET NAMES utf8 */"), (3, "x /* ; */")],
+            ),
+            (
+                Dialect::Mysql,
+                "DELIMITER ;;\nCREATE TRIGGER t BEGIN a; b; END;;\n delimiter ;\nx;y",
+                &[(2, "CREATE TRIGGER t BEGIN a; b; END"), (4, "x"), (4, "y")],
+            ),
+            (
+                Dialect::Mysql,
+                "CREATE TABLE t (delimiter int);\ndelimiter",
+                &[(1, "CREATE TABLE t (delimiter int)"), (2, "delimiter")],
+            ),
+            (Dialect::Sqlite, "delimiter ;;\nx", &[(1, "delimiter"), (2, "x")]),
         ];
         for (dialect, sql, expected) in cases {
             let found: Vec<_> = statements(sql, dialect).iter().map(|found| (found.line, found.text)).collect();
             assert_eq!(found, expected, "{sql:?}");
         }
+    }
+
+    #[test]
+    fn the_verb_of_a_comment_that_is_executed_is_the_one_in_it() {
+        let found = statements(
+            "/*!50003 CREATE*/ /*!50017 DEFINER=`a`@`b`*/ /*!50003 TRIGGER t*/; /*M!100 set x*/",
+            Dialect::Mysql,
+        );
+        assert_eq!(found.iter().map(|statement| statement.verb.as_str()).collect::<Vec<_>>(), ["CREATE", "SET"]);
     }
 
     #[test]

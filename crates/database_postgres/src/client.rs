@@ -1,14 +1,13 @@
 //! Connections: one to the database, one to the server's own database for what cannot be done from inside.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use database::{DatabaseError, Secret};
 use postgres::error::SqlState;
-use postgres::{Client, Config, Error, NoTls};
+use postgres::{Client, Config, NoTls};
 
 use crate::database::PostgresDatabase;
-use crate::error::refused;
 
 /// The database from which others are created, renamed and dropped.
 const MAINTENANCE: &str = "postgres";
@@ -31,7 +30,9 @@ pub(crate) struct Address {
 
 impl Address {
     /// Connects to a database over the socket.
-    pub(crate) fn connect(&self, database: &str) -> Result<Client, DatabaseError> {
+    ///
+    /// `database` is its name on the server, `name` the one for messages.
+    pub(crate) fn connect(&self, database: &str, name: &str) -> Result<Client, DatabaseError> {
         let connected = Config::new()
             .host_path(&self.socket_directory)
             .port(self.port)
@@ -43,7 +44,7 @@ impl Address {
             .options(OPTIONS)
             .connect(NoTls);
         connected.map_err(|source| {
-            let database = database.to_owned();
+            let database = name.to_owned();
             match source.code() {
                 Some(&SqlState::INVALID_CATALOG_NAME) => DatabaseError::Missing { database },
                 _ => DatabaseError::Unreachable { database, source: source.into() },
@@ -53,43 +54,31 @@ impl Address {
 }
 
 impl PostgresDatabase {
-    /// Gives the connection to the database.
+    /// Gives the connection to the database; a new one when the one before was ended from outside.
     pub(crate) fn session(&mut self) -> Result<&mut Client, DatabaseError> {
-        let client = match self.session.take().filter(|client| !client.is_closed()) {
+        let client = match self.session.take().and_then(still_valid) {
             Some(client) => client,
-            None => self.address.connect(&self.name)?,
+            None => self.address.connect(&self.target, &self.name)?,
         };
         Ok(self.session.insert(client))
     }
 
     /// Gives the connection to the server's own database.
     pub(crate) fn maintenance(&mut self) -> Result<&mut Client, DatabaseError> {
-        let client = if let Some(client) = self.maintenance.take().filter(|client| !client.is_closed()) {
-            client
-        } else {
-            let mut client = self.address.connect(MAINTENANCE)?;
-            end_predecessors(&mut client).map_err(refused(&self.name, "end the sessions of a killed command"))?;
-            client
+        let client = match self.maintenance.take().filter(|client| !client.is_closed()) {
+            Some(client) => client,
+            None => self.address.connect(MAINTENANCE, &self.name)?,
         };
         Ok(self.maintenance.insert(client))
     }
 }
 
 /// What the sessions of this process are called by.
-fn application_name() -> String {
+pub(crate) fn application_name() -> String {
     format!("seedbed {}", std::process::id())
 }
 
-/// Ends what is at work for a process that was killed: the server notices its end only when a statement is done. There is
-/// one command at a time on a private server, so every other process of ours is one that is no more.
-fn end_predecessors(client: &mut Client) -> Result<(), Error> {
-    const PATIENCE: Duration = Duration::from_secs(10);
-    const PAUSE: Duration = Duration::from_millis(2);
-    let deadline = Instant::now() + PATIENCE;
-    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-        WHERE application_name LIKE 'seedbed %' AND application_name <> $1";
-    while !client.query(sql, &[&application_name()])?.is_empty() && Instant::now() < deadline {
-        std::thread::sleep(PAUSE);
-    }
-    Ok(())
+/// Asks the server whether a connection still works: one that was ended is noticed only when it is used.
+fn still_valid(mut client: Client) -> Option<Client> {
+    client.is_valid(CONNECT_TIMEOUT).is_ok().then_some(client)
 }

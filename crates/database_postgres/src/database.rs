@@ -2,27 +2,32 @@
 
 use std::path::{Path, PathBuf};
 
-use database::{Database, DatabaseError, Location, Schema, StateName, Transaction};
+use database::{Database, DatabaseError, DatabaseSettings, EngineKind, Kept, Location, Schema, StateName, Transaction};
 use indexmap::IndexMap;
 use postgres::Client;
 
 use crate::client::Address;
 use crate::error::refused;
+use crate::names::Role;
 use crate::transaction::PostgresTransaction;
-use crate::{fingerprint, schema, script};
+use crate::{check, fingerprint, rows, schema, script};
 
-/// A database of a server; connected to when first used.
+/// A database of a server, or a kept state of one; connected to when first used.
 pub(crate) struct PostgresDatabase {
+    /// The database's name, for messages and for the names of all that belongs to it.
     pub(crate) name: String,
+    /// The name on the server of the database that is connected to: the same, or that of a kept state.
+    pub(crate) target: String,
     pub(crate) address: Address,
     pub(crate) binaries: PathBuf,
+    pub(crate) settings: DatabaseSettings,
     pub(crate) session: Option<Client>,
     pub(crate) maintenance: Option<Client>,
 }
 
 impl PostgresDatabase {
     /// Makes the handle; `None` for a location of another engine.
-    pub(crate) fn new(location: &Location) -> Option<Self> {
+    pub(crate) fn new(location: &Location, settings: &DatabaseSettings) -> Option<Self> {
         let Location::Postgres { host: _, port, socket_directory, user, password, name, binaries } = location else {
             return None;
         };
@@ -34,43 +39,67 @@ impl PostgresDatabase {
         };
         Some(PostgresDatabase {
             name: name.clone(),
+            target: name.clone(),
             address,
             binaries: binaries.clone(),
+            settings: settings.clone(),
             session: None,
             maintenance: None,
         })
+    }
+
+    /// Makes a handle for reading a kept state.
+    fn of_kept(&self, target: String) -> Self {
+        PostgresDatabase {
+            name: self.name.clone(),
+            target,
+            address: self.address.clone(),
+            binaries: self.binaries.clone(),
+            settings: self.settings.clone(),
+            session: None,
+            maintenance: None,
+        }
+    }
+
+    /// Refuses to change a kept state.
+    fn changeable(&self) -> Result<(), DatabaseError> {
+        if self.target == self.name {
+            return Ok(());
+        }
+        Err(DatabaseError::Unsupported { engine: EngineKind::Postgres, action: "change a kept state" })
     }
 }
 
 impl Database for PostgresDatabase {
     fn exists(&mut self) -> Result<bool, DatabaseError> {
-        let name = self.name.clone();
-        self.is_there(&name)
+        let target = self.target.clone();
+        self.is_there(&target)
     }
 
     fn create(&mut self) -> Result<(), DatabaseError> {
-        let name = self.name.clone();
-        if self.is_there(&name)? {
+        self.changeable()?;
+        if self.exists()? {
             return Ok(());
         }
-        self.create_empty(&name)
+        self.make_empty(None)
     }
 
-    fn clear(&mut self) -> Result<(), DatabaseError> {
-        self.drop_leftovers()?;
-        let (name, new) = (self.name.clone(), self.new_name());
-        self.create_empty(&new)?;
-        self.swap(&new, &name)
+    fn clear(&mut self, aside: Option<&StateName>) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.make_empty(aside)
     }
 
     fn destroy(&mut self) -> Result<(), DatabaseError> {
+        self.changeable()?;
         self.session = None;
-        for database in self.kept_databases()?.into_iter().map(|(database, _)| database) {
-            self.drop_named(&database)?;
-        }
-        self.drop_leftovers()?;
-        let name = self.name.clone();
-        self.drop_named(&name)
+        self.commanding(|this| {
+            let mut all = vec![this.name.clone()];
+            for role in [Role::Spare, Role::Kept] {
+                all.extend(this.with_role(role)?.into_keys());
+            }
+            this.discard(&all)
+        })?;
+        self.tidy_up()
     }
 
     fn inspect(&mut self) -> Result<Schema, DatabaseError> {
@@ -83,49 +112,97 @@ impl Database for PostgresDatabase {
         schema::row_counts(self.session()?).map_err(refused(&name, "count rows"))
     }
 
+    fn size(&mut self) -> Result<u64, DatabaseError> {
+        let (name, target) = (self.name.clone(), self.target.clone());
+        let sql = "SELECT pg_database_size(oid) FROM pg_database WHERE datname = $1";
+        let row = self.maintenance()?.query_opt(sql, &[&target]).map_err(refused(&name, "measure it"))?;
+        let size: Option<i64> = row.map(|row| row.get(0));
+        let size = size.ok_or(DatabaseError::Missing { database: name })?;
+        Ok(u64::try_from(size).expect("sizes are not negative"))
+    }
+
     fn execute_script(&mut self, sql: &str) -> Result<(), DatabaseError> {
+        self.changeable()?;
         // A session of its own, since a script may change the settings of the session.
-        script::execute(&mut self.address.connect(&self.name)?, &self.name, sql)
+        script::execute(&mut self.address.connect(&self.target, &self.name)?, &self.name, sql)
     }
 
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, DatabaseError> {
+        self.changeable()?;
         let name = self.name.clone();
         Ok(Box::new(PostgresTransaction::begin(self.session()?, name)?))
+    }
+
+    fn read_rows(
+        &mut self,
+        table: &str,
+        each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let name = self.name.clone();
+        rows::read(self.session()?, &name, table, each)
     }
 
     fn dump(&mut self, to: &Path) -> Result<(), DatabaseError> {
         self.dump_to(to)
     }
 
-    fn restore(&mut self, from: &Path) -> Result<(), DatabaseError> {
-        self.restore_from(from)
+    fn restore_as(&mut self, name: &StateName, from: &Path) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.restore_state(name, from)
     }
 
     fn keep(&mut self, name: &StateName) -> Result<(), DatabaseError> {
+        self.changeable()?;
         self.keep_state(name)
     }
 
-    fn reset_to(&mut self, name: &StateName) -> Result<(), DatabaseError> {
-        self.reset_to_state(name)
+    fn kept(&mut self) -> Result<Vec<Kept>, DatabaseError> {
+        if self.changeable().is_err() { Ok(Vec::new()) } else { self.kept_states() }
     }
 
-    fn move_back(&mut self, name: &StateName) -> Result<(), DatabaseError> {
-        self.move_state_back(name)
+    fn open_kept(&mut self, name: &StateName) -> Result<Box<dyn Database>, DatabaseError> {
+        self.changeable()?;
+        self.kept_oid(name)?;
+        Ok(Box::new(self.of_kept(self.kept_name(name))))
     }
 
-    fn kept(&mut self) -> Result<Vec<StateName>, DatabaseError> {
-        let mut names: Vec<_> = self.kept_databases()?.into_iter().map(|(_, state)| state).collect();
-        names.sort();
-        Ok(names)
+    fn rename_kept(&mut self, from: &StateName, to: &StateName) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.rename_state(from, to)
     }
 
     fn forget(&mut self, name: &StateName) -> Result<(), DatabaseError> {
-        let kept = self.kept_name(name);
-        self.drop_named(&kept)
+        self.changeable()?;
+        self.forget_state(name)
+    }
+
+    fn reset_to(&mut self, name: &StateName, aside: Option<&StateName>) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.reset_to_state(name, aside)
+    }
+
+    fn take(&mut self, name: &StateName, aside: Option<&StateName>) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.take_state(name, aside)
+    }
+
+    fn prepare_spare(&mut self, name: &StateName) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.prepare_spare_of(name)
+    }
+
+    fn tidy(&mut self) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.tidy_up()
     }
 
     fn fingerprint(&mut self) -> Result<String, DatabaseError> {
         let name = self.name.clone();
         fingerprint::of(self.session()?).map_err(refused(&name, "read the content"))
+    }
+
+    fn check(&mut self) -> Result<Vec<String>, DatabaseError> {
+        let name = self.name.clone();
+        check::all(self.session()?).map_err(refused(&name, "check it"))
     }
 }

@@ -112,7 +112,7 @@ fn examine(binaries: &Path) -> Result<ServerFound, String> {
         Failure::Status { status, .. } => format!("postgres --version: {status}"),
     })?;
     version(&answer)
-        .map(|version| ServerFound { version, binaries: binaries.to_owned() })
+        .map(|version| ServerFound { version, binaries: binaries.to_owned(), product: "PostgreSQL".to_owned() })
         .ok_or_else(|| format!("no version in {:?}", answer.trim()))
 }
 

@@ -1,8 +1,10 @@
 //! PostgreSQL as an engine: finds the programs, prepares a data directory, opens databases.
 
+use std::collections::BTreeMap;
+
 use database::{
-    Database, DatabaseError, Engine, EngineError, EngineKind, Location, ServerFound, ServerPlace, ServerProcess,
-    ServerRequest,
+    Database, DatabaseError, DatabaseSettings, Engine, EngineError, EngineKind, Location, ServerFiles, ServerFound,
+    ServerPlace, ServerProcess, ServerRequest, ShellCommand,
 };
 
 use crate::database::PostgresDatabase;
@@ -29,10 +31,32 @@ impl Engine for PostgresEngine {
         server::process(found, place)
     }
 
-    fn open(&self, location: &Location) -> Result<Box<dyn Database>, DatabaseError> {
-        match PostgresDatabase::new(location) {
+    fn open(&self, location: &Location, settings: &DatabaseSettings) -> Result<Box<dyn Database>, DatabaseError> {
+        match PostgresDatabase::new(location, settings) {
             Some(database) => Ok(Box::new(database)),
             None => Err(DatabaseError::OtherEngine { database: location.name(), engine: EngineKind::Postgres }),
         }
+    }
+
+    fn server_files(&self, place: &ServerPlace) -> Option<ServerFiles> {
+        Some(server::files(place))
+    }
+
+    fn shell(&self, location: &Location) -> Result<ShellCommand, EngineError> {
+        let Location::Postgres { socket_directory, port, user, password, name, binaries, .. } = location else {
+            return Err(EngineError::NoServer(location.engine()));
+        };
+        let text = |path: &std::path::Path| path.display().to_string();
+        Ok(ShellCommand {
+            program: binaries.join("psql"),
+            arguments: ["--host", &text(socket_directory), "--port", &port.to_string(), "--username", user]
+                .map(ToOwned::to_owned)
+                .to_vec(),
+            // The name by the environment: an argument with `=` in it would be taken for a list of settings.
+            env: BTreeMap::from([
+                ("PGPASSWORD".to_owned(), password.expose().to_owned()),
+                ("PGDATABASE".to_owned(), name.clone()),
+            ]),
+        })
     }
 }

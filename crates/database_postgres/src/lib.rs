@@ -1,16 +1,24 @@
-//! The driver of PostgreSQL: a private server, a database of it, and kept states as template databases.
+//! The driver of PostgreSQL: a private server, a database of it, and kept states as databases beside it.
 //!
 //! The client runs an event loop of its own: call it from a thread that runs none.
 
 mod account;
+mod check;
 mod client;
+mod copy;
 mod database;
 mod discovery;
 mod dump;
 mod engine;
 mod error;
+mod extension;
 mod fingerprint;
+mod lock;
+mod names;
+mod plain;
 mod program;
+mod restore;
+mod rows;
 mod schema;
 mod script;
 mod server;
@@ -18,5 +26,7 @@ mod state;
 mod swap;
 mod table;
 mod transaction;
+mod wheel;
 
 pub use engine::PostgresEngine;
+pub use wheel::{Wheel, unpack_wheel, wheel};

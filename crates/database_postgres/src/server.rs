@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use database::{EngineError, FileError, ServerFound, ServerPlace, ServerProcess};
+use database::{Durability, EngineError, FileError, ServerFiles, ServerFound, ServerPlace, ServerProcess};
 
 use crate::account::Account;
 use crate::program::{Failure, Program};
@@ -20,6 +20,9 @@ const SOCKET_PATH_LIMIT: usize = 103;
 
 /// The locales to try: characters are ordered by their code, the same on every machine, and letters are known if possible.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
+
+/// The size of a page of tables and indexes, in bytes.
+const PAGE_SIZE: u32 = 8192;
 
 /// The first major version whose data directories have checksums unless told otherwise.
 const CHECKSUMS_BY_DEFAULT: u32 = 18;
@@ -214,7 +217,7 @@ fn initdb(
 /// Gives the whole configuration: what `initdb` wrote depends on the machine and is not used.
 fn settings(place: &ServerPlace) -> String {
     let text = |value: &str| format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"));
-    let lines = [
+    let mut lines = vec![
         ("listen_addresses", text(&place.host)),
         ("port", place.port.to_string()),
         ("unix_socket_directories", text(&socket_directories(&place.socket_directory))),
@@ -233,8 +236,39 @@ fn settings(place: &ServerPlace) -> String {
         ("lc_time", "'C'".to_owned()),
         ("default_text_search_config", "'pg_catalog.english'".to_owned()),
     ];
+    if place.durability == Durability::Relaxed {
+        lines.extend(["fsync", "synchronous_commit", "full_page_writes"].map(|name| (name, "off".to_owned())));
+    }
     let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
     format!("# Written by Seedbed before each start of the server.\n{}", lines.concat())
+}
+
+/// Says which files hold the state: the data directory alone, since the configuration is written before each start.
+///
+/// Of some directories the content does not count, but they must be there: the server does not make them.
+pub(crate) fn files(place: &ServerPlace) -> ServerFiles {
+    let exclude = [
+        "postmaster.pid",
+        "postmaster.opts",
+        "backup_label.old",
+        "tablespace_map.old",
+        "log/*",
+        "pg_log/*",
+        "pg_stat_tmp/*",
+        "pg_dynshmem/*",
+        "pg_notify/*",
+        "pg_serial/*",
+        "pg_snapshots/*",
+        "pg_subtrans/*",
+        "base/pgsql_tmp",
+        "**/pg_internal.init",
+    ];
+    ServerFiles {
+        directory: data(place),
+        exclude: exclude.map(ToOwned::to_owned).to_vec(),
+        // Two pages of the server are one of ours: half as many to keep account of.
+        pages: ["base/**", "global/**"].map(|files| (files.to_owned(), 2 * PAGE_SIZE)).to_vec(),
+    }
 }
 
 /// Quotes a directory as an element of the list of socket directories.

@@ -1,149 +1,186 @@
-//! The replacement of a database by another one, which leaves the old content or the new one at every moment.
+//! The replacement of databases by each other: renames in one transaction, so that at every moment everything has its old
+//! name or everything its new one. Nothing is dropped here: that would make the server write everything to the disk.
 
-use std::time::{Duration, Instant};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::time::Instant;
 
-use database::DatabaseError;
+use database::{DatabaseError, StateName};
 use postgres::Error;
 
 use crate::database::PostgresDatabase;
 use crate::error::{is_in_use, refused};
-use crate::table::quote;
-
-/// Digits of a digest in the names of the databases that are Seedbed's own: two of them, and the words, fit into the 63 bytes
-/// of a name.
-const DIGEST_DIGITS: usize = 24;
-
-/// How long connections have to end after they were told to.
-const END_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How often to look whether they have.
-const END_INTERVAL: Duration = Duration::from_millis(2);
+use crate::lock::{END_INTERVAL, END_TIMEOUT, Lock};
+use crate::names::Role;
+use crate::table::{literal, quote};
 
 /// How often a database that others keep connecting to is tried again.
 const ATTEMPTS: usize = 10;
 
-/// Above this size, in bytes, copying files with a checkpoint beats copying through the log.
-const FILE_COPY_SIZE: i64 = 200 << 20;
+/// Renames that will be one transaction.
+#[derive(Default)]
+pub(crate) struct Renames {
+    sql: String,
+    /// The databases that nobody may be connected to.
+    names: Vec<String>,
+}
 
-/// The first version, as the server counts, that can choose how to copy.
-const STRATEGY_VERSION: i32 = 150_000;
+impl Renames {
+    /// Adds a rename.
+    pub(crate) fn rename(&mut self, from: &str, to: &str) {
+        writeln!(self.sql, "ALTER DATABASE {} RENAME TO {};", quote(from), quote(to)).expect("a string takes all");
+        self.names.push(from.to_owned());
+    }
+
+    /// Marks a database as a kept state: the name of a database is too short for both names, the comment has them in full.
+    pub(crate) fn mark(&mut self, database: &str, name: &str, state: &StateName) {
+        let mark = serde_json::json!({ "database": name, "state": state.as_str() }).to_string();
+        // Those who may connect have no limit; what a service's own role could do in a state, it cannot.
+        writeln!(self.sql, "COMMENT ON DATABASE {} IS {};", quote(database), literal(&mark))
+            .expect("a string takes all");
+        writeln!(self.sql, "ALTER DATABASE {} CONNECTION LIMIT 0;", quote(database)).expect("a string takes all");
+    }
+
+    /// Takes the mark of a kept state or a spare off.
+    pub(crate) fn unmark(&mut self, database: &str) {
+        writeln!(self.sql, "COMMENT ON DATABASE {} IS NULL;", quote(database)).expect("a string takes all");
+        writeln!(self.sql, "ALTER DATABASE {} CONNECTION LIMIT -1;", quote(database)).expect("a string takes all");
+    }
+}
 
 impl PostgresDatabase {
-    /// Names a database of Seedbed's own that belongs to this one.
-    pub(crate) fn own_name(&self, role: &str) -> String {
-        format!("seedbed-{role}-{}", digest(&self.name))
-    }
-
-    /// Names the database that is being made.
-    pub(crate) fn new_name(&self) -> String {
-        self.own_name("new")
-    }
-
-    /// Names the database that was replaced and waits for its end.
-    fn old_name(&self) -> String {
-        self.own_name("old")
-    }
-
     pub(crate) fn is_there(&mut self, database: &str) -> Result<bool, DatabaseError> {
-        let rows = self.maintenance()?.query("SELECT 1 FROM pg_database WHERE datname = $1", &[&database]);
-        rows.map(|rows| !rows.is_empty()).map_err(refused(database, "look for it"))
+        self.oid(database).map(|oid| oid.is_some())
     }
 
-    pub(crate) fn create_empty(&mut self, database: &str) -> Result<(), DatabaseError> {
-        // Unlike template1, template0 is the same everywhere and nobody can be connected to it.
-        let sql = format!("CREATE DATABASE {} TEMPLATE template0", quote(database));
-        self.maintenance()?.batch_execute(&sql).map_err(refused(database, "create it"))
+    /// Finds a database's number.
+    pub(crate) fn oid(&mut self, database: &str) -> Result<Option<u32>, DatabaseError> {
+        let name = self.name.clone();
+        let row = self.maintenance()?.query_opt("SELECT oid FROM pg_database WHERE datname = $1", &[&database]);
+        row.map(|row| row.map(|row| row.get(0))).map_err(refused(&name, "look for it"))
     }
 
-    /// Drops a database if it exists, and ends the connections to it.
-    pub(crate) fn drop_named(&mut self, database: &str) -> Result<(), DatabaseError> {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(database));
-        self.maintenance()?.batch_execute(&sql).map_err(refused(database, "drop it"))
+    /// Finds the number of a kept state's database.
+    pub(crate) fn kept_oid(&mut self, state: &StateName) -> Result<u32, DatabaseError> {
+        let kept = self.kept_name(state);
+        self.oid(&kept)?
+            .ok_or_else(|| DatabaseError::UnknownState { database: self.name.clone(), state: state.clone() })
     }
 
-    /// Drops what a killed caller left behind.
-    pub(crate) fn drop_leftovers(&mut self) -> Result<(), DatabaseError> {
-        let (new, old) = (self.new_name(), self.old_name());
-        self.drop_named(&new)?;
-        self.drop_named(&old)
+    /// Lists all databases with a role that belong to this one, with their numbers.
+    pub(crate) fn with_role(&mut self, role: Role) -> Result<HashMap<String, u32>, DatabaseError> {
+        let (name, prefix) = (self.name.clone(), self.prefix(role));
+        let sql = "SELECT datname, oid FROM pg_database WHERE starts_with(datname, $1)";
+        let rows = self.maintenance()?.query(sql, &[&prefix]).map_err(refused(&name, "list its databases"))?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
-    /// Copies a database, with its settings, inside the server.
-    pub(crate) fn copy(&mut self, from: &str, to: &str) -> Result<(), DatabaseError> {
-        let server = self.maintenance()?;
-        let facts = "SELECT pg_database_size($1::text::name), current_setting('server_version_num')::int";
-        let row = server.query_one(facts, &[&from]).map_err(refused(from, "measure it"))?;
-        let (size, version): (i64, i32) = (row.get(0), row.get(1));
-        let strategy = match (version >= STRATEGY_VERSION, size > FILE_COPY_SIZE) {
-            (false, _) => "",
-            (true, false) => " STRATEGY wal_log",
-            (true, true) => " STRATEGY file_copy",
-        };
-        let sql = format!("CREATE DATABASE {} TEMPLATE {}{strategy}", quote(to), quote(from));
-        self.alone_in(&[from], &sql)?;
-        // Settings of the database, such as its search path, are not part of its template.
-        let settings = "INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)
-            SELECT copy.oid, setrole, setconfig FROM pg_db_role_setting
-            JOIN pg_database original ON original.oid = setdatabase JOIN pg_database copy ON copy.datname = $2
-            WHERE original.datname = $1 AND setrole = 0";
-        let copied = self.maintenance()?.execute(settings, &[&from, &to]);
-        copied.map(drop).map_err(refused(to, "copy the settings"))
-    }
-
-    /// Gives a finished database its name; the one that has the name now, if any, is dropped afterwards.
-    pub(crate) fn swap(&mut self, new: &str, name: &str) -> Result<(), DatabaseError> {
-        let old = self.old_name();
-        let rename = |from: &str, to: &str| format!("ALTER DATABASE {} RENAME TO {};", quote(from), quote(to));
-        if self.is_there(name)? {
-            // Sent together, the two are one transaction.
-            self.alone_in(&[name, new], &(rename(name, &old) + &rename(new, name)))?;
-            self.drop_named(&old)
+    /// Puts a database in the place of this one. What is there goes to `aside`, or is put aside to be dropped.
+    ///
+    /// The new one is no kept state or spare afterwards.
+    pub(crate) fn put_in_place(&mut self, new: &str, aside: Option<&StateName>) -> Result<(), DatabaseError> {
+        let name = self.name.clone();
+        let mut renames = Renames::default();
+        let oid = self.oid(&name)?;
+        if let Some(state) = aside.filter(|_| oid.is_some()) {
+            let kept = self.kept_name(state);
+            if kept == new {
+                // They change places: out of the way first.
+                let between = self.own_name(Role::New, "between");
+                renames.rename(new, &between);
+                renames.rename(&name, &kept);
+                renames.rename(&between, &name);
+            } else {
+                self.put_aside(&kept, &mut renames)?;
+                renames.rename(&name, &kept);
+                renames.rename(new, &name);
+            }
+            renames.mark(&kept, &name, state);
         } else {
-            self.alone_in(&[new], &rename(new, name))
+            self.put_aside(&name, &mut renames)?;
+            renames.rename(new, &name);
         }
+        renames.unmark(&name);
+        self.execute_renames(&renames)
     }
 
-    /// Runs a command that fails while others are connected to one of the databases: ends their connections, again if they
-    /// are back before the command has locked them out.
-    fn alone_in(&mut self, databases: &[&str], command: &str) -> Result<(), DatabaseError> {
+    /// Gives a finished database the name of a kept state; what has the name now is put aside to be dropped.
+    pub(crate) fn put_under(&mut self, new: &str, state: &StateName) -> Result<(), DatabaseError> {
+        let kept = self.kept_name(state);
+        let mut renames = Renames::default();
+        self.put_aside(&kept, &mut renames)?;
+        renames.rename(new, &kept);
+        renames.mark(&kept, &self.name, state);
+        self.execute_renames(&renames)
+    }
+
+    /// Lets a database, if it exists, be one that is to be dropped.
+    pub(crate) fn put_aside(&mut self, database: &str, renames: &mut Renames) -> Result<(), DatabaseError> {
+        if let Some(oid) = self.oid(database)? {
+            renames.rename(database, &self.own_name(Role::Old, oid));
+        }
+        Ok(())
+    }
+
+    /// Executes renames; ends the connections to the databases, and what copies them.
+    pub(crate) fn execute_renames(&mut self, renames: &Renames) -> Result<(), DatabaseError> {
+        if renames.sql.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = renames.names.iter().map(String::as_str).collect();
+        // Sent together, the statements are one transaction.
+        self.alone_in(&names, true, &renames.sql, "replace it")
+    }
+
+    /// Runs a command that fails while others are connected to one of the databases: ends their connections, and what copies
+    /// them if wanted; again if they are back before the command has locked them out.
+    pub(crate) fn alone_in(
+        &mut self,
+        databases: &[&str],
+        end_copies: bool,
+        command: &str,
+        action: &str,
+    ) -> Result<(), DatabaseError> {
         self.session = None;
+        let name = self.name.clone();
         let mut attempt = 1;
         loop {
-            for database in databases {
-                self.end_connections(database)?;
-            }
+            self.end_sessions(databases, end_copies)?;
             match self.maintenance()?.batch_execute(command) {
                 Err(error) if is_in_use(&error) && attempt < ATTEMPTS => attempt += 1,
-                result => return result.map_err(refused(databases[0], "replace or copy it")),
+                result => return result.map_err(refused(&name, action)),
             }
         }
     }
 
-    /// Ends the connections to a database and waits until they are gone.
-    fn end_connections(&mut self, database: &str) -> Result<(), DatabaseError> {
+    /// Ends the connections to databases, and the sessions that copy them if wanted, and waits until they are gone.
+    fn end_sessions(&mut self, databases: &[&str], end_copies: bool) -> Result<(), DatabaseError> {
+        let name = self.name.clone();
         let deadline = Instant::now() + END_TIMEOUT;
-        let sql =
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()";
-        let statement = self.maintenance()?.prepare(sql).map_err(refused(database, "end its connections"))?;
-        while !self.connections_ended(&statement, database).map_err(refused(database, "end its connections"))? {
+        let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity activity
+            WHERE pid <> pg_backend_pid() AND (datname = ANY ($1) OR $2 AND pid IN (
+                SELECT pid FROM pg_locks JOIN pg_database ON objid = pg_database.oid
+                WHERE locktype = 'advisory' AND classid::bigint = $3 AND pg_database.datname = ANY ($1)
+                    AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())))";
+        let ended = |this: &mut Self| -> Result<bool, Error> {
+            let server = this.maintenance.as_mut().expect("it was connected to before");
+            server.query(sql, &[&databases, &end_copies, &i64::from(Lock::Copy.class())]).map(|rows| rows.is_empty())
+        };
+        self.maintenance()?;
+        while !ended(self).map_err(refused(&name, "end the connections to it"))? {
             if Instant::now() > deadline {
                 let detail = "its connections do not end".to_owned();
-                return Err(DatabaseError::Busy { database: database.to_owned(), detail });
+                return Err(DatabaseError::Busy { database: name, detail });
             }
             std::thread::sleep(END_INTERVAL);
         }
         Ok(())
     }
 
-    fn connections_ended(&mut self, statement: &postgres::Statement, database: &str) -> Result<bool, Error> {
-        let server = self.maintenance.as_mut().expect("the statement was prepared on it");
-        server.query(statement, &[&database]).map(|rows| rows.is_empty())
+    /// Drops a database if it exists, and ends the connections to it.
+    pub(crate) fn drop_named(&mut self, database: &str) -> Result<(), DatabaseError> {
+        let name = self.name.clone();
+        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(database));
+        self.maintenance()?.batch_execute(&sql).map_err(refused(&name, "drop a copy of it"))
     }
-}
-
-/// Shortens any name to digits that fit into the name of a database.
-pub(crate) fn digest(name: &str) -> String {
-    let mut digits = blake3::hash(name.as_bytes()).to_hex().to_string();
-    digits.truncate(DIGEST_DIGITS);
-    digits
 }

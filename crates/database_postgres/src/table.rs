@@ -186,3 +186,8 @@ pub(crate) fn parameter(rows: &[Vec<Value>]) -> String {
 pub(crate) fn quote(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
+
+/// Writes a text as a literal, whatever is in it.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

@@ -1,13 +1,18 @@
-//! The driver of SQLite: a database is a file, a kept state is a copy of it.
+//! The driver of SQLite: a database is a file, a kept state is a copy of it, and a reset is a rename.
 
+mod check;
 mod client;
+mod copy;
 mod database;
+mod directory;
 mod dump;
 mod engine;
 mod error;
 mod fingerprint;
+mod rows;
 mod schema;
 mod script;
+mod spare;
 mod state;
 mod swap;
 mod table;

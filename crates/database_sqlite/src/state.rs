@@ -1,67 +1,99 @@
-//! Kept states: copies of the file in a directory of their own.
+//! Kept states: files in a directory of their own, copied, renamed, opened.
 
+use std::fs;
 use std::io;
-use std::path::PathBuf;
 
-use database::{DatabaseError, DurableRename, FileError, StateName};
+use database::{Database, DatabaseError, FileError, Kept, StateName};
 
+use crate::client::Access;
+use crate::copy::copy_bytes;
 use crate::database::SqliteDatabase;
+use crate::directory::Held;
 use crate::swap;
-
-/// The extension of the copies.
-const EXTENSION: &str = "sqlite";
 
 impl SqliteDatabase {
     pub(crate) fn keep_state(&self, name: &StateName) -> Result<(), DatabaseError> {
-        let file = DurableRename::begin(&self.kept_file(name))?;
-        self.copy_content(file.path())?;
-        Ok(file.finish()?)
+        if !self.is_there()? {
+            return Err(DatabaseError::Missing { database: self.name.clone() });
+        }
+        let copy = self.hold()?.unfinished()?;
+        self.copy_content(copy.path())?;
+        database::sync_file(copy.path())?;
+        Ok(self.hold()?.publish(copy.path(), name)?)
     }
 
-    pub(crate) fn reset_to_state(&self, name: &StateName) -> Result<(), DatabaseError> {
-        let kept = self.kept_file(name);
-        if !kept.try_exists().map_err(FileError::of("inspect", &kept))? {
-            return Err(DatabaseError::UnknownState { database: self.name.clone(), state: name.clone() });
+    pub(crate) fn reset_to_state(&self, name: &StateName, aside: Option<&StateName>) -> Result<(), DatabaseError> {
+        let held = self.hold_state(name)?;
+        let spare = held.spare(name);
+        if spare.try_exists().map_err(FileError::of("inspect", &spare))? {
+            return self.place(&held, &spare, aside);
         }
-        self.install(self.copy_file(&kept)?)
+        // Nobody but the caller changes states, so others need not wait for the copy.
+        let (state, copy) = (held.state(name), held.unfinished()?);
+        drop(held);
+        copy_bytes(&state, copy.path())?;
+        swap::use_log(copy.path())?;
+        database::sync_file(copy.path())?;
+        self.place(&self.hold()?, copy.path(), aside)
     }
 
-    pub(crate) fn move_state_back(&self, name: &StateName) -> Result<(), DatabaseError> {
-        let kept = self.kept_file(name);
-        if !kept.try_exists().map_err(FileError::of("inspect", &kept))? {
-            return Err(DatabaseError::UnknownState { database: self.name.clone(), state: name.clone() });
-        }
-        // The log of the content that goes must not reach the one that comes.
-        swap::remove_side_files(&self.path)?;
-        std::fs::rename(&kept, &self.path).map_err(FileError::of("move", &kept))?;
-        for directory in [self.path.parent(), kept.parent()].into_iter().flatten() {
-            database::sync_directory(directory)?;
-        }
-        Ok(())
+    pub(crate) fn take_state(&self, name: &StateName, aside: Option<&StateName>) -> Result<(), DatabaseError> {
+        let held = self.hold_state(name)?;
+        self.place(&held, &held.state(name), aside)?;
+        held.discard(&held.spare(name))?;
+        Ok(held.sync()?)
     }
 
-    pub(crate) fn kept_states(&self) -> Result<Vec<StateName>, DatabaseError> {
-        let entries = match std::fs::read_dir(&self.kept) {
-            Err(source) if source.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(FileError::of("read", &self.kept))?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let file = PathBuf::from(entry.map_err(FileError::of("read", &self.kept))?.file_name());
-            let stem = file.file_stem().and_then(|stem| stem.to_str());
-            if file.extension().is_some_and(|extension| extension == EXTENSION) {
-                names.extend(stem.and_then(|stem| StateName::new(stem).ok()));
+    pub(crate) fn kept_states(&self) -> Result<Vec<Kept>, DatabaseError> {
+        let Some(held) = self.hold_if_there()? else { return Ok(Vec::new()) };
+        let mut kept = Vec::new();
+        for name in held.states()? {
+            let (state, spare) = (held.state(&name), held.spare(&name));
+            let bytes = fs::metadata(&state).map_err(FileError::of("inspect", &state))?.len();
+            let has_spare = spare.try_exists().map_err(FileError::of("inspect", &spare))?;
+            kept.push(Kept { name, bytes, has_spare });
+        }
+        kept.sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(kept)
+    }
+
+    pub(crate) fn open_state(&self, name: &StateName) -> Result<Box<dyn Database>, DatabaseError> {
+        let held = self.hold_state(name)?;
+        Ok(Box::new(SqliteDatabase {
+            name: format!("{} ({name})", self.name),
+            path: held.state(name),
+            kept: self.kept.clone(),
+            access: Access::Frozen,
+        }))
+    }
+
+    pub(crate) fn rename_state(&self, from: &StateName, to: &StateName) -> Result<(), DatabaseError> {
+        let held = self.hold_state(from)?;
+        if from == to {
+            return Ok(());
+        }
+        held.publish(&held.state(from), to)?;
+        let spare = held.spare(from);
+        match fs::rename(&spare, held.spare(to)) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(FileError::of("rename", &spare)(source).into())
             }
+            _ => Ok(()),
         }
-        names.sort();
-        Ok(names)
     }
 
     pub(crate) fn forget_state(&self, name: &StateName) -> Result<(), DatabaseError> {
-        Ok(database::remove_file(&self.kept_file(name))?)
+        let Some(held) = self.hold_if_there()? else { return Ok(()) };
+        held.discard(&held.spare(name))?;
+        held.discard(&held.state(name))?;
+        Ok(held.sync()?)
     }
 
-    fn kept_file(&self, name: &StateName) -> PathBuf {
-        self.kept.join(format!("{name}.{EXTENSION}"))
+    /// Holds the directory with a state in it.
+    pub(crate) fn hold_state(&self, name: &StateName) -> Result<Held, DatabaseError> {
+        let unknown = || DatabaseError::UnknownState { database: self.name.clone(), state: name.clone() };
+        let held = self.hold_if_there()?.ok_or_else(unknown)?;
+        let state = held.state(name);
+        if state.try_exists().map_err(FileError::of("inspect", &state))? { Ok(held) } else { Err(unknown()) }
     }
 }

@@ -1,9 +1,11 @@
 //! The contract of all drivers, kept by SQLite.
 
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 
-use database::contract::{Harness, TypeKind};
-use database::{Database, Engine as _, Location};
+use database::contract::{Harness, RelationalHarness, TypeKind, change_rows, fill_tables};
+use database::{Database, DatabaseSettings, Engine as _, Location};
 use database_sqlite::SqliteEngine;
 use tempfile::TempDir;
 
@@ -17,19 +19,40 @@ impl SqliteHarness {
         let place = || TempDir::new().expect("a temporary directory");
         SqliteHarness { place: place(), dumps: place() }
     }
+
+    fn path(&self) -> PathBuf {
+        // With what has a meaning in a URI.
+        self.place.path().join("l m?s#50%.db")
+    }
 }
 
 impl Harness for SqliteHarness {
     fn open(&self) -> Box<dyn Database> {
-        let location =
-            Location::Sqlite { path: self.place.path().join("lms.db"), kept: self.place.path().join("kept") };
-        SqliteEngine.open(&location).expect("open")
+        let location = Location::Sqlite { path: self.path(), kept: self.place.path().join("kept") };
+        SqliteEngine.open(&location, &DatabaseSettings::default()).expect("open")
     }
 
     fn directory(&self) -> &Path {
         self.dumps.path()
     }
 
+    fn fill(&self, database: &mut dyn Database, variant: u8) {
+        fill_tables(self, database, variant);
+    }
+
+    fn change(&self, database: &mut dyn Database) {
+        change_rows(database);
+    }
+
+    fn damage(&self, database: &mut dyn Database) -> bool {
+        let middle = database.size().expect("size") / 2;
+        let file = OpenOptions::new().write(true).open(self.path()).expect("open the file");
+        file.write_all_at(&[0x5a; 8192], middle).expect("overwrite");
+        true
+    }
+}
+
+impl RelationalHarness for SqliteHarness {
     fn sql_type(&self, kind: TypeKind) -> &'static str {
         match kind {
             TypeKind::Serial => "integer PRIMARY KEY",
@@ -44,4 +67,4 @@ impl Harness for SqliteHarness {
     }
 }
 
-database::contract_tests!(Some(SqliteHarness::new()));
+database::contract_tests!(SqliteHarness::new());

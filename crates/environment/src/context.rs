@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use database::{Engine, EngineKind};
+use store::Backend;
 
 use crate::place::Place;
-use crate::{Error, Interrupt, Monitor, tasks};
+use crate::{Error, Interrupt, Monitor, library, tasks};
 
 /// What an operation needs of the world around it; the program gives it, so that nothing below reads a clock, an
 /// environment variable or a signal.
@@ -23,6 +24,12 @@ pub struct Context<'a> {
     pub variables: Arc<BTreeMap<String, String>>,
     /// Whether this process is root's.
     pub is_root: bool,
+    /// The way to other places.
+    pub remotes: &'a dyn Remotes,
+    /// The keys that open encrypted stores.
+    pub identities: Vec<store::Identity>,
+    /// Who works here, for records.
+    pub author: String,
     /// The wall clock.
     pub now: fn() -> SystemTime,
     /// Listens to what goes on.
@@ -30,6 +37,27 @@ pub struct Context<'a> {
     /// The user's wish to end.
     pub interrupt: Interrupt,
 }
+
+/// The way to places where stores are shared, and from which files come.
+pub trait Remotes: Sync {
+    /// Opens the place at an address.
+    fn open(&self, url: &str) -> Result<Arc<dyn Backend>, RemoteFailure>;
+
+    /// Says that what was written to a place is complete, for those who can only read there.
+    fn finish(&self, backend: &dyn Backend) -> Result<(), RemoteFailure>;
+
+    /// Brings a file that must have this digest; it is whole when it appears.
+    fn fetch(
+        &self,
+        url: &str,
+        digest: &manifest::Digest,
+        to: &Path,
+        monitor: &dyn Monitor,
+    ) -> Result<(), RemoteFailure>;
+}
+
+/// Why a place cannot be used.
+pub type RemoteFailure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Which environment is meant.
 #[derive(Debug, Clone)]
@@ -45,7 +73,7 @@ impl Target {
     pub fn find(directory: &Path, name: &str) -> Result<Self, Error> {
         let root = manifest::find_root(directory).ok_or_else(|| Error::NoManifest { from: directory.to_owned() })?;
         let fits = name.len() <= 40
-            && name != tasks::TASKS
+            && ![tasks::TASKS, library::STORE, library::STORE_CACHE, library::DOWNLOADS].contains(&name)
             && name.starts_with(|first: char| first.is_ascii_lowercase())
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         if !fits {

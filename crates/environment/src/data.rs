@@ -1,5 +1,6 @@
 //! The declared data of all workspaces: data types, specs, and the digest of their texts.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dataset::{Options, Registry, SpecKind, SpecSet};
@@ -15,13 +16,21 @@ pub struct DeclaredData {
     pub specs: SpecSet,
     /// Digest of all that was read.
     pub digest: String,
+    /// The digest of each file that was read, by its name.
+    pub files: BTreeMap<String, String>,
 }
 
 impl DeclaredData {
     /// Reads the files that the manifests name. Problems of all of them are gathered.
     pub fn read(tree: &WorkspaceTree, problems: &mut Problems) -> Self {
-        let mut reader =
-            Reader { tree, types: Registry::default(), specs: SpecSet::new(), texts: Vec::new(), problems };
+        let mut reader = Reader {
+            tree,
+            types: Registry::default(),
+            specs: SpecSet::new(),
+            texts: Vec::new(),
+            files: BTreeMap::new(),
+            problems,
+        };
         for (_, workspace) in tree.iter() {
             reader.types_of(workspace);
         }
@@ -37,7 +46,7 @@ impl DeclaredData {
             }
         }
         let digest = Key::of("data").texts(reader.texts.iter().map(String::as_str)).end().to_string();
-        Self { types: reader.types, specs: reader.specs, digest }
+        Self { types: reader.types, specs: reader.specs, digest, files: reader.files }
     }
 }
 
@@ -49,7 +58,7 @@ pub fn read_spec(
     service: &str,
     problems: &mut Problems,
 ) -> (Registry, SpecSet) {
-    let mut reader = Reader { tree, types, specs: SpecSet::new(), texts: Vec::new(), problems };
+    let mut reader = Reader { tree, types, specs: SpecSet::new(), texts: Vec::new(), files: BTreeMap::new(), problems };
     reader.file(path, &path.display().to_string(), service, None);
     (reader.types, reader.specs)
 }
@@ -64,6 +73,7 @@ struct Reader<'a> {
     types: Registry,
     specs: SpecSet,
     texts: Vec<String>,
+    files: BTreeMap<String, String>,
     problems: &'a mut Problems,
 }
 
@@ -141,6 +151,7 @@ impl Reader<'_> {
             }
         };
         self.texts.push(file.text().to_owned());
+        self.files.insert(shown.to_owned(), blake3::hash(file.text().as_bytes()).to_hex().to_string());
         match source::parse(&file) {
             Ok(tree) => Some(tree),
             Err(problem) => {

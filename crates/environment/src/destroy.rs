@@ -1,4 +1,4 @@
-//! `destroy`: the environment is gone, with its databases and snapshots.
+//! `destroy`: the environment is gone, with its databases. Snapshots are in the store of the workspace, and stay.
 
 use crate::Error;
 use crate::context::{Context, Target};
@@ -11,24 +11,17 @@ use crate::record::Record;
 pub struct DestroyPreview {
     /// Its databases.
     pub databases: Vec<String>,
-    /// Tags of its snapshots.
-    pub snapshots: Vec<String>,
 }
 
 /// Says what [`destroy`] would remove, so that the user can be asked.
 pub fn destroy_preview(context: &Context<'_>, target: &Target) -> Result<DestroyPreview, Error> {
-    use store::SnapshotStore;
     let place = target.place(context);
     if !Record::exists(place.directory()) {
         return Err(Error::NoEnvironment(target.name.clone()));
     }
     // One that cannot be read must not keep an environment from being removed.
     let record = Record::read(place.directory()).ok().flatten().unwrap_or_default();
-    let snapshots = store::CopyStore::new(place.snapshots()).records().unwrap_or_default();
-    Ok(DestroyPreview {
-        databases: record.databases.keys().map(ToString::to_string).collect(),
-        snapshots: snapshots.into_iter().map(|record| record.details.tag).collect(),
-    })
+    Ok(DestroyPreview { databases: record.databases.keys().map(ToString::to_string).collect() })
 }
 
 /// Stops the environment and removes everything of it.

@@ -10,6 +10,7 @@ use crate::lock::Lock;
 use crate::record::Record;
 use crate::report::millis;
 use crate::session::Session;
+use crate::tend::stop_tending;
 use crate::{Error, Progress};
 
 /// What was stopped.
@@ -38,6 +39,7 @@ pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error>
 /// Ends the supervisor and all that it owns; says which services ran.
 pub(crate) fn stop_all(context: &Context<'_>, target: &Target) -> Result<Vec<String>, Error> {
     let place = target.place(context);
+    stop_tending(&place)?;
     let client = match Client::connect(&place.socket()) {
         Ok(Some(client)) => client,
         Ok(None) => return Ok(Vec::new()),

@@ -136,6 +136,116 @@ pub enum Error {
     /// The content after a restore is not what was saved.
     #[error("database {0} is not what the snapshot says, even after restoring it")]
     NotRestored(DatabaseId),
+    /// The engine's own checker finds something wrong with what a snapshot holds.
+    #[error("the engine's own checker refuses {database}: {}", findings.join("; "))]
+    NotProved {
+        /// The database.
+        database: DatabaseId,
+        /// What it says.
+        findings: Vec<String>,
+    },
+    /// A snapshot holds a database of another engine.
+    #[error("database {database} is of the engine {engine}, and what is to be restored is of {kind}")]
+    OtherEngine {
+        /// The database.
+        database: DatabaseId,
+        /// Its engine.
+        engine: String,
+        /// What the snapshot holds.
+        kind: String,
+    },
+    /// A state was there when the plan was made, and is not any more.
+    #[error("the state {key} of {database} is not there any more")]
+    StateGone {
+        /// The database.
+        database: DatabaseId,
+        /// The key of the state.
+        key: String,
+    },
+    /// No command has put anything aside.
+    #[error("there is nothing to undo")]
+    NothingToUndo,
+    /// No database or resource of the environment is called that.
+    #[error("there is no database or resource '{wanted}'")]
+    NoDatabase {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Several databases could be meant.
+    #[error("which database? there are {}", known.join(", "))]
+    WhichDatabase {
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// No remote of the workspace is called that, or several could be meant.
+    #[error("{}", wanted.as_ref().map_or_else(|| "which remote?".to_owned(), |wanted| format!("there is no remote '{wanted}'")))]
+    NoRemote {
+        /// What was asked for.
+        wanted: Option<String>,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A remote cannot be used.
+    #[error("remote {name} ({url})")]
+    Remote {
+        /// Its name.
+        name: String,
+        /// Its address, as it is written in the manifest.
+        url: String,
+        /// Why not.
+        source: crate::RemoteFailure,
+    },
+    /// A recipient of a remote is no key.
+    #[error("'{0}' is not the public key of a recipient")]
+    BadRecipient(String),
+    /// A remote has another snapshot under this tag.
+    #[error("{place} has another snapshot with the tag '{tag}'")]
+    TagElsewhere {
+        /// The tag.
+        tag: String,
+        /// The remote.
+        place: String,
+    },
+    /// No base is published under this name.
+    #[error("no base is published as '{wanted}'")]
+    NoBase {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// A file that a base comes from cannot be used.
+    #[error("the base {}", file.display())]
+    Base {
+        /// The file.
+        file: PathBuf,
+        /// What the engine said.
+        source: database::DatabaseError,
+    },
+    /// A file could not be brought.
+    #[error("cannot fetch {url}")]
+    Fetch {
+        /// Where it is.
+        url: String,
+        /// Why not.
+        source: crate::RemoteFailure,
+    },
+    /// A rule that cleans a column failed.
+    #[error("the rule at {place}")]
+    Rule {
+        /// File and line.
+        place: String,
+        /// What the engine said.
+        source: database::DatabaseError,
+    },
+    /// Something that must not leave the machine would.
+    #[error("{} finding(s) in what would leave this machine", .0.len())]
+    Findings(Vec<crate::scan::Finding>),
+    /// Files could not be saved or restored.
+    #[error(transparent)]
+    Tree(tree::TreeError),
     /// What is remembered of the environment cannot be read.
     #[error("cannot understand {}", path.display())]
     Record {

@@ -7,30 +7,17 @@ use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 
 use daemon::{Answerer, ApplyEvent};
-use database::{DatabaseError, StateName};
-use dataset::LoadPlan;
-use plan::{Action, DatabaseId, Key, Plan, Step};
-use store::{Draft, NewContent, Snapshot};
+use database::{Database, DatabaseError, StateName};
+use plan::{Action, ChainStep, DatabaseId, Key, Plan, StateSource, Step};
 use supervisor::{Failure, UnitId, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
+use crate::facts::kind_of;
 use crate::journal::UNDO;
 use crate::loader::{self, LoadReport};
-use crate::record::DatabaseRecord;
-use crate::{Error, Progress, Session, tasks};
-
-/// What the steps of a plan work with, besides the plan.
-#[derive(Default)]
-pub(crate) struct Material<'a> {
-    /// What `load` loads; the declared data when it is not given.
-    pub(crate) load: Option<&'a LoadPlan>,
-    /// What `save` writes to.
-    pub(crate) draft: Option<Mutex<Box<dyn Draft>>>,
-    /// What `restore` reads from.
-    pub(crate) snapshot: Option<&'a Snapshot>,
-    /// The databases that `recover` has put right.
-    pub(crate) recovered: Mutex<BTreeSet<DatabaseId>>,
-}
+use crate::material::Material;
+use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
+use crate::{Error, Progress, Session, base, resources, states, tasks};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -49,7 +36,7 @@ impl Session<'_> {
         let outcome = self.carry_out(plan, material);
         match outcome {
             Ok(execution) => {
-                self.forget_protected()?;
+                self.settle(material.command)?;
                 Ok(execution)
             }
             Err(error) => {
@@ -181,18 +168,52 @@ impl Session<'_> {
         Some(format!("{}:{}", place.file().name(), place.line()))
     }
 
-    /// Says that nothing is to be undone any more, and drops the copies that were kept for it.
-    fn forget_protected(&self) -> Result<(), Error> {
-        let protected = self.journal.contents().protected;
+    /// Says that nothing is to be undone any more. What was put aside can be had back by `undo`, until another command puts
+    /// something aside.
+    fn settle(&self, command: &str) -> Result<(), Error> {
+        let contents = self.journal.contents();
         let settled = self.left_to_undo();
+        let aside: BTreeMap<String, DatabaseRecord> = contents
+            .protected
+            .into_iter()
+            .filter(|(name, _)| DatabaseId::parse(name).is_some_and(|id| settled.contains(&id)))
+            .collect();
+        let resources = contents.resources;
+        if aside.is_empty() && resources.is_empty() {
+            return self.journal.settle(&settled);
+        }
+        let before = self.record().undo;
+        // From here on the content is what it is to be; a name that cannot be given only means that there is no way back.
         self.journal.settle(&settled)?;
-        for id in settled.iter().filter(|id| protected.contains_key(&id.to_string())) {
-            let forgotten =
-                self.database(id).and_then(|mut database| database.forget(&undo_state()).map_err(Error::database(id)));
-            // It is done all the same; the next copy takes the place of this one.
-            if let Err(error) = forgotten {
-                let text = format!("the copy that was kept of {id} could not be removed: {}", with_causes(&error));
-                self.context.monitor.on(Progress::Note(text));
+        let mut undo =
+            UndoRecord { command: command.to_owned(), at: self.now(), databases: BTreeMap::new(), resources };
+        for (name, record) in aside {
+            let Some(id) = DatabaseId::parse(&name) else { continue };
+            let renamed = self.database(&id).and_then(|mut database| {
+                database.rename_kept(&undo_state(), &previous_state()).map_err(Error::database(&id))
+            });
+            match renamed {
+                Ok(()) => drop(undo.databases.insert(name, record)),
+                Err(error) => {
+                    let text = format!("what {id} held cannot be had back by `undo`: {}", with_causes(&error));
+                    self.context.monitor.on(Progress::Note(text));
+                }
+            }
+        }
+        let now = undo.databases.clone();
+        self.change_record(|record| record.undo = Some(undo))?;
+        // Together they are one state: what an older command has put aside of other databases does not belong to it.
+        for name in before.into_iter().flat_map(|before| before.databases.into_keys()) {
+            if let Some(id) =
+                DatabaseId::parse(&name).filter(|id| !now.contains_key(&name) && self.model.databases.contains_key(id))
+            {
+                let forgotten = self
+                    .database(&id)
+                    .and_then(|mut database| database.forget(&previous_state()).map_err(Error::database(&id)));
+                if let Err(error) = forgotten {
+                    let text = format!("an old copy of {id} could not be removed: {}", with_causes(&error));
+                    self.context.monitor.on(Progress::Note(text));
+                }
             }
         }
         Ok(())
@@ -289,7 +310,11 @@ impl Worker<'_> {
     }
 
     fn schema_done(&self, database: &DatabaseId, key: &Key) -> Result<(), Error> {
-        self.session.remember(database, |record| record.schema = Some(key.to_string()))?;
+        let made_of = self.session.made_of(database, &self.session.chains()[database], ChainStep::Schema)?;
+        self.session.remember(database, |record| {
+            record.schema = Some(key.to_string());
+            record.made_of = made_of;
+        })?;
         self.session.journal.settle_made(database)
     }
 
@@ -320,10 +345,7 @@ impl Worker<'_> {
         match &step.action {
             Action::PrepareServer(id) => {
                 let (found, place) = session.server(id);
-                let engine = session.engine(match id.engine {
-                    manifest::Engine::Sqlite => database::EngineKind::Sqlite,
-                    manifest::Engine::Postgres => database::EngineKind::Postgres,
-                });
+                let engine = session.engine(kind_of(id.engine));
                 engine.prepare_server(found, place).map_err(|source| {
                     let database =
                         session.model.databases.values().find(|database| database.server.as_ref() == Some(id));
@@ -339,54 +361,69 @@ impl Worker<'_> {
                     session.journal.make(id)?;
                 }
                 database.create().map_err(Error::database(id))?;
-                let engine = session.location(id).engine().word().to_owned();
-                self.remember(id, DatabaseRecord { engine, ..DatabaseRecord::default() })
+                self.made(id)
             }
             Action::ClearDatabase(id) => {
-                session.database(id)?.clear().map_err(Error::database(id))?;
+                self.replace(id, |database, aside| database.clear(aside))?;
+                self.made(id)
+            }
+            Action::Adopt { database: id, state, step, source, schema, data } => {
+                let name = kept_state(state);
+                if *source != StateSource::Engine {
+                    states::fetch(session, id, state, *step, source)?;
+                }
+                self.replace(id, |database, aside| database.reset_to(&name, aside))?;
+                let key = |key: &Option<Key>| key.as_ref().map(ToString::to_string);
                 let engine = session.location(id).engine().word().to_owned();
-                self.remember(id, DatabaseRecord { engine, ..DatabaseRecord::default() })
+                self.remember(
+                    id,
+                    DatabaseRecord { engine, schema: key(schema), data: key(data), ..DatabaseRecord::default() },
+                )?;
+                if schema.is_some() || session.model.databases[id].schema.is_none() {
+                    session.journal.settle_made(id)?;
+                }
+                states::used(session, id, state)
+            }
+            Action::ImportBase { database: id, state } => {
+                let incoming = StateName::new("incoming").expect("it is a plain word");
+                base::import(session, id, &incoming)?;
+                self.replace(id, |database, aside| database.take(&incoming, aside))?;
+                self.made(id)?;
+                let mut database = session.database(id)?;
+                base::make_cold(session, id, &mut *database)?;
+                database.keep(&kept_state(state)).map_err(Error::database(id))?;
+                if session.model.databases[id].schema.is_none() {
+                    session.journal.settle_made(id)?;
+                }
+                states::kept(session, id, state, ChainStep::Base)
             }
             Action::Protect(id) => {
                 let mut database = session.database(id)?;
                 database.forget(&undo_state()).map_err(Error::database(id))?;
                 database.keep(&undo_state()).map_err(Error::database(id))?;
-                let before = session.record().databases.get(id).cloned().unwrap_or_default();
-                session.journal.protect(id, before)
+                session.journal.protect(id, session.database_record(id))
             }
             Action::ExecuteSchema { database: id, key } => {
                 let mut database = session.database(id)?;
-                for file in &session.model.databases[id].schema.as_ref().expect("it is executed").files {
+                let files = &session.model.databases[id].schema.as_ref().expect("it is executed").files;
+                for file in files.iter().skip(states::executed(session, id)?) {
                     let sql = fs::read_to_string(file).map_err(Error::io("read", file))?;
                     database.execute_script(&sql).map_err(|source| Error::Script { file: file.clone(), source })?;
                 }
                 self.schema_done(id, key)
             }
             Action::Load { keys } => self.load(keys),
-            Action::Keep { database: id, key } => {
-                let state = declared_state(key);
-                let mut database = session.database(id)?;
-                // Only the newest declared state is kept.
-                for old in database.kept().map_err(Error::database(id))? {
-                    if old.as_str().starts_with(DECLARED) {
-                        database.forget(&old).map_err(Error::database(id))?;
-                    }
-                }
-                database.keep(&state).map_err(Error::database(id))?;
-                session.remember(id, |record| {
-                    record.kept = Some(key.to_string());
-                    record.data = Some(key.to_string());
-                })
-            }
-            Action::Reset { database: id, key, schema } => {
-                session.database(id)?.reset_to(&declared_state(key)).map_err(Error::database(id))?;
-                session.remember(id, |record| {
-                    record.data = Some(key.to_string());
-                    record.schema = Some(schema.to_string());
-                })
+            Action::Keep { database: id, state, step } => {
+                session.database(id)?.keep(&kept_state(state)).map_err(Error::database(id))?;
+                states::kept(session, id, state, *step)
             }
             Action::Dump(id) => self.dump(id),
+            Action::Fill(id) => self.fill(id),
             Action::Restore(id) => self.restore(id),
+            Action::SwapBack(id) => self.swap_back(id),
+            Action::SaveFiles(id) => resources::save(session, id, self.material.draft()),
+            Action::RestoreFiles(id) => resources::restore(session, id, self.material.source()),
+            Action::SwapFilesBack(id) => resources::swap_back(session, id),
             Action::Recover(id) => self.recover(id),
             Action::RunTask { .. } | Action::StartService { .. } | Action::RunSchema { .. } => {
                 unreachable!("the supervisor does these itself")
@@ -410,36 +447,82 @@ impl Worker<'_> {
         Ok(())
     }
 
+    /// Changes the content of a database as a whole; what it held is put aside until the command has succeeded.
+    fn replace(
+        &self,
+        id: &DatabaseId,
+        change: impl FnOnce(&mut dyn Database, Option<&StateName>) -> Result<(), DatabaseError>,
+    ) -> Result<(), Error> {
+        let session = self.session;
+        let mut database = session.database(id)?;
+        if database.exists().map_err(Error::database(id))? {
+            database.forget(&undo_state()).map_err(Error::database(id))?;
+            // Before it happens: a recovery that finds nothing put aside knows that it has not.
+            session.journal.protect(id, session.database_record(id))?;
+            change(&mut *database, Some(&undo_state())).map_err(Error::database(id))
+        } else {
+            session.journal.make(id)?;
+            change(&mut *database, None).map_err(Error::database(id))
+        }
+    }
+
+    /// A database is there now, and nothing has been done to it.
+    fn made(&self, id: &DatabaseId) -> Result<(), Error> {
+        let engine = self.session.location(id).engine().word().to_owned();
+        self.remember(id, DatabaseRecord { engine, ..DatabaseRecord::default() })
+    }
+
     fn dump(&self, id: &DatabaseId) -> Result<(), Error> {
         let session = self.session;
-        let draft = self.material.draft.as_ref().expect("whoever plans a snapshot begins a draft");
-        let place = draft.lock().expect("nothing panics while it holds this").place(&id.to_string());
         let mut database = session.database(id)?;
         let fingerprint = database.fingerprint().map_err(Error::database(id))?;
-        database.dump(&place).map_err(Error::database(id))?;
-        let record = session.record().databases.get(id).cloned().unwrap_or_default();
+        let record = session.database_record(id);
         let notes = [("schema", record.schema), ("data", record.data)];
         let notes = notes.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key?))).collect();
-        let kind = session.location(id).engine().word().to_owned();
-        let content = NewContent { name: id.to_string(), kind, fingerprint, notes };
-        draft.lock().expect("nothing panics while it holds this").add(content).map_err(Error::Store)
+        self.material.draft().save_database(session, id, &mut *database, fingerprint.clone(), notes)?;
+        if database.size().map_err(Error::database(id))? <= KEPT_AT_ONCE {
+            // The restore of what was just saved is then a matter of names.
+            let state = Key::from_text(fingerprint);
+            database.keep(&kept_state(&state)).map_err(Error::database(id))?;
+            states::remember_kept(session, id, state.as_str(), states::SNAPSHOT, MadeOf::default())?;
+        }
+        Ok(())
+    }
+
+    /// Makes a snapshot's content ready beside the database, and compares it with what was saved.
+    fn fill(&self, id: &DatabaseId) -> Result<(), Error> {
+        let session = self.session;
+        let content = self.material.content(&id.to_string())?;
+        let mut database = session.database(id)?;
+        let key = Key::from_text(content.fingerprint.clone());
+        let name = kept_state(&key);
+        let is_known = session.record().kept.get(id).is_some_and(|kept| kept.contains_key(key.as_str()));
+        let kept = database.kept().map_err(Error::database(id))?;
+        if !is_known || self.material.prove || kept.iter().all(|kept| kept.name != name) {
+            let (store, prove) = (self.material.source().store, self.material.prove);
+            states::restore_as(session, id, &mut *database, &name, content, store, prove)?;
+        }
+        states::remember_kept(session, id, key.as_str(), states::SNAPSHOT, MadeOf::default())
     }
 
     fn restore(&self, id: &DatabaseId) -> Result<(), Error> {
-        let session = self.session;
-        let snapshot = self.material.snapshot.expect("whoever plans a restore has opened a snapshot");
-        let name = id.to_string();
-        let content = snapshot.contents.iter().find(|content| content.name == name);
-        let content = content.ok_or_else(|| Error::OtherDatabases { missing: vec![name] })?;
-        let mut database = session.database(id)?;
-        database.restore(&content.file).map_err(Error::database(id))?;
-        if database.fingerprint().map_err(Error::database(id))? != content.fingerprint {
-            return Err(Error::NotRestored(id.clone()));
-        }
-        session.remember(id, |record| {
-            record.schema = content.notes.get("schema").cloned();
-            record.data = content.notes.get("data").cloned();
-        })
+        let content = self.material.content(&id.to_string())?;
+        let name = kept_state(&Key::from_text(content.fingerprint.clone()));
+        self.replace(id, |database, aside| database.reset_to(&name, aside))?;
+        let engine = self.session.location(id).engine().word().to_owned();
+        let note = |name: &str| content.notes.get(name).cloned();
+        let (schema, data) = (note("schema"), note("data"));
+        self.remember(id, DatabaseRecord { engine, schema, data, ..DatabaseRecord::default() })?;
+        self.session.journal.settle_made(id)
+    }
+
+    /// The database and what was put aside change places.
+    fn swap_back(&self, id: &DatabaseId) -> Result<(), Error> {
+        let record = self.session.record();
+        let before = record.undo.as_ref().and_then(|undo| undo.databases.get(&id.to_string()).cloned());
+        let before = before.expect("it is planned for databases of which something was put aside");
+        self.replace(id, |database, aside| database.take(&previous_state(), aside))?;
+        self.remember(id, before)
     }
 
     fn recover(&self, id: &DatabaseId) -> Result<(), Error> {
@@ -448,17 +531,21 @@ impl Worker<'_> {
         let name = id.to_string();
         if let Some(before) = contents.protected.get(&name) {
             let mut database = session.database(id)?;
-            let put_back = match database.reset_to(&undo_state()) {
-                // There is no room for another copy, but the copy itself can be had.
-                Err(error) if error.is_disk_full() => database.move_back(&undo_state()),
-                // A recovery that was cut short has moved it back: nothing else removes it while the journal names it.
-                Err(DatabaseError::UnknownState { .. }) => Ok(()),
-                result => result,
-            };
-            put_back.map_err(Error::database(id))?;
+            match database.take(&undo_state(), None) {
+                // Nothing was put aside yet, or a recovery that was cut short has put it back: nothing else removes it
+                // while the journal names it.
+                Ok(()) | Err(DatabaseError::UnknownState { .. }) => {}
+                Err(error) => return Err(Error::database(id)(error)),
+            }
             self.remember(id, before.clone())?;
         } else if contents.made.contains(&name) {
-            session.database(id)?.destroy().map_err(Error::database(id))?;
+            let mut database = session.database(id)?;
+            if database.kept().map_err(Error::database(id))?.is_empty() {
+                database.destroy().map_err(Error::database(id))?;
+            } else if database.exists().map_err(Error::database(id))? {
+                // An empty one is as good as none, and what is kept of it stays.
+                database.clear(None).map_err(Error::database(id))?;
+            }
             session.forget(id)?;
         } else {
             let rows: Vec<_> = contents.inserted.into_iter().filter(|rows| rows.database == name).collect();
@@ -484,11 +571,13 @@ impl Session<'_> {
     pub(crate) fn recover(&self, wanted: &BTreeSet<UnitId>) -> Result<(), Error> {
         let observed = self.observe_again()?;
         let databases = self.left_to_undo();
-        let work = plan::DatabaseWork::Recover;
-        let plan = plan::around_databases(&self.model, &observed, &self.inputs, &databases, work, wanted);
+        let parts = plan::Parts { databases: databases.clone(), ..plan::Parts::default() };
+        let work = plan::StateWork::Recover;
+        resources::recover(self)?;
+        let plan = plan::around_state(&self.model, &observed, &self.inputs, &parts, work, wanted);
         let interrupted = self.context.interrupt.is_raised();
         self.context.interrupt.lower();
-        let material = Material::default();
+        let material = Material::of("undo");
         self.is_abandoned.store(false, Ordering::Relaxed);
         let undone = self.carry_out(&plan, &material);
         if interrupted {
@@ -502,7 +591,8 @@ impl Session<'_> {
             }
             self.context.monitor.on(Progress::Note(with_causes(&error)));
         }
-        self.forget_protected()
+        let settled = self.left_to_undo();
+        self.journal.settle(&settled)
     }
 }
 
@@ -521,13 +611,19 @@ fn help(failure: &Failure, step: &UnitId) -> String {
     }
 }
 
-/// Declared states are kept under names that begin so.
-const DECLARED: &str = "declared-";
+/// Databases up to this size, in bytes, are kept in the engine when a snapshot is taken of them.
+const KEPT_AT_ONCE: u64 = 32 << 20;
 
-fn declared_state(key: &Key) -> StateName {
-    StateName::new(format!("{DECLARED}{}", &key.as_str()[..32])).expect("letters, digits and a hyphen")
+/// The name under which a state of a chain is kept.
+pub(crate) fn kept_state(key: &Key) -> StateName {
+    StateName::new(format!("state-{}", &key.as_str()[..32])).expect("letters, digits and a hyphen")
 }
 
 fn undo_state() -> StateName {
     StateName::new(UNDO).expect("it is a plain word")
+}
+
+/// What the last command has put aside that succeeded.
+pub(crate) fn previous_state() -> StateName {
+    StateName::new("previous").expect("it is a plain word")
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use database::{EngineKind, Location, Secret, ServerFound, ServerPlace, ServerRequest};
+use database::{DatabaseSettings, Durability, EngineKind, Location, Secret, ServerFound, ServerPlace, ServerRequest};
 use manifest::WorkspaceTree;
 use plan::{DatabaseId, Facts, RunningUnit, ServerId, ServerModel};
 use supervisor::{Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, UserId, Variables};
@@ -104,10 +104,23 @@ impl FactsMaker<'_> {
                 host: "127.0.0.1".to_owned(),
                 port: self.record.ports[&name],
                 password: Secret::new(self.record.passwords[&name].clone()),
+                durability: self.durability(id),
             };
             servers.insert(id.clone(), (found, place));
         }
         Ok(servers)
+    }
+
+    /// A server is as durable as the most demanding of its databases.
+    fn durability(&self, id: &ServerId) -> Durability {
+        let databases = self.tree.iter().flat_map(|(_, workspace)| workspace.manifest.databases.values());
+        let mut own = databases
+            .filter(|database| ServerId::of(database.engine, database.version.as_deref()).as_ref() == Some(id));
+        if own.all(|database| database.durability == Some(manifest::Durability::Relaxed)) {
+            Durability::Relaxed
+        } else {
+            Durability::Full
+        }
     }
 
     pub(crate) fn locations(&self, servers: &Servers) -> BTreeMap<DatabaseId, Location> {
@@ -119,15 +132,7 @@ impl FactsMaker<'_> {
                     ServerId::of(database.engine, database.version.as_deref()).and_then(|server| servers.get(&server));
                 let location = match server {
                     None => Location::Sqlite { path: self.place.database_file(&id), kept: self.place.kept(&id) },
-                    Some((found, place)) => Location::Postgres {
-                        host: place.host.clone(),
-                        port: place.port,
-                        socket_directory: place.socket_directory.clone(),
-                        user: "seedbed".to_owned(),
-                        password: place.password.clone(),
-                        name: server_database_name(&id),
-                        binaries: found.binaries.clone(),
-                    },
+                    Some((found, place)) => self.in_server(&id, database.engine, found, place),
                 };
                 locations.insert(id, location);
             }
@@ -135,8 +140,30 @@ impl FactsMaker<'_> {
         locations
     }
 
+    fn in_server(
+        &self,
+        id: &DatabaseId,
+        engine: manifest::Engine,
+        found: &ServerFound,
+        place: &ServerPlace,
+    ) -> Location {
+        let (host, socket_directory) = (place.host.clone(), place.socket_directory.clone());
+        let (port, password, binaries) = (place.port, place.password.clone(), found.binaries.clone());
+        let (name, user) = (server_database_name(id), "seedbed".to_owned());
+        match engine {
+            manifest::Engine::Redis => {
+                let number = self.record.numbers[&id.to_string()];
+                Location::Redis { host, port, socket_directory, password, name, number, binaries }
+            }
+            manifest::Engine::Mysql => Location::Mysql { host, port, socket_directory, user, password, name, binaries },
+            manifest::Engine::Postgres | manifest::Engine::Sqlite => {
+                Location::Postgres { host, port, socket_directory, user, password, name, binaries }
+            }
+        }
+    }
+
     pub(crate) fn facts(&self, servers: &Servers, locations: &BTreeMap<DatabaseId, Location>) -> Result<Facts, Error> {
-        const PROPERTIES: [&str; 7] = ["url", "name", "path", "host", "port", "user", "password"];
+        const PROPERTIES: [&str; 8] = ["url", "name", "path", "host", "port", "user", "password", "number"];
         let properties = |location: &Location| {
             let property = |name: &&str| Some(((*name).to_owned(), location.property(name)?));
             PROPERTIES.iter().filter_map(property).collect()
@@ -172,6 +199,7 @@ impl FactsMaker<'_> {
         let env = Variables { shared: Arc::clone(&self.context.variables), own: process.env };
         Ok(ServerModel {
             id: id.clone(),
+            version: format!("{} {}", found.product, found.major()),
             process: ProcessSpec {
                 program: process.program.display().to_string(),
                 arguments: process.arguments,
@@ -181,9 +209,46 @@ impl FactsMaker<'_> {
                 log: self.place.logs().join(format!("{id}.log")),
             },
             ready: ReadySpec { probe: Probe::Unix { path: process.ready_socket }, timeout: PATIENCE, interval: None },
-            stop: StopSpec { signal: Signal::Int, timeout: PATIENCE },
+            stop: StopSpec { signal: stop_signal(process.stop_signal), timeout: PATIENCE },
         })
     }
+}
+
+/// A signal by its number; servers are stopped by one of these two.
+fn stop_signal(number: i32) -> Signal {
+    if number == rustix::process::Signal::INT.as_raw() { Signal::Int } else { Signal::Term }
+}
+
+/// Gives each database of an engine where databases are numbers one of its own, which it keeps.
+pub(crate) fn choose_numbers(tree: &WorkspaceTree, record: &mut Record) {
+    for (_, workspace) in tree.iter() {
+        for database in workspace.manifest.databases.values() {
+            let name = format!("{}/{}", workspace.manifest.name, database.name);
+            if database.engine == manifest::Engine::Redis && !record.numbers.contains_key(&name) {
+                let taken: Vec<u16> = record.numbers.values().copied().collect();
+                let free = (1..).find(|number| !taken.contains(number));
+                record.numbers.insert(name, free.expect("nobody declares so many databases"));
+            }
+        }
+    }
+}
+
+/// How each database is made wherever an empty one is made.
+pub(crate) fn settings(tree: &WorkspaceTree) -> BTreeMap<DatabaseId, DatabaseSettings> {
+    let mut settings = BTreeMap::new();
+    for (_, workspace) in tree.iter() {
+        for database in workspace.manifest.databases.values() {
+            let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
+            let own = DatabaseSettings {
+                encoding: database.encoding.clone(),
+                locale: database.locale.clone(),
+                extensions: database.extensions.clone(),
+                roles: database.roles.clone(),
+            };
+            settings.insert(id, own);
+        }
+    }
+    settings
 }
 
 /// The name of a database in a server: within the 63 bytes that PostgreSQL allows, and never the same for two.
@@ -214,5 +279,7 @@ pub(crate) fn kind_of(engine: manifest::Engine) -> EngineKind {
     match engine {
         manifest::Engine::Sqlite => EngineKind::Sqlite,
         manifest::Engine::Postgres => EngineKind::Postgres,
+        manifest::Engine::Mysql => EngineKind::Mysql,
+        manifest::Engine::Redis => EngineKind::Redis,
     }
 }

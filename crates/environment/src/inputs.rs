@@ -1,5 +1,6 @@
 //! Digests of declared inputs: names and contents of files.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -22,6 +23,19 @@ pub fn digest<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> R
         }
     }
     Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The digest of each file that these patterns name, by its name.
+pub fn listed<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<BTreeMap<String, String>, Error> {
+    let mut listed = BTreeMap::new();
+    for pattern in patterns {
+        for (name, path) in files(root, pattern)? {
+            let mut hasher = blake3::Hasher::new();
+            hash_file(&path, &mut hasher)?;
+            listed.insert(name, hasher.finalize().to_hex().to_string());
+        }
+    }
+    Ok(listed)
 }
 
 /// The first of these patterns that names nothing that exists.

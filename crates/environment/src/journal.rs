@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use plan::DatabaseId;
+use plan::{DatabaseId, ResourceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,11 +30,14 @@ pub struct Contents {
     seedbed_journal: u32,
     /// The services that ran when the command began.
     pub running: BTreeSet<String>,
-    /// Databases whose content is kept under [`UNDO`], with what was recorded of them.
+    /// Databases whose content is kept under [`UNDO`], or about to be, with what was recorded of them.
     pub protected: BTreeMap<String, DatabaseRecord>,
     /// Databases that are being made from nothing, and whose schema is not there yet; to be removed again.
     #[serde(default)]
     pub made: BTreeSet<String>,
+    /// Resources that are being replaced, each with the object in the store that holds what it was.
+    #[serde(default)]
+    pub resources: BTreeMap<String, String>,
     /// Rows that a load has inserted, to be deleted again from databases that are neither of the above.
     pub inserted: Vec<Inserted>,
 }
@@ -90,6 +93,21 @@ impl Journal {
         })
     }
 
+    /// Says that a resource is about to be replaced, and that this object in the store is what it was.
+    pub fn replace_files(&self, id: &ResourceId, object: String) -> Result<(), Error> {
+        self.change(|contents| {
+            contents.resources.insert(id.to_string(), object);
+        })
+    }
+
+    /// Says that all resources are what they were.
+    pub fn settle_files(&self) -> Result<(), Error> {
+        if self.contents().resources.is_empty() {
+            return Ok(());
+        }
+        self.change(|contents| contents.resources.clear())
+    }
+
     /// Says that a database has its schema.
     pub fn settle_made(&self, id: &DatabaseId) -> Result<(), Error> {
         if !self.contents().made.contains(&id.to_string()) {
@@ -117,6 +135,7 @@ impl Journal {
             contents.protected.retain(|name, _| !is_settled(name));
             contents.made.retain(|name| !is_settled(name));
             contents.inserted.retain(|rows| !is_settled(&rows.database));
+            contents.resources.clear();
         })
     }
 
@@ -131,7 +150,7 @@ impl Journal {
 impl Contents {
     /// Whether there is nothing to undo.
     pub fn is_empty(&self) -> bool {
-        self.protected.is_empty() && self.made.is_empty() && self.inserted.is_empty()
+        self.protected.is_empty() && self.made.is_empty() && self.inserted.is_empty() && self.resources.is_empty()
     }
 
     /// The databases that are concerned.

@@ -4,9 +4,15 @@
 //! what is to be done, and carries that out: processes through the supervisor, databases itself. It tells a
 //! [`Monitor`] what goes on and returns a report; nothing here prints, reads a clock or knows an engine by name.
 
+mod archive;
+mod base;
+mod chain;
+mod compare;
 mod context;
 mod data;
+mod databases;
 mod destroy;
+mod diff;
 mod doctor;
 mod down;
 mod durable;
@@ -15,10 +21,13 @@ mod execute;
 mod facts;
 mod inputs;
 mod journal;
+mod keeping;
+mod library;
 mod load;
 mod loader;
 mod lock;
 mod logs;
+mod material;
 mod monitor;
 mod observation;
 mod place;
@@ -26,25 +35,46 @@ mod ports;
 mod record;
 mod report;
 mod reset;
+mod resources;
+mod scan;
 mod session;
+mod sharing;
 mod snapshot;
+mod states;
 mod status;
 mod tasks;
+mod tend;
 mod times;
+mod undo;
 mod up;
+mod verify;
+mod why;
 
-pub use context::{Context, Mode, Target};
+pub use base::{PublishOptions, Published, bases, publish};
+pub use compare::{DatabaseDifference, TableDifference};
+pub use context::{Context, Mode, RemoteFailure, Remotes, Target};
+pub use databases::{
+    DatabaseInfo, DatabaseStats, KeptInfo, database_shell, database_stats, database_url, list_databases,
+};
 pub use destroy::{DestroyPreview, destroy, destroy_preview};
+pub use diff::{Difference, diff};
 pub use doctor::{Check, Finding, doctor};
 pub use down::{DownReport, down};
 pub use error::{Error, StepFailure, with_causes};
+pub use keeping::{CheckReport, check, collect};
 pub use load::{LoadOptions, load};
 pub use loader::{LoadReport, TypeReport};
 pub use logs::{LogLine, LogOptions, follow, logs};
 pub use monitor::{Interrupt, Monitor, Progress};
 pub use report::{ServiceReport, StepReport};
 pub use reset::{ResetReport, reset};
+pub use scan::Finding as ScanFinding;
 pub use session::Session;
-pub use snapshot::{restore, snapshot, snapshots};
+pub use sharing::{PushOptions, Shared, fetch, pull, push};
+pub use snapshot::{RestoreOptions, SnapshotOptions, delete, export, import, restore, show, snapshot, snapshots, tag};
 pub use status::{DatabaseReport, StatusReport, environments, status};
+pub use tend::{TendReport, tend};
+pub use undo::{UndoReport, undo};
 pub use up::{UpOptions, UpReport, plan_up, up};
+pub use verify::{Verified, verify};
+pub use why::{ChainReport, StepOfChain, why};

@@ -8,8 +8,8 @@ use source::Problems;
 
 use crate::context::{Context, Mode, Target};
 use crate::data;
-use crate::execute::Material;
 use crate::loader::LoadReport;
+use crate::material::Material;
 use crate::report::{millis, step_reports};
 use crate::session::Session;
 use crate::{Error, Progress, times};
@@ -51,7 +51,7 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
         .collect();
     let plan = plan::load(&session.model, &session.observed, &session.inputs, &databases);
     let was_running = !session.observed.running.is_empty();
-    let execution = session.execute(&plan, &Material { load: Some(&ordered), ..Material::default() });
+    let execution = session.execute(&plan, &Material { load: Some(&ordered), ..Material::of("load") });
     let rested = session.rest(was_running);
     let execution = execution?;
     rested?;

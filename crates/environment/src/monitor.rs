@@ -30,6 +30,29 @@ pub enum Progress<'a> {
         /// What went wrong, or nothing.
         failure: Option<&'a str>,
     },
+    /// Files of a resource are saved or restored.
+    Files {
+        /// Which.
+        resource: &'a str,
+        /// Entries that are done.
+        entries: u64,
+        /// Bytes that are done.
+        bytes: u64,
+    },
+    /// Objects go to another store, or come from there.
+    Transferred {
+        /// Bytes that are done.
+        bytes: u64,
+        /// Objects that are done.
+        objects: u64,
+    },
+    /// A file comes from elsewhere.
+    Downloaded {
+        /// Bytes that are there.
+        bytes: u64,
+        /// Bytes that there will be, if that is known.
+        of: Option<u64>,
+    },
     /// The user may like to know.
     Note(String),
     /// Nothing is wrong, but something in the files is not as it should be.

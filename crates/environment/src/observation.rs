@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use database::Location;
-use manifest::{SchemaStep, WorkspaceTree};
+use dataset::LoadPlan;
+use manifest::{BaseSource, SchemaStep, WorkspaceTree};
 use plan::{DatabaseId, InputDigests, Model, RunningUnit, TaskObserved};
 use supervisor::{KindTag, UnitId, UnitStatus};
 
@@ -23,8 +24,17 @@ pub(crate) fn running_units(statuses: &[UnitStatus]) -> BTreeMap<UnitId, Running
 }
 
 /// The digests of what steps declare as their inputs.
-pub(crate) fn digests(tree: &WorkspaceTree, model: &Model, data: String) -> Result<InputDigests, Error> {
-    let mut digests = InputDigests { data, ..InputDigests::default() };
+pub(crate) fn digests(
+    tree: &WorkspaceTree,
+    model: &Model,
+    data: String,
+    declared: &LoadPlan,
+) -> Result<InputDigests, Error> {
+    let loaded = declared
+        .batches
+        .iter()
+        .map(|batch| DatabaseId { workspace: batch.service.clone(), name: batch.database.clone() });
+    let mut digests = InputDigests { data, loaded: loaded.collect(), ..InputDigests::default() };
     for (_, workspace) in tree.iter() {
         let manifest = &workspace.manifest;
         for task in manifest.tasks.values() {
@@ -45,7 +55,28 @@ pub(crate) fn digests(tree: &WorkspaceTree, model: &Model, data: String) -> Resu
             digests.schemas.insert(id, inputs::digest(&workspace.directory, patterns)?);
         }
     }
+    digests.bases = bases(tree)?;
     Ok(digests)
+}
+
+/// The digests of bases that are files of the workspaces, and of the scripts that make them harmless. A base that is
+/// declared with its digest, or by a name, stands in the words of the manifest.
+fn bases(tree: &WorkspaceTree) -> Result<BTreeMap<DatabaseId, String>, Error> {
+    let mut bases = BTreeMap::new();
+    for (_, workspace) in tree.iter() {
+        for database in workspace.manifest.databases.values() {
+            let Some(base) = &database.base else { continue };
+            let cold = database.cold.iter().flat_map(|cold| &cold.sql);
+            let file = match &base.source {
+                BaseSource::File(file) => Some(file),
+                _ => None,
+            };
+            let patterns = file.into_iter().chain(cold).map(|file| file.path.as_str());
+            let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
+            bases.insert(id, inputs::digest(&workspace.directory, patterns)?);
+        }
+    }
+    Ok(bases)
 }
 
 pub(crate) fn observed_tasks(tree: &WorkspaceTree, model: &Model) -> Result<BTreeMap<UnitId, TaskObserved>, Error> {
@@ -72,19 +103,26 @@ pub(crate) fn observed_databases(
     locations: &BTreeMap<DatabaseId, Location>,
     servers: &Servers,
 ) -> BTreeMap<DatabaseId, plan::DatabaseObserved> {
-    let is_there = |id: &DatabaseId, engine: &str| match locations.get(id) {
-        Some(Location::Sqlite { path, .. }) => engine == "sqlite" && path.exists(),
-        Some(Location::Postgres { socket_directory, port, .. }) => {
-            let server =
-                servers.values().find(|(_, place)| place.socket_directory == *socket_directory && place.port == *port);
-            engine == "postgres" && server.is_some_and(|(_, place)| place.directory.exists())
-        }
-        None => false,
-    };
     record
         .databases
         .iter()
-        .filter(|(id, database)| is_there(id, &database.engine))
+        .filter(|(id, database)| match locations.get(id) {
+            Some(Location::Sqlite { path, .. }) if !path.exists() => false,
+            Some(location) => is_there(location, &database.engine, servers),
+            None => false,
+        })
         .map(|(id, database)| (id.clone(), database.observed()))
         .collect()
+}
+
+/// Whether what an engine holds of a database, itself or kept states of it, can still be there.
+pub(crate) fn is_there(location: &Location, engine: &str, servers: &Servers) -> bool {
+    let (socket_directory, port) = match location {
+        Location::Sqlite { kept, path } => return engine == "sqlite" && (path.exists() || kept.exists()),
+        Location::Postgres { socket_directory, port, .. }
+        | Location::Mysql { socket_directory, port, .. }
+        | Location::Redis { socket_directory, port, .. } => (socket_directory, *port),
+    };
+    let server = servers.values().find(|(_, place)| place.socket_directory == *socket_directory && place.port == port);
+    engine == location.engine().word() && server.is_some_and(|(_, place)| place.directory.exists())
 }

@@ -74,11 +74,6 @@ impl Place {
         self.directory.join("files").join(workspace)
     }
 
-    /// Its snapshots.
-    pub fn snapshots(&self) -> PathBuf {
-        self.directory.join("snapshots")
-    }
-
     /// How long each step of each command took.
     pub fn times(&self) -> PathBuf {
         self.directory.join("times.jsonl")
@@ -87,12 +82,7 @@ impl Place {
     /// Makes the directories. What is in them is private, and hidden from git.
     pub fn create(&self) -> Result<(), Error> {
         self.remove_rest()?;
-        let top = self.directory.parent().expect("it was made by joining a name");
-        make_private(top)?;
-        let ignore = top.join(".gitignore");
-        if !ignore.exists() {
-            fs::write(&ignore, "*\n").map_err(Error::io("write", &ignore))?;
-        }
+        create_top(self.directory.parent().expect("it was made by joining a name"))?;
         for directory in [&self.directory, &self.logs()] {
             make_private(directory)?;
         }
@@ -154,6 +144,16 @@ fn check_owner(directory: &Path) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::io("use", directory)(io::Error::new(io::ErrorKind::PermissionDenied, "it belongs to another user")))
+}
+
+/// Makes the directory of a workspace's environments and of its store, which git does not see.
+pub(crate) fn create_top(top: &Path) -> Result<(), Error> {
+    make_private(top)?;
+    let ignore = top.join(".gitignore");
+    if !ignore.exists() {
+        fs::write(&ignore, "*\n").map_err(Error::io("write", &ignore))?;
+    }
+    Ok(())
 }
 
 fn make_private(directory: &Path) -> Result<(), Error> {

@@ -24,8 +24,14 @@ pub struct Record {
     pub ports: BTreeMap<String, u16>,
     /// The passwords of its servers.
     pub passwords: BTreeMap<String, String>,
+    /// The numbers of its databases, for engines where a database is a number.
+    pub numbers: BTreeMap<String, u16>,
     /// What is known of its databases.
     pub databases: BTreeMap<DatabaseId, DatabaseRecord>,
+    /// The states that are kept in the engines, by database and key. They outlive their database.
+    pub kept: BTreeMap<DatabaseId, BTreeMap<String, KeptRecord>>,
+    /// What the last command put aside that replaced content.
+    pub undo: Option<UndoRecord>,
 }
 
 /// What is known of a database that was made.
@@ -35,10 +41,53 @@ pub struct DatabaseRecord {
     pub engine: String,
     /// Key of the schema step that last succeeded.
     pub schema: Option<String>,
+    /// What its schema was made of, as far as it is known.
+    #[serde(default)]
+    pub made_of: MadeOf,
     /// Key of the declared state that was last loaded.
     pub data: Option<String>,
-    /// Key of the declared state that a kept copy holds.
-    pub kept: Option<String>,
+}
+
+/// What is known of a state that is kept in an engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptRecord {
+    /// The engine.
+    pub engine: String,
+    /// The step of the chain that made it: `base`, `schema` or `data`.
+    pub step: String,
+    /// When it was last made or used, in RFC 3339.
+    pub used: String,
+    /// What it was made of, so that a state from which a schema step can go on is recognised.
+    #[serde(default)]
+    pub made_of: MadeOf,
+}
+
+/// What a state after a schema step was made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeOf {
+    /// Key of the state before the step.
+    #[serde(default)]
+    pub before: String,
+    /// Digest of the words of the step.
+    #[serde(default)]
+    pub words: String,
+    /// The declared inputs of the step: digests of files by their names.
+    #[serde(default)]
+    pub inputs: BTreeMap<String, String>,
+}
+
+/// What the last command put aside that replaced content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoRecord {
+    /// The command.
+    pub command: String,
+    /// When, in RFC 3339.
+    pub at: String,
+    /// By database, what was recorded of the content that was put aside.
+    pub databases: BTreeMap<String, DatabaseRecord>,
+    /// By resource, the object in the store that holds what it was.
+    #[serde(default)]
+    pub resources: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -47,7 +96,13 @@ struct File {
     profile: Option<String>,
     ports: BTreeMap<String, u16>,
     passwords: BTreeMap<String, String>,
+    #[serde(default)]
+    numbers: BTreeMap<String, u16>,
     databases: BTreeMap<String, DatabaseRecord>,
+    #[serde(default)]
+    kept: BTreeMap<String, BTreeMap<String, KeptRecord>>,
+    #[serde(default)]
+    undo: Option<UndoRecord>,
 }
 
 impl Record {
@@ -64,9 +119,16 @@ impl Record {
         if file.seedbed_environment != FORMAT {
             return Err(Error::RecordVersion { path, version: file.seedbed_environment });
         }
-        let databases =
-            file.databases.into_iter().filter_map(|(id, record)| Some((DatabaseId::parse(&id)?, record))).collect();
-        Ok(Some(Self { path, profile: file.profile, ports: file.ports, passwords: file.passwords, databases }))
+        Ok(Some(Self {
+            path,
+            profile: file.profile,
+            ports: file.ports,
+            passwords: file.passwords,
+            numbers: file.numbers,
+            databases: by_id(file.databases),
+            kept: by_id(file.kept),
+            undo: file.undo,
+        }))
     }
 
     /// Whether anything is remembered, be it readable or not.
@@ -86,7 +148,10 @@ impl Record {
             profile: self.profile.clone(),
             ports: self.ports.clone(),
             passwords: self.passwords.clone(),
-            databases: self.databases.iter().map(|(id, record)| (id.to_string(), record.clone())).collect(),
+            numbers: self.numbers.clone(),
+            databases: by_name(&self.databases),
+            kept: by_name(&self.kept),
+            undo: self.undo.clone(),
         };
         durable::write_json(&self.path, &file)
     }
@@ -96,6 +161,14 @@ impl DatabaseRecord {
     /// For the planner.
     pub fn observed(&self) -> plan::DatabaseObserved {
         let key = |text: &Option<String>| text.clone().map(Key::from_text);
-        plan::DatabaseObserved { schema: key(&self.schema), data: key(&self.data), kept: key(&self.kept) }
+        plan::DatabaseObserved { schema: key(&self.schema), data: key(&self.data) }
     }
+}
+
+fn by_id<T>(named: BTreeMap<String, T>) -> BTreeMap<DatabaseId, T> {
+    named.into_iter().filter_map(|(id, value)| Some((DatabaseId::parse(&id)?, value))).collect()
+}
+
+fn by_name<T: Clone>(map: &BTreeMap<DatabaseId, T>) -> BTreeMap<String, T> {
+    map.iter().map(|(id, value)| (id.to_string(), value.clone())).collect()
 }

@@ -1,11 +1,12 @@
 //! `reset`: every database is back in its declared state.
 
-use plan::{Action, DatabaseWork};
+use plan::{Action, Parts, StateWork};
 
 use crate::context::{Context, Mode, Target};
-use crate::execute::Material;
+use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
 use crate::session::Session;
+use crate::states::{self, Reach};
 use crate::{Error, times};
 
 /// What a reset has done.
@@ -25,19 +26,15 @@ pub struct ResetReport {
 
 /// Brings every database back to its declared state.
 pub fn reset(context: &Context<'_>, target: &Target) -> Result<ResetReport, Error> {
-    let session = Session::open(context, target, &Mode::Existing, "reset")?;
+    let mut session = Session::open(context, target, &Mode::Existing, "reset")?;
     let all = session.model.databases.keys().cloned().collect();
+    states::find(&mut session, &all, Reach::Needed)?;
     let nothing_more = std::collections::BTreeSet::new();
-    let plan = plan::around_databases(
-        &session.model,
-        &session.observed,
-        &session.inputs,
-        &all,
-        DatabaseWork::Reset,
-        &nothing_more,
-    );
+    let parts = Parts { databases: all, ..Parts::default() };
+    let (model, observed, inputs) = (&session.model, &session.observed, &session.inputs);
+    let plan = plan::around_state(model, observed, inputs, &parts, StateWork::Reset, &nothing_more);
     let was_running = !session.observed.running.is_empty();
-    let execution = session.execute(&plan, &Material::default());
+    let execution = session.execute(&plan, &Material::of("reset"));
     let rested = session.rest(was_running);
     let execution = execution?;
     rested?;
@@ -46,11 +43,16 @@ pub fn reset(context: &Context<'_>, target: &Target) -> Result<ResetReport, Erro
         |wanted: fn(&Action) -> Option<String>| plan.steps.iter().filter_map(|step| wanted(&step.action)).collect();
     let report = ResetReport {
         from_copy: chosen(|action| match action {
-            Action::Reset { database, .. } => Some(database.to_string()),
+            Action::Adopt { database, data, schema, .. } if data.is_some() || schema.is_some() => {
+                Some(database.to_string())
+            }
             _ => None,
         }),
         made_anew: chosen(|action| match action {
-            Action::ClearDatabase(database) | Action::CreateDatabase(database) => Some(database.to_string()),
+            Action::ClearDatabase(database)
+            | Action::CreateDatabase(database)
+            | Action::ImportBase { database, .. }
+            | Action::Adopt { database, schema: None, data: None, .. } => Some(database.to_string()),
             _ => None,
         }),
         services: service_reports(&session, &execution.units),
@@ -58,5 +60,8 @@ pub fn reset(context: &Context<'_>, target: &Target) -> Result<ResetReport, Erro
         total_ms: millis(session.began),
     };
     times::append(&session, "reset", report.total_ms, &report.steps);
+    if was_running {
+        session.tend_in_background();
+    }
     Ok(report)
 }

@@ -2,24 +2,25 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use daemon::Client;
-use database::{Database, DatabaseError, Engine, EngineKind, Location, ServerFound, ServerPlace};
+use database::{Database, DatabaseError, DatabaseSettings, Engine, EngineKind, Location, ServerFound, ServerPlace};
 use dataset::LoadPlan;
 use manifest::WorkspaceTree;
 use plan::{DatabaseId, InputDigests, Model, Observed, ServerId};
 use source::Problems;
+use store::Store;
 use supervisor::{UnitId, UnitStatus};
 
 use crate::context::{Context, Mode, Target};
 use crate::data::{self, DeclaredData};
-use crate::facts::{FactsMaker, Servers, choose_ports, new_password, server_ids};
+use crate::facts::{FactsMaker, Servers, choose_numbers, choose_ports, new_password, server_ids, settings};
 use crate::journal::Journal;
 use crate::lock::Lock;
-use crate::observation::{digests, observed_databases, observed_tasks, running_units};
+use crate::observation::{digests, is_there, observed_databases, observed_tasks, running_units};
 use crate::place::Place;
 use crate::record::{DatabaseRecord, Record};
 use crate::{Error, Progress};
@@ -35,15 +36,19 @@ pub struct Session<'a> {
     pub(crate) inputs: InputDigests,
     pub(crate) types: dataset::Registry,
     pub(crate) declared: LoadPlan,
+    /// The digest of each data type and spec, by its name.
+    pub(crate) data_files: BTreeMap<String, String>,
     pub(crate) statuses: Vec<UnitStatus>,
     pub(crate) journal: Journal,
     pub(crate) began: Instant,
     locations: BTreeMap<DatabaseId, Location>,
+    settings: BTreeMap<DatabaseId, DatabaseSettings>,
     servers: Servers,
     record: Mutex<Record>,
     client: Mutex<Option<Client>>,
     /// Set when the supervisor is gone, and its servers with it: then nobody waits for them.
     pub(crate) is_abandoned: AtomicBool,
+    pub(crate) store: OnceLock<Store>,
     _lock: Option<Lock>,
 }
 
@@ -52,7 +57,8 @@ impl<'a> Session<'a> {
     pub fn open(context: &'a Context<'a>, target: &Target, mode: &Mode, command: &str) -> Result<Self, Error> {
         loop {
             let session = Self::look(context, target, mode, command)?;
-            if session.left_to_undo().is_empty() || matches!(mode, Mode::Look(_)) {
+            let has_files = !session.journal.contents().resources.is_empty();
+            if (session.left_to_undo().is_empty() && !has_files) || matches!(mode, Mode::Look(_)) {
                 return Ok(session);
             }
             context
@@ -133,6 +139,7 @@ impl<'a> Session<'a> {
 
         let servers = server_ids(&tree);
         choose_ports(&tree, &target.name, &servers, &running, &mut record, context.monitor)?;
+        choose_numbers(&tree, &mut record);
         for id in servers.keys() {
             record.passwords.entry(id.to_string()).or_insert_with(new_password);
         }
@@ -145,8 +152,8 @@ impl<'a> Session<'a> {
         let locations = maker.locations(&servers);
         let facts = maker.facts(&servers, &locations)?;
         let model = plan::resolve(&tree, &facts).map_err(Error::Problems)?;
-        let inputs = digests(&tree, &model, data.digest)?;
         let declared = dataset::order(&data.types, data.specs, &data::options(false)).map_err(Error::Problems)?;
+        let inputs = digests(&tree, &model, data.digest, &declared)?;
         warnings.extend(declared.warnings.iter().cloned());
         if !warnings.is_empty() {
             context.monitor.on(Progress::Warnings(&warnings));
@@ -155,12 +162,12 @@ impl<'a> Session<'a> {
             tasks: observed_tasks(&tree, &model)?,
             databases: observed_databases(&record, &locations, &servers),
             running,
+            states: BTreeMap::new(),
         };
         Ok(Self {
             context,
             target: target.clone(),
             place,
-            tree,
             model,
             observed,
             inputs,
@@ -169,18 +176,27 @@ impl<'a> Session<'a> {
             statuses,
             journal,
             began,
+            data_files: data.files,
+            settings: settings(&tree),
+            store: OnceLock::new(),
             locations,
             servers,
             record: Mutex::new(record),
             client: Mutex::new(client),
             is_abandoned: AtomicBool::new(false),
             _lock: lock,
+            tree,
         })
     }
 
     /// What is remembered of the environment, at this moment.
     pub(crate) fn record(&self) -> Record {
         self.record.lock().expect("nothing panics while it holds this").clone()
+    }
+
+    /// What is remembered of a database; nothing, when it was not made.
+    pub(crate) fn database_record(&self, id: &DatabaseId) -> DatabaseRecord {
+        self.record.lock().expect("nothing panics while it holds this").databases.get(id).cloned().unwrap_or_default()
     }
 
     /// Changes what is remembered of a database, and writes it down.
@@ -194,9 +210,15 @@ impl<'a> Session<'a> {
 
     /// Forgets a database that is not there any more.
     pub(crate) fn forget(&self, id: &DatabaseId) -> Result<(), Error> {
+        self.change_record(|record| drop(record.databases.remove(id)))
+    }
+
+    /// Changes what is remembered of the environment, and writes it down.
+    pub(crate) fn change_record(&self, change: impl FnOnce(&mut Record)) -> Result<(), Error> {
         let mut record = self.record.lock().expect("nothing panics while it holds this");
-        record.databases.remove(id);
-        record.write()
+        let before = record.clone();
+        change(&mut record);
+        if before == *record { Ok(()) } else { record.write() }
     }
 
     /// The connection to the supervisor; one is started when there is none.
@@ -236,12 +258,23 @@ impl<'a> Session<'a> {
         &self.servers[id]
     }
 
+    /// Whether what an engine holds of a database can still be there.
+    pub(crate) fn can_hold(&self, id: &DatabaseId, engine: &str) -> bool {
+        self.locations.get(id).is_some_and(|location| is_there(location, engine, &self.servers))
+    }
+
+    /// Opens what is somewhere else than the database itself, with the same settings.
+    pub(crate) fn open_at(&self, id: &DatabaseId, location: &Location) -> Result<Box<dyn Database>, Error> {
+        self.engine(location.engine()).open(location, &self.settings[id]).map_err(Error::database(id))
+    }
+
     /// Opens a database; a server that has just begun to accept may need a moment more.
     pub(crate) fn database(&self, id: &DatabaseId) -> Result<Box<dyn Database>, Error> {
         const PATIENCE: Duration = Duration::from_secs(30);
         const PAUSE: Duration = Duration::from_millis(20);
         let location = self.location(id);
-        let mut database = self.engine(location.engine()).open(location).map_err(Error::database(id))?;
+        let engine = self.engine(location.engine());
+        let mut database = engine.open(location, &self.settings[id]).map_err(Error::database(id))?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             match database.exists() {
@@ -263,7 +296,8 @@ impl<'a> Session<'a> {
             None => Vec::new(),
         };
         let databases = observed_databases(&self.record(), &self.locations, &self.servers);
-        Ok(Observed { running: running_units(&statuses), databases, tasks: self.observed.tasks.clone() })
+        let (tasks, states) = (self.observed.tasks.clone(), self.observed.states.clone());
+        Ok(Observed { running: running_units(&statuses), databases, tasks, states })
     }
 
     /// The wall clock, in RFC 3339.

@@ -1,10 +1,15 @@
 //! `up`: everything that is declared runs, with its data.
 
+use std::collections::BTreeSet;
+
+use plan::DatabaseId;
+
 use crate::context::{Context, Mode, Target};
-use crate::execute::Material;
 use crate::loader::LoadReport;
+use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
 use crate::session::Session;
+use crate::states::{self, Reach};
 use crate::{Error, times};
 
 /// What to bring up.
@@ -37,9 +42,11 @@ pub struct UpReport {
 
 /// Brings the environment up.
 pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
-    let session = Session::open(context, target, &Mode::Make(options.profile.clone()), "up")?;
+    let mut session = Session::open(context, target, &Mode::Make(options.profile.clone()), "up")?;
+    let missing = missing(&session);
+    states::find(&mut session, &missing, Reach::Needed)?;
     let plan = plan::up(&session.model, &session.observed, &session.inputs);
-    let execution = session.execute(&plan, &Material::default())?;
+    let execution = session.execute(&plan, &Material::of("up"))?;
     let steps = step_reports(&plan, &execution);
     let report = UpReport {
         workspace: session.model.root.clone(),
@@ -54,13 +61,24 @@ pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result
     if !report.steps.is_empty() {
         times::append(&session, "up", report.total_ms, &report.steps);
     }
+    if plan.changes_states() {
+        session.tend_in_background();
+    }
     Ok(report)
 }
 
 /// What `up` would do; nothing is written and nothing started.
 pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<plan::Plan, Error> {
-    let session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
+    let mut session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
+    let missing = missing(&session);
+    states::find(&mut session, &missing, Reach::Needed)?;
     Ok(plan::up(&session.model, &session.observed, &session.inputs))
+}
+
+/// The databases that are not there.
+fn missing(session: &Session<'_>) -> BTreeSet<DatabaseId> {
+    let is_missing = |id: &&DatabaseId| !session.observed.databases.contains_key(*id);
+    session.model.databases.keys().filter(is_missing).cloned().collect()
 }
 
 /// What is stopped and not started again.

@@ -9,7 +9,7 @@ use crate::after::After;
 use crate::command::Command;
 use crate::file_reference::{self, FileReference};
 use crate::reading::Reading;
-use crate::{Template, duration};
+use crate::{Base, Cold, Engine, Scrub, Template, duration};
 
 /// One named database of an engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,23 @@ pub struct Database {
     pub engine: Engine,
     /// The major version of the server that is wanted; `None`: the newest found. Always `None` without a server.
     pub version: Option<String>,
-    /// What brings it from empty to its schema.
+    /// Whether it may lose changes when the machine fails; `None`: it may not. Always `None` without a server.
+    pub durability: Option<Durability>,
+    /// How text is encoded, as the engine calls it; `None`: as the server does. Only for `postgres` and `mysql`.
+    pub encoding: Option<String>,
+    /// How text is compared: for `postgres` a locale, for `mysql` a collation; `None`: as the server does.
+    pub locale: Option<String>,
+    /// Extensions that are in it before anything else. Only for `postgres`.
+    pub extensions: Vec<String>,
+    /// Roles that the server has. Only for `postgres` and `mysql`.
+    pub roles: Vec<String>,
+    /// What it begins with; `None`: nothing.
+    pub base: Option<Base>,
+    /// What is done to a copy before it leaves the machine.
+    pub scrub: Option<Scrub>,
+    /// What makes a copy harmless.
+    pub cold: Option<Cold>,
+    /// What brings it from its base, or from empty, to its schema.
     pub schema: Option<SchemaStep>,
     /// Files of data types.
     pub types: Vec<FileReference>,
@@ -30,13 +46,13 @@ pub struct Database {
     pub place: Place,
 }
 
-/// A kind of database.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Engine {
-    /// A file of the environment.
-    Sqlite,
-    /// A private server of the environment.
-    Postgres,
+/// Whether what was committed survives a failure of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// It survives.
+    Full,
+    /// The last changes may be lost, or the whole database: it is faster, and can be made again.
+    Relaxed,
 }
 
 /// What brings a database from empty to its schema.
@@ -65,27 +81,19 @@ pub enum SchemaStep {
     },
 }
 
-impl Engine {
-    pub(crate) const WORDS: [&'static str; 2] = ["sqlite", "postgres"];
+impl Durability {
+    pub(crate) const WORDS: [&'static str; 2] = ["full", "relaxed"];
 
-    /// Returns the engine as the manifest calls it.
+    /// Returns the durability as the manifest calls it.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Sqlite => "sqlite",
-            Self::Postgres => "postgres",
+            Self::Full => "full",
+            Self::Relaxed => "relaxed",
         }
     }
 
-    /// Says whether databases of this engine live in a server.
-    pub fn has_server(self) -> bool {
-        match self {
-            Self::Sqlite => false,
-            Self::Postgres => true,
-        }
-    }
-
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        [Self::Sqlite, Self::Postgres].into_iter().find(|engine| engine.as_str() == word)
+    fn from_word(word: &str) -> Option<Self> {
+        [Self::Full, Self::Relaxed].into_iter().find(|durability| durability.as_str() == word)
     }
 }
 
@@ -94,6 +102,17 @@ impl Database {
         let tree = &entry.value;
         let engine = tree.get("engine").and_then(Tree::as_str).and_then(Engine::from_word);
         let version = tree.get("version").and_then(|version| read_version(version, engine, reading));
+        let for_servers = |engine: Engine| engine.has_server();
+        let durability = used(tree, "durability", "durability of its own", engine, for_servers, reading);
+        let with_locales = Engine::has_roles_and_locales;
+        let encoding = used(tree, "encoding", "encoding of its own", engine, with_locales, reading);
+        let locale = used(tree, "locale", "locale", engine, with_locales, reading);
+        check_engine(tree, engine, reading);
+        let extensions = read_names(tree.get("extensions"), reading);
+        let roles = read_names(tree.get("roles"), reading);
+        let base = tree.entry("base").map(|base| Base::read(base, reading));
+        let scrub = tree.get("scrub").map(|scrub| Scrub::read(scrub, reading));
+        let cold = tree.get("cold").map(|cold| Cold::read(cold, reading));
         let schema = tree.get("schema").map(|schema| SchemaStep::read(schema, reading));
         let types = FileReference::read_all(tree.get("types"), reading);
         let data = FileReference::read_all(tree.get("data"), reading);
@@ -101,10 +120,16 @@ impl Database {
             name: entry.key.clone(),
             engine: engine?,
             version,
-            schema: match schema {
-                Some(schema) => Some(schema?),
-                None => None,
-            },
+            durability: durability.and_then(Durability::from_word),
+            encoding: encoding.map(str::to_owned),
+            locale: locale.map(str::to_owned),
+            extensions,
+            roles,
+            // What is there and could not be read makes the whole unreadable.
+            base: base.map_or(Some(None), |base| base.map(Some))?,
+            scrub: scrub.map_or(Some(None), |scrub| scrub.map(Some))?,
+            cold: cold.map_or(Some(None), |cold| cold.map(Some))?,
+            schema: schema.map_or(Some(None), |schema| schema.map(Some))?,
             types,
             data,
             place: entry.key_place.clone(),
@@ -123,11 +148,84 @@ fn read_version(tree: &Tree, engine: Option<Engine>, reading: &mut Reading<'_>) 
         }
         return None;
     }
-    match &tree.node {
-        Node::String(text) => Some(text.clone()),
-        Node::Integer(number) => Some(number.to_string()),
-        _ => None,
+    let version = match &tree.node {
+        Node::String(text) => text.clone(),
+        Node::Integer(number) => number.to_string(),
+        _ => return None,
+    };
+    if let Some((major, _)) = version.split_once('.').filter(|_| engine == Some(Engine::Postgres)) {
+        reading.problems.push(
+            Problem::error("manifest::version", format!("`{version}` is not a major version of PostgreSQL"))
+                .at(&tree.place, "more than a major version")
+                .help(format!("write `\"{major}\"`: of a major version, the newest that is found is taken")),
+        );
+        return None;
     }
+    Some(version)
+}
+
+/// Takes the text of a key that only some engines have a use for; a warning for the others.
+fn used<'t>(
+    tree: &'t Tree,
+    key: &str,
+    what: &str,
+    engine: Option<Engine>,
+    is_for: impl Fn(Engine) -> bool,
+    reading: &mut Reading<'_>,
+) -> Option<&'t str> {
+    let value = tree.get(key)?;
+    if let Some(engine) = engine.filter(|engine| !is_for(*engine)) {
+        // As with the version.
+        if !reading.with_profile {
+            let message = format!("a database of the engine {} has no {what}", engine.as_str());
+            reading.problems.push(Problem::warning("manifest::not-used", message).at(&value.place, "not used"));
+        }
+        return None;
+    }
+    value.as_str()
+}
+
+/// Reports what this engine cannot have; without it the database would not be what was asked for.
+fn check_engine(tree: &Tree, engine: Option<Engine>, reading: &mut Reading<'_>) {
+    let Some(engine) = engine else { return };
+    let columns = tree.get("scrub").and_then(|scrub| scrub.entry("columns"));
+    let kept = tree.get("scrub").and_then(|scrub| scrub.entry("keep"));
+    let checks = [
+        (tree.entry("extensions"), engine == Engine::Postgres, "extensions: only PostgreSQL has them"),
+        (tree.entry("roles"), engine.has_roles_and_locales(), "roles: only PostgreSQL and MySQL have them"),
+        (tree.entry("types"), engine.has_tables(), "records: they need tables"),
+        (tree.entry("data"), engine.has_tables(), "records: they need tables"),
+        (columns, engine.has_tables(), "columns: they need tables"),
+        (kept, engine.has_tables(), "tables"),
+    ];
+    for (entry, is_right, what) in checks {
+        let Some(entry) = entry.filter(|entry| !is_right && !is_empty(&entry.value)) else { continue };
+        let message = format!("a database of the engine {} has no {what}", engine.as_str());
+        let help = reading.with_profile.then(|| format!("in the profile, write `{}: []`", entry.key));
+        let help = help.filter(|_| matches!(entry.value.node, Node::List(_)));
+        reading.problems.push(
+            Problem::error("manifest::engine", message).at(&entry.key_place, "not possible here").maybe_help(help),
+        );
+    }
+}
+
+fn is_empty(tree: &Tree) -> bool {
+    tree.as_list().is_some_and(<[Tree]>::is_empty) || tree.as_map().is_some_and(<[Entry]>::is_empty)
+}
+
+/// Reads a list of names, each of which stands there once.
+fn read_names(tree: Option<&Tree>, reading: &mut Reading<'_>) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for value in tree.and_then(Tree::as_list).unwrap_or_default() {
+        let Some(name) = value.as_str() else { continue };
+        if names.iter().any(|known| known == name) {
+            let message = format!("`{name}` stands twice in the list");
+            reading.problems.push(Problem::error("manifest::twice", message).at(&value.place, "once is enough"));
+        } else {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 impl SchemaStep {

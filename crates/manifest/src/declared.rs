@@ -16,12 +16,13 @@ pub(crate) struct Declared {
     pub(crate) databases: IndexMap<String, Option<Engine>>,
     pub(crate) dependencies: Vec<String>,
     pub(crate) config: Vec<String>,
+    pub(crate) remotes: Vec<String>,
     pub(crate) exports: Vec<String>,
 }
 
 const FIRST_WORDS: [&str; 7] = ["port", "services", "databases", "dependencies", "config", "workspace", "environment"];
 const OF_SERVICE: [&str; 3] = ["port", "host", "url"];
-const OF_DATABASE: [&str; 7] = ["url", "name", "path", "host", "port", "user", "password"];
+const OF_DATABASE: [&str; 8] = ["url", "name", "path", "host", "port", "user", "password", "number"];
 const OF_SERVER: [&str; 4] = ["host", "port", "user", "password"];
 
 impl Declared {
@@ -36,6 +37,7 @@ impl Declared {
             databases: entries("databases").iter().map(|entry| (entry.key.clone(), engine(&entry.value))).collect(),
             dependencies: names("dependencies"),
             config: names("config"),
+            remotes: names("remotes"),
             exports: names("exports"),
         }
     }
@@ -73,6 +75,9 @@ impl Declared {
                 }
                 Some(Some(engine)) if OF_SERVER.contains(property) && !engine.has_server() => {
                     Some(unknown.wrong_engine(name, *engine, "it lives in a file and not in a server"))
+                }
+                Some(Some(engine)) if *property == "number" && !engine.has_numbers() => {
+                    Some(unknown.wrong_engine(name, *engine, "its databases have names and no numbers"))
                 }
                 Some(_) => None,
             },

@@ -8,7 +8,7 @@ use crate::format::MANIFEST;
 use crate::grammar::Shape;
 use crate::manifest::Manifest;
 use crate::reading::Reading;
-use crate::{Dependency, FileReference, Reference};
+use crate::{Dependency, FileReference, Reference, Remote};
 
 /// A manifest file, read.
 pub(crate) struct Document {
@@ -26,6 +26,8 @@ pub(crate) struct Variant {
     pub(crate) declared: Declared,
     /// Files that must exist.
     pub(crate) files: Vec<FileReference>,
+    /// Files or directories that must exist.
+    pub(crate) paths: Vec<FileReference>,
     /// References to exports of dependencies.
     pub(crate) foreign_exports: Vec<Reference>,
     /// Services of dependencies: the dependency's name, the service's, and where they stand.
@@ -102,14 +104,19 @@ impl Document {
 }
 
 impl Variant {
+    /// Returns the remotes of the manifest.
+    pub(crate) fn remotes(&self) -> impl Iterator<Item = &Remote> {
+        self.manifest.remotes.values()
+    }
+
     fn read(tree: &Tree, profile: Option<&str>, problems: &mut Problems) -> Self {
         Shape::Record(&MANIFEST).check(tree, &tree.place, false, problems);
         let declared = Declared::of(tree);
         let mut reading = Reading::new(&declared, profile.is_some());
         let manifest = Manifest::convert(tree, &mut reading);
-        let Reading { problems: found, files, foreign_exports, foreign_services, .. } = reading;
+        let Reading { problems: found, files, paths, foreign_exports, foreign_services, .. } = reading;
         problems.extend(found);
-        Self { manifest, declared, files, foreign_exports, foreign_services }
+        Self { manifest, declared, files, paths, foreign_exports, foreign_services }
     }
 }
 

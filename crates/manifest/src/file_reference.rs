@@ -25,6 +25,14 @@ impl FileReference {
         Some(reference)
     }
 
+    /// Reads a file or directory that must be below the workspace; whether it exists is checked later, too.
+    pub(crate) fn read_path(tree: &Tree, reading: &mut Reading<'_>) -> Option<Self> {
+        let path = below(tree, reading)?;
+        let reference = Self { path, place: tree.place.clone() };
+        reading.paths.push(reference.clone());
+        Some(reference)
+    }
+
     /// Reads one file or a list of files.
     pub(crate) fn read_all(tree: Option<&Tree>, reading: &mut Reading<'_>) -> Vec<Self> {
         let Some(tree) = tree else { return Vec::new() };

@@ -1,7 +1,7 @@
 //! The format of `seedbed.yaml`, declared: to add a key, add it here and read it where its type is.
 
 use crate::grammar::{Field, Pattern, Record, Shape, optional, overlay, required};
-use crate::{Condition, Engine, StopSignal};
+use crate::{Condition, Durability, Engine, StopSignal};
 
 pub(crate) static NAME: Pattern = Pattern::new(
     "^[a-z][a-z0-9-]{0,39}$",
@@ -28,8 +28,53 @@ pub(crate) static DURATION: Pattern = Pattern::new(
     "a duration",
     "a duration is written like `250ms`, `10s`, `2m` or `1h`",
 );
-static VERSION: Pattern =
-    Pattern::new("^[1-9][0-9]{0,3}$", "a major version", "a major version is a number in quotes, such as `\"15\"`");
+pub(crate) static AGE: Pattern =
+    Pattern::new("^[1-9][0-9]{0,8}(s|m|h|d)$", "an age", "an age is written like `30d`, `12h`, `10m` or `30s`");
+pub(crate) static SIZE: Pattern = Pattern::new(
+    "^[1-9][0-9]{0,5}(kB|MB|GB|TB)$",
+    "a size",
+    "a size is a whole number of `kB`, `MB`, `GB` or `TB`, such as `5GB`",
+);
+static VERSION: Pattern = Pattern::new(
+    "^[1-9][0-9]{0,3}(\\.[0-9]{1,3})?$",
+    "a major version",
+    "a major version stands in quotes, such as `\"15\"`, and `\"10.11\"` for MariaDB",
+);
+static ENCODING: Pattern =
+    Pattern::new("^[A-Za-z][A-Za-z0-9_-]*$", "an encoding", "an encoding is called like `UTF8` or `utf8mb4`");
+static LOCALE: Pattern = Pattern::new(
+    "^[A-Za-z][A-Za-z0-9_.@-]*$",
+    "a locale",
+    "a locale is called like `C.UTF-8`, `en_US.UTF-8` or, for MySQL, `utf8mb4_bin`",
+);
+static EXTENSION: Pattern = Pattern::new(
+    "^[a-z][a-z0-9_-]{0,62}$",
+    "the name of an extension",
+    "it is written in small letters, such as `pg_trgm` or `uuid-ossp`",
+);
+static ROLE: Pattern = Pattern::new(
+    "^[A-Za-z_][A-Za-z0-9_-]{0,31}$",
+    "the name of a role",
+    "it begins with a letter, goes on with letters, digits, `_` and `-`, and has at most 32 characters",
+);
+static FETCHED: Pattern = Pattern::new(
+    "^(https?|file)://[^\\s{}]+$",
+    "the address of a file",
+    "it begins with `https://`, `http://` or `file://`; a file of the workspace is written as `file: PATH`",
+);
+static DIGEST: Pattern = Pattern::new("^[0-9a-fA-F]{64}$", "a digest", "a digest of a file has 64 hexadecimal digits");
+static TAG: Pattern = Pattern::new(
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$",
+    "a tag",
+    "it consists of letters, digits, `.`, `_` and `-`, begins with a letter or digit, and has at most 100 characters",
+);
+static DATABASE_NAME: Pattern = Pattern::new(
+    "^[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?$",
+    "the name of a database",
+    "write `DATABASE`, or `WORKSPACE/DATABASE`",
+);
+static COLUMN: Pattern =
+    Pattern::new("^[^.]+\\.[^.]+(\\.[^.]+)?$", "a column", "write `TABLE.COLUMN`, or `SCHEMA.TABLE.COLUMN`");
 
 const TEXT: Shape = Shape::Text(None);
 const TEXTS: Shape = Shape::List(&TEXT, 0);
@@ -40,6 +85,9 @@ const RUN: Shape = Shape::Either(&[TEXT, Shape::List(&Shape::Scalar, 1), Shape::
 const AFTER: Shape =
     Shape::Either(&[Shape::List(&Shape::Text(Some(&TARGET)), 0), Shape::Map(&TARGET, &Shape::Word(&Condition::WORDS))]);
 
+const SCRIPTS: Shape = Shape::List(&TEXT, 1);
+
+const SCRIPTS_DOC: &str = "Scripts that Seedbed executes, in this order.";
 const RUN_DOC: &str = "What is run: a command line that is split into words, a list of words, or a script for a shell.";
 const ENV_DOC: &str = "Environment variables that are added to the inherited ones.";
 const DIRECTORY_DOC: &str = "Where it runs, relative to the workspace. Default: the workspace's root.";
@@ -49,6 +97,9 @@ const CONFIG_DOC: &str = "Settings as code.";
 const TASKS_DOC: &str = "Things that run once and end.";
 const DATABASES_DOC: &str = "Databases.";
 const SERVICES_DOC: &str = "Things that keep running.";
+const RESOURCES_DOC: &str = "Files that belong to the state of the environment.";
+const REMOTES_DOC: &str = "Places where snapshots, states and bases are shared.";
+const STATES_DOC: &str = "What is kept of finished steps.";
 const DATA_DOC: &str = "Top specs, for data over several services.";
 const EXPORTS_DOC: &str = "The only names that dependents see.";
 
@@ -56,6 +107,8 @@ const CONFIG: Shape = Shape::Map(&KEY, &Shape::Setting);
 const TASKS: Shape = Shape::Map(&NAME, &Shape::Record(&TASK));
 const DATABASES: Shape = Shape::Map(&NAME, &Shape::Record(&DATABASE));
 const SERVICES: Shape = Shape::Map(&NAME, &Shape::Record(&SERVICE));
+const RESOURCES: Shape = Shape::Map(&NAME, &Shape::Record(&RESOURCE));
+const REMOTES: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&REMOTE)]));
 const EXPORTS: Shape = Shape::Map(&KEY, &Shape::Scalar);
 
 /// The whole file.
@@ -75,6 +128,9 @@ pub(crate) static MANIFEST: Record = Record {
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
         optional("data", TEXTS, DATA_DOC),
+        optional("resources", RESOURCES, RESOURCES_DOC),
+        optional("remotes", REMOTES, REMOTES_DOC),
+        optional("states", Shape::Record(&STATES), STATES_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
         overlay("profiles", Shape::Map(&NAME, &Shape::Record(&PROFILE)), "Named overlays, chosen with --profile."),
     ],
@@ -90,6 +146,9 @@ static PROFILE: Record = Record {
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
         optional("data", TEXTS, DATA_DOC),
+        optional("resources", RESOURCES, RESOURCES_DOC),
+        optional("remotes", REMOTES, REMOTES_DOC),
+        optional("states", Shape::Record(&STATES), STATES_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
     ],
     exclusive: &[],
@@ -156,7 +215,7 @@ static READY: Record = Record {
         optional("timeout", TIME, "How long it may take. Default: 60s."),
         optional("interval", TIME, "How long between two tries. Default: short at first, then longer."),
     ],
-    exclusive: &["http", "tcp", "command", "log"],
+    exclusive: &[&["http", "tcp", "command", "log"]],
 };
 
 static HTTP: Record = Record {
@@ -191,6 +250,22 @@ static DATABASE: Record = Record {
             "The wanted major version of the server. Default: the newest found.",
         ),
         optional(
+            "durability",
+            Shape::Word(&Durability::WORDS),
+            "Whether the server may lose the last changes when the machine fails. Default: full.",
+        ),
+        optional("encoding", Shape::Text(Some(&ENCODING)), "How text is encoded. Default: the server's."),
+        optional("locale", Shape::Text(Some(&LOCALE)), "How text is sorted and compared. Default: the server's."),
+        optional("extensions", Shape::List(&Shape::Text(Some(&EXTENSION)), 0), "Extensions of PostgreSQL in it."),
+        optional("roles", Shape::List(&Shape::Text(Some(&ROLE)), 0), "Roles that the server has besides its own."),
+        optional(
+            "base",
+            Shape::Either(&[TEXT, Shape::Record(&BASE)]),
+            "What it begins with: a dump, a snapshot or a published base. Default: nothing.",
+        ),
+        optional("cold", Shape::Record(&COLD), "What makes a copy harmless: run on a base when it has been loaded."),
+        optional("scrub", Shape::Record(&SCRUB), "What is done to a copy before it leaves the machine."),
+        optional(
             "schema",
             Shape::Keyed("sql", &SQL_SCHEMA, &SCHEMA),
             "The step that brings an empty database to its schema.",
@@ -219,5 +294,80 @@ static SQL_SCHEMA: Record = Record {
     name: "schema-sql",
     what: "a schema step of SQL files",
     fields: &[required("sql", Shape::List(&TEXT, 1), "Files of SQL that Seedbed executes, in this order.")],
+    exclusive: &[],
+};
+
+static BASE: Record = Record {
+    name: "base",
+    what: "a base",
+    fields: &[
+        optional("file", TEXT, "A file or directory of the workspace."),
+        optional("url", Shape::Text(Some(&FETCHED)), "The address of a file, which needs a digest."),
+        optional("sha256", Shape::Text(Some(&DIGEST)), "The SHA-256 of what the address gives."),
+        optional("blake3", Shape::Text(Some(&DIGEST)), "The BLAKE3 of what the address gives."),
+        optional("snapshot", Shape::Text(Some(&TAG)), "The tag of a snapshot."),
+        optional("name", Shape::Text(Some(&TAG)), "The name of a published base."),
+        optional(
+            "remote",
+            Shape::Text(Some(&NAME)),
+            "The remote that has the snapshot or published base. Default: the store of this workspace.",
+        ),
+        optional(
+            "database",
+            Shape::Text(Some(&DATABASE_NAME)),
+            "Which database of the snapshot or published base. Default: this one.",
+        ),
+    ],
+    exclusive: &[&["file", "url", "snapshot", "name"], &["sha256", "blake3"]],
+};
+
+static COLD: Record =
+    Record { name: "cold", what: "`cold`", fields: &[required("sql", SCRIPTS, SCRIPTS_DOC)], exclusive: &[] };
+
+static SCRUB: Record = Record {
+    name: "scrub",
+    what: "`scrub`",
+    fields: &[
+        optional(
+            "columns",
+            Shape::Map(&COLUMN, &Shape::Either(&[Shape::Scalar, Shape::Null])),
+            "By column, an SQL expression for its new value, or null.",
+        ),
+        optional("sql", SCRIPTS, SCRIPTS_DOC),
+        optional("keep", TEXTS, "Globs of the tables that are free of personal data."),
+    ],
+    exclusive: &[],
+};
+
+static RESOURCE: Record = Record {
+    name: "resource",
+    what: "a resource",
+    fields: &[
+        required("path", TEXT, "A file or directory, below the workspace or below ${environment.directory}."),
+        optional("exclude", TEXTS, "Globs of the files that do not belong to it."),
+    ],
+    exclusive: &[],
+};
+
+static REMOTE: Record = Record {
+    name: "remote",
+    what: "a remote",
+    fields: &[
+        required("url", TEXT, "A path, or an address with file, s3, oci, http, https or rclone."),
+        optional("pull", Shape::Boolean, "Whether `up` takes states from there. Default: true."),
+        optional("encrypt_to", TEXTS, "Recipients for whom all that is pushed is encrypted. Default: not encrypted."),
+    ],
+    exclusive: &[],
+};
+
+static STATES: Record = Record {
+    name: "states",
+    what: "`states`",
+    fields: &[
+        optional("keep", Shape::Integer(0, 1000), "How many states of each database and step. Default: 10."),
+        optional("size", Shape::Text(Some(&SIZE)), "How much they may take together. Default: 5GB."),
+        optional("age", Shape::Text(Some(&AGE)), "How long an unused state is kept. Default: 30d."),
+        optional("spares", Shape::Integer(0, 1), "Ready copies of the declared state. Default: 1."),
+    ],
     exclusive: &[],
 };

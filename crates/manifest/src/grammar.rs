@@ -17,6 +17,10 @@ pub(crate) enum Shape {
     Integer(i64, i64),
     /// `true`.
     True,
+    /// `true` or `false`.
+    Boolean,
+    /// `null`, or nothing at all.
+    Null,
     /// One of these words.
     Word(&'static [&'static str]),
     /// A list, with at least so many values.
@@ -38,8 +42,8 @@ pub(crate) struct Record {
     /// For messages: `a service`.
     pub(crate) what: &'static str,
     pub(crate) fields: &'static [Field],
-    /// Keys of which at most one may be there.
-    pub(crate) exclusive: &'static [&'static str],
+    /// Groups of keys, of each of which at most one may be there.
+    pub(crate) exclusive: &'static [&'static [&'static str]],
 }
 
 /// A key of a record.
@@ -104,18 +108,17 @@ impl Shape {
         match self {
             Self::Either(shapes) => match shapes.iter().find(|shape| shape.is_of_kind(tree)) {
                 Some(shape) => shape.check(tree, heading, in_overlay, problems),
-                None => problems.push(tree.wrong_type(&self.wanted())),
+                None => problems.push(tree.wrong_type(&self.wanted()).maybe_help(self.rule())),
             },
             _ if !self.is_of_kind(tree) => {
-                let rule = if let Self::Text(Some(pattern)) = self { Some(pattern.rule.to_owned()) } else { None };
-                problems.push(tree.wrong_type(&self.wanted()).maybe_help(rule));
+                problems.push(tree.wrong_type(&self.wanted()).maybe_help(self.rule()));
             }
             Self::Text(pattern) => {
                 if let (Some(pattern), Some(text)) = (pattern, tree.as_str()) {
                     pattern.check(text, &tree.place, problems);
                 }
             }
-            Self::Scalar | Self::Setting | Self::True => {}
+            Self::Scalar | Self::Setting | Self::True | Self::Boolean | Self::Null => {}
             Self::Integer(least, most) => {
                 if !tree.as_integer().is_some_and(|number| (*least..=*most).contains(&number)) {
                     problems.push(
@@ -155,9 +158,20 @@ impl Shape {
             Self::Setting => matches!(tree.node, Node::String(_) | Node::Integer(_) | Node::Float(_) | Node::Bool(_)),
             Self::Integer(..) => matches!(tree.node, Node::Integer(_)),
             Self::True => tree.as_bool() == Some(true),
+            Self::Boolean => matches!(tree.node, Node::Bool(_)),
+            Self::Null => matches!(tree.node, Node::Null),
             Self::List(..) => matches!(tree.node, Node::List(_)),
             Self::Map(..) | Self::Record(_) | Self::Keyed(..) => matches!(tree.node, Node::Map(_)),
             Self::Either(shapes) => shapes.iter().any(|shape| shape.is_of_kind(tree)),
+        }
+    }
+
+    /// For a help: the form that a text has.
+    fn rule(&self) -> Option<String> {
+        match self {
+            Self::Text(Some(pattern)) => Some(pattern.rule.to_owned()),
+            Self::Either(shapes) => shapes.iter().find_map(Self::rule),
+            _ => None,
         }
     }
 
@@ -170,6 +184,8 @@ impl Shape {
             Self::Setting => "a string, a number or a boolean".to_owned(),
             Self::Integer(..) => "a whole number".to_owned(),
             Self::True => "`true`".to_owned(),
+            Self::Boolean => "`true` or `false`".to_owned(),
+            Self::Null => "`null`".to_owned(),
             Self::Word(words) => match words {
                 [word] => format!("`{word}`"),
                 _ => format!("one of {}", crate::declared::listed(words)),
@@ -185,13 +201,18 @@ impl Shape {
     }
 }
 
+/// What a thing is also called, and the word for it.
+const OTHER_NAMES: [(&str, &str); 2] = [("mariadb", "mysql"), ("valkey", "redis")];
+
 fn check_word(word: &str, words: &[&str], place: &Place, problems: &mut Problems) {
     if words.contains(&word) {
         return;
     }
     // `SIGTERM` for `TERM`, `postgresql` for `postgres`.
     let longer = || words.iter().copied().find(|known| word.to_lowercase().contains(&known.to_lowercase()));
-    let help = match closest(word, words.iter().copied()).or_else(longer) {
+    let other_name = || OTHER_NAMES.iter().find(|(other, _)| *other == word.to_lowercase()).map(|(_, name)| *name);
+    let other_name = || other_name().filter(|name| words.contains(name));
+    let help = match closest(word, words.iter().copied()).or_else(longer).or_else(other_name) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None => word.parse::<i64>().is_ok().then(|| "if a number is meant, write it without quotes".to_owned()),
     };
@@ -218,14 +239,16 @@ impl Record {
                 field.shape.check(&entry.value, &entry.key_place, in_overlay, reader.problems());
             }
         }
-        let mut exclusive = self.exclusive.iter().filter_map(|key| tree.entry(key));
-        if let (Some(first), Some(second)) = (exclusive.next(), exclusive.next()) {
-            let message = format!("`{}` and `{}` exclude each other in {}", first.key, second.key, self.what);
-            reader.problems().push(
-                Problem::error("manifest::exclusive-keys", message)
-                    .at(&second.key_place, "only one of them")
-                    .at(&first.key_place, "or this one"),
-            );
+        for group in self.exclusive {
+            let mut present = group.iter().filter_map(|key| tree.entry(key));
+            if let (Some(first), Some(second)) = (present.next(), present.next()) {
+                let message = format!("`{}` and `{}` exclude each other in {}", first.key, second.key, self.what);
+                reader.problems().push(
+                    Problem::error("manifest::exclusive-keys", message)
+                        .at(&second.key_place, "only one of them")
+                        .at(&first.key_place, "or this one"),
+                );
+            }
         }
         reader.finish();
     }

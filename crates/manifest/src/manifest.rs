@@ -1,11 +1,15 @@
 //! The manifest of one workspace.
 
+use std::path::Path;
+
 use indexmap::IndexMap;
 use source::{Entry, Problem, Problems, SourceFile, Tree};
 
 use crate::document::Document;
 use crate::reading::Reading;
-use crate::{Database, Dependency, FileReference, Name, Service, Setting, Task, Template};
+use crate::{
+    Database, Dependency, FileReference, Name, Remote, Resource, Service, Setting, States, Task, Template, resource,
+};
 
 /// What a repository's `seedbed.yaml` says, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +30,12 @@ pub struct Manifest {
     pub services: IndexMap<String, Service>,
     /// Top specs, in this order.
     pub data: Vec<FileReference>,
+    /// Files that belong to the state of the environment.
+    pub resources: IndexMap<String, Resource>,
+    /// Places where snapshots, states and bases are shared.
+    pub remotes: IndexMap<String, Remote>,
+    /// What is kept of finished steps.
+    pub states: States,
     /// The names that dependents see.
     pub exports: IndexMap<String, Template>,
     /// Names of the profiles that it declares.
@@ -59,6 +69,9 @@ impl Manifest {
             databases: IndexMap::new(),
             services: IndexMap::new(),
             data: FileReference::read_all(tree.get("data"), reading),
+            resources: IndexMap::new(),
+            remotes: IndexMap::new(),
+            states: States::read(tree.get("states")),
             exports: IndexMap::new(),
             profiles: Vec::new(),
         };
@@ -87,9 +100,21 @@ impl Manifest {
                 );
             }
         });
+        entries("resources", &mut |entry| {
+            manifest.resources.extend(Resource::read(entry, reading).map(|value| (entry.key.clone(), value)));
+        });
+        resource::check_overlaps(&manifest.resources, reading);
+        entries("remotes", &mut |entry| {
+            manifest.remotes.extend(Remote::read(entry, reading).map(|value| (entry.key.clone(), value)));
+        });
         entries("exports", &mut |entry| {
             manifest.exports.extend(reading.template(&entry.value).map(|value| (entry.key.clone(), value)));
         });
         manifest
+    }
+
+    /// Makes relative paths of remotes absolute. `None` if one of them is not text then.
+    pub(crate) fn resolve_remotes(&mut self, workspace: &Path) -> Option<()> {
+        self.remotes.values_mut().try_for_each(|remote| remote.resolve(workspace))
     }
 }

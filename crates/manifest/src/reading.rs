@@ -15,6 +15,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) problems: Problems,
     /// Files that must exist.
     pub(crate) files: Vec<FileReference>,
+    /// Files or directories that must exist.
+    pub(crate) paths: Vec<FileReference>,
     /// References to exports of dependencies.
     pub(crate) foreign_exports: Vec<Reference>,
     /// Services of dependencies: the dependency's name, the service's, and where they stand.
@@ -29,6 +31,7 @@ impl<'a> Reading<'a> {
             with_profile,
             problems: Problems::new(),
             files: Vec::new(),
+            paths: Vec::new(),
             foreign_exports: Vec::new(),
             foreign_services: Vec::new(),
             service: None,

@@ -30,6 +30,8 @@ fn shape(shape: &Shape, in_overlay: bool, definitions: &mut Map<String, Value>) 
         Shape::Setting => json!({ "type": ["string", "number", "boolean"] }),
         Shape::Integer(least, most) => json!({ "type": "integer", "minimum": least, "maximum": most }),
         Shape::True => json!({ "const": true }),
+        Shape::Boolean => json!({ "type": "boolean" }),
+        Shape::Null => json!({ "type": "null" }),
         Shape::Word(words) => json!({ "enum": words }),
         Shape::List(of, 0) => json!({ "type": "array", "items": self::shape(of, in_overlay, definitions) }),
         Shape::List(of, least) => {
@@ -83,9 +85,11 @@ fn record(record: &Record, in_overlay: bool, definitions: &mut Map<String, Value
         map.insert("required".to_owned(), Value::from(required));
     }
     let mut pairs = Vec::new();
-    for (index, first) in record.exclusive.iter().enumerate() {
-        for second in &record.exclusive[index + 1..] {
-            pairs.push(json!({ "not": { "required": [first, second] } }));
+    for group in record.exclusive {
+        for (index, first) in group.iter().enumerate() {
+            for second in &group[index + 1..] {
+                pairs.push(json!({ "not": { "required": [first, second] } }));
+            }
         }
     }
     if !pairs.is_empty() {

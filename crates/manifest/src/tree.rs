@@ -92,6 +92,7 @@ pub fn load(root: &Path, profile: Option<&str>) -> (Option<WorkspaceTree>, Probl
     for loaded in &loader.loaded {
         loader.check_foreign(loaded, &mut problems);
         loaded.check_files(&mut problems);
+        loaded.check_remotes(&mut problems);
     }
     let tree = if problems.has_errors() { None } else { loader.into_tree(profile) };
     (tree, problems.sorted().into_iter().cloned().collect())
@@ -248,7 +249,8 @@ impl Loader {
         for (index, Loaded { directory, content, dependencies }) in self.loaded.into_iter().enumerate() {
             let (file, document) = content?;
             let dependencies = dependencies.into_iter().map(|(alias, found)| (alias, ids[found])).collect();
-            let manifest = document.into_manifest(profile);
+            let mut manifest = document.into_manifest(profile);
+            manifest.resolve_remotes(&directory)?;
             workspaces.push((ids[index], Workspace { directory, manifest, dependencies, file }));
         }
         workspaces.sort_by_key(|(id, _)| *id);
@@ -271,6 +273,29 @@ impl Loaded {
             } else {
                 problem.at(place, "no such file").maybe_help(neighbour(&wanted, path))
             });
+        }
+        for FileReference { path, place } in document.variants().flat_map(|(_, variant)| &variant.paths) {
+            let wanted = self.directory.join(path);
+            if !wanted.is_file() && !wanted.is_dir() {
+                let message = format!("there is no file or directory `{path}`");
+                problems.push(
+                    Problem::error("manifest::missing-file", message)
+                        .at(place, "nothing of this name")
+                        .maybe_help(neighbour(&wanted, path)),
+                );
+            }
+        }
+    }
+
+    /// Checks that the paths of remotes can be made absolute: an address is text, and a directory need not be.
+    fn check_remotes(&self, problems: &mut Problems) {
+        let Some((_, document)) = &self.content else { return };
+        let remotes = document.variants().flat_map(|(_, variant)| variant.remotes());
+        for remote in remotes.filter(|remote| remote.is_relative() && self.directory.to_str().is_none()) {
+            problems.push(
+                Problem::error("manifest::remote", "a relative remote needs a workspace whose path is UTF-8")
+                    .at(&remote.place, "cannot be made absolute"),
+            );
         }
     }
 }
@@ -295,8 +320,8 @@ fn missing(alias: &str, kind: &str, name: &str, known: &[&str]) -> Problem {
     Problem::error("manifest::unknown-name", format!("the dependency `{alias}` has no {kind} `{name}`")).help(help)
 }
 
-/// A path without `.` and `..`, for showing where nothing is.
-fn plain(path: &Path) -> PathBuf {
+/// A path without `.` and `..`, for what may not be there.
+pub(crate) fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {
         match component {

@@ -103,6 +103,11 @@ fn value() -> impl Strategy<Value = Value> {
         Just(json!({ "sql": ["a.sql"] })),
         Just(json!({ "http": "/", "tcp": true })),
         Just(json!({ "engine": "postgres" })),
+        Just(json!("5GB")),
+        Just(json!("10.11")),
+        Just(json!("mysql")),
+        Just(json!({ "url": "s3://bucket" })),
+        Just(json!({ "file": "a.dump", "snapshot": "monday" })),
     ]
 }
 
@@ -117,7 +122,28 @@ enum Change {
 fn change() -> impl Strategy<Value = Change> {
     let key = || {
         prop::sample::select(vec![
-            "name", "run", "port", "http", "tcp", "sql", "engine", "after", "timeout", "prot", "Odd", "profiles",
+            "name",
+            "run",
+            "port",
+            "http",
+            "tcp",
+            "sql",
+            "engine",
+            "after",
+            "timeout",
+            "prot",
+            "Odd",
+            "profiles",
+            "base",
+            "url",
+            "file",
+            "columns",
+            "keep",
+            "path",
+            "pull",
+            "sha256",
+            "blake3",
+            "users.email",
         ])
     };
     prop_oneof![

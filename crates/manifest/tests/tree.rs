@@ -219,3 +219,69 @@ fn a_root_without_a_manifest_is_a_problem_that_names_the_file() {
     assert!(report(directory.path(), None).contains("cannot read `seedbed.yaml`"));
     assert!(report(&directory.path().join("gone"), None).contains("gone"));
 }
+
+#[test]
+fn a_relative_remote_is_below_the_workspace_that_names_it_and_keeps_what_was_written() {
+    let directory = directory(&[
+        (
+            "top/seedbed.yaml",
+            "name: top\ndependencies: { base: ../base }\nremotes: { a: ../store, b: s3://bucket/x }\n",
+        ),
+        ("base/seedbed.yaml", "name: base\nremotes: { a: ./store, b: /srv/store, c: { url: 'rclone:r:p' } }\n"),
+    ]);
+    let tree = tree(&directory.path().join("top"), None);
+    let parent = directory.path().canonicalize().expect("there");
+    let below = |path: &str| parent.join(path).to_str().expect("text").to_owned();
+    for (workspace, remote, url, written) in [
+        ("top", "a", below("store"), "../store"),
+        ("top", "b", "s3://bucket/x".to_owned(), "s3://bucket/x"),
+        ("base", "a", below("base/store"), "./store"),
+        ("base", "b", "/srv/store".to_owned(), "/srv/store"),
+        ("base", "c", "rclone:r:p".to_owned(), "rclone:r:p"),
+    ] {
+        let found = &tree[tree.find(workspace).expect("there")].manifest.remotes[remote];
+        assert_eq!((&found.url, found.written.as_str()), (&url, written), "{workspace}/{remote}");
+    }
+}
+
+#[test]
+fn a_base_may_be_a_file_or_a_directory_and_must_be_there() {
+    let manifest = "name: lms\ndatabases:\n  a: { engine: postgres, base: bases/lms.dump }\n  \
+                    b: { engine: postgres, base: { file: bases } }\n";
+    let right = directory(&[("seedbed.yaml", manifest), ("bases/lms.dump", "")]);
+    assert_eq!(tree(right.path(), None).workspaces.len(), 1);
+    let wrong = directory(&[("seedbed.yaml", manifest), ("bases/lms.dumb", "")]);
+    assert_eq!(
+        report(wrong.path(), None),
+        "error[manifest::missing-file]: there is no file or directory `bases/lms.dump`
+ --> seedbed.yaml:3:32
+  |
+3 |   a: { engine: postgres, base: bases/lms.dump }
+  |                                ^^^^^^^^^^^^^^ nothing of this name
+  |
+  = help: did you mean `bases/lms.dumb`?
+"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_relative_remote_of_a_workspace_whose_path_is_not_utf_8_is_a_problem() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let directory = directory(&[("seedbed.yaml", "name: lms\nremotes: { near: ../store, far: s3://bucket }\n")]);
+    let odd = directory.path().join(OsStr::from_bytes(b"odd\xff"));
+    fs::create_dir(&odd).expect("made");
+    fs::copy(directory.path().join("seedbed.yaml"), odd.join("seedbed.yaml")).expect("copied");
+    assert_eq!(tree(directory.path(), None).workspaces.len(), 1);
+    assert_eq!(
+        report(&odd, None),
+        "error[manifest::remote]: a relative remote needs a workspace whose path is UTF-8
+ --> seedbed.yaml:2:12
+  |
+2 | remotes: { near: ../store, far: s3://bucket }
+  |            ^^^^ cannot be made absolute
+"
+    );
+}

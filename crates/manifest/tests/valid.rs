@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use manifest::{
-    AfterTarget, Command, Condition, Engine, Manifest, Part, Port, Probe, SchemaStep, Setting, Stop, StopSignal,
-    Template, read,
+    AfterTarget, BaseSource, Command, Condition, Digest, Durability, Engine, Manifest, Part, Port, Probe, SchemaStep,
+    Setting, States, Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
 
@@ -140,6 +140,92 @@ fn databases_have_engines_and_schema_steps() {
 }
 
 #[test]
+fn databases_have_what_their_engine_allows() {
+    let manifest = full(None);
+    let learning = &manifest.databases["learning"];
+    assert_eq!(learning.durability, Some(Durability::Relaxed));
+    assert_eq!((learning.encoding.as_deref(), learning.locale.as_deref()), (Some("UTF8"), Some("C.UTF-8")));
+    assert_eq!(
+        (&learning.extensions[..], &learning.roles[..]),
+        (&["pg_trgm".into(), "uuid-ossp".into()][..], &["readonly".into()][..])
+    );
+    let shop = &manifest.databases["shop"];
+    assert_eq!((shop.engine, shop.version.as_deref()), (Engine::Mysql, Some("10.11")));
+    assert_eq!((shop.durability, shop.locale.as_deref()), (Some(Durability::Full), Some("utf8mb4_bin")));
+    let cache = &manifest.databases["cache"];
+    assert_eq!((cache.engine, cache.version.as_deref()), (Engine::Redis, Some("7")));
+    assert!(matches!(&cache.schema, Some(SchemaStep::Sql { files }) if files[0].path == "seed.redis"));
+    let plain = &manifest.databases["plain"];
+    assert_eq!((plain.durability, &plain.base, &plain.scrub, &plain.cold), (None, &None, &None, &None));
+}
+
+#[test]
+fn a_base_is_a_file_an_address_a_snapshot_or_a_published_base() {
+    let manifest = full(None);
+    let base = |name: &str| manifest.databases[name].base.clone().expect("it has one");
+    for (name, path) in [("learning", "base/lms.sql.zst"), ("dump", "base/lms.dump")] {
+        let base = base(name);
+        assert!(matches!(&base.source, BaseSource::File(file) if file.path == path), "{base:?}");
+        assert_eq!(base.database, None);
+    }
+    let digest = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9".to_owned();
+    let url = "https://example.com/shop.sql.gz".to_owned();
+    assert_eq!(base("shop").source, BaseSource::Url { url, digest: Digest::Sha256(digest.clone()) });
+    let url = "file:///srv/bases/known.sqlite3".to_owned();
+    assert_eq!(base("known").source, BaseSource::Url { url, digest: Digest::Blake3(digest) });
+    assert_eq!(base("yesterday").source, BaseSource::Snapshot { tag: "monday-2.1".into(), remote: None });
+    let production = base("production");
+    assert_eq!(production.source, BaseSource::Published { name: "production".into(), remote: Some("team".into()) });
+    assert_eq!(production.database.as_deref(), Some("lms/lms"));
+    assert_eq!(production.place.text(), "{ name: production, remote: team, database: lms/lms }");
+}
+
+#[test]
+fn a_copy_is_made_cold_and_scrubbed() {
+    let manifest = full(None);
+    let learning = &manifest.databases["learning"];
+    let cold = learning.cold.as_ref().expect("there");
+    assert_eq!(cold.sql[0].path, "cold/lms.sql");
+    let scrub = learning.scrub.as_ref().expect("there");
+    let rules: Vec<_> = scrub
+        .columns
+        .iter()
+        .map(|rule| (rule.table.as_str(), rule.column.as_str(), rule.expression.as_deref()))
+        .collect();
+    assert_eq!(
+        rules,
+        [
+            ("users", "email", Some("'user' || id || '@example.invalid'")),
+            ("audit.events", "detail", None),
+            ("users", "active", Some("false"))
+        ]
+    );
+    assert_eq!(scrub.sql[0].path, "scrub/lms.sql");
+    assert_eq!(scrub.keep.iter().map(|glob| glob.pattern.as_str()).collect::<Vec<_>>(), ["countries", "audit.*"]);
+}
+
+#[test]
+fn resources_remotes_and_states_are_of_the_whole_environment() {
+    let manifest = full(None);
+    let paths: Vec<_> = manifest.resources.values().map(|resource| written(&resource.path)).collect();
+    assert_eq!(paths, ["media", "reports/${environment.name}", "${environment.directory}"]);
+    let excluded: Vec<_> = manifest.resources["uploads"].exclude.iter().map(|glob| glob.pattern.as_str()).collect();
+    assert_eq!(excluded, ["*.tmp", "cache/**"]);
+
+    let team = &manifest.remotes["team"];
+    assert_eq!((team.url.as_str(), team.pull, team.encrypt_to.len()), ("s3://bucket/prefix", true, 0));
+    let disk = &manifest.remotes["disk"];
+    assert_eq!((disk.url.as_str(), disk.written.as_str()), ("../shared/store", "../shared/store"));
+    assert_eq!((disk.pull, &disk.encrypt_to[..]), (false, &["age1qqqq".to_owned(), "age1pppp".to_owned()][..]));
+
+    let day = Duration::from_hours(24);
+    assert_eq!(manifest.states, States { keep: 3, size_bytes: 500_000_000, age: 7 * day, spares: 0 });
+    let (bare, _) = read(&SourceFile::new("seedbed.yaml", "name: bare"), None);
+    let default = States { keep: 10, size_bytes: 5_000_000_000, age: 30 * day, spares: 1 };
+    assert_eq!(bare.expect("it is right").states, default);
+}
+
+#[test]
 fn a_profile_merges_maps_key_by_key_and_replaces_the_rest() {
     let manifest = full(Some("large"));
     assert_eq!(manifest.config["page_size"], Setting::Integer(500));
@@ -148,5 +234,11 @@ fn a_profile_merges_maps_key_by_key_and_replaces_the_rest() {
     assert_eq!(manifest.tasks["build"].inputs.len(), 4);
     assert!(manifest.data.is_empty());
     assert_eq!(manifest.exports.keys().collect::<Vec<_>>(), ["url", "token", "extra"]);
+    assert_eq!(manifest.resources.len(), 4);
+    let base = manifest.databases["learning"].base.as_ref().expect("there");
+    assert!(matches!(base.source, BaseSource::Published { .. }), "a record replaces the short form: {base:?}");
+    assert_eq!(manifest.remotes["team"].url, "s3://other");
+    let states = States { keep: 0, size_bytes: 2_000_000_000_000, ..full(None).states };
+    assert_eq!(manifest.states, states);
     assert_eq!(full(Some("nowhere")), full(None), "a profile that it does not declare changes nothing");
 }

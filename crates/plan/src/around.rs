@@ -1,4 +1,4 @@
-//! Plans of what is done to databases while the services that use them are stopped: reset, snapshot, restore.
+//! Plans of what is done to the state of an environment while the services that use it are stopped: reset, snapshot, restore.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,58 +6,75 @@ use supervisor::{Condition, ConditionState, UnitId};
 
 use crate::due::Due;
 use crate::keys::Keys;
-use crate::planner::Planner;
+use crate::origin::{Origin, origins};
+use crate::planner::{Planner, succeeded};
 use crate::step_id::{self, DatabaseStep};
-use crate::{Action, DatabaseId, DatabaseModel, InputDigests, Model, Observed, Plan};
+use crate::{Action, DatabaseId, DatabaseModel, InputDigests, Model, Observed, Plan, ResourceId, ResourceModel};
 
-/// What is done to the databases.
+/// What is done to the state of an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DatabaseWork {
-    /// Back to the declared state: from the kept copies where all have one, else all made anew.
+pub enum StateWork {
+    /// Back to the declared state: from the furthest state of each chain that can be had.
     Reset,
-    /// Each is written to a snapshot.
+    /// Everything is written to a snapshot.
     Snapshot,
-    /// Each gets the content of a snapshot.
+    /// Everything gets the content of a snapshot.
     Restore,
-    /// Each gets back what a command that failed had protected.
+    /// Everything gets back what the last command that replaced it had put aside.
+    Undo,
+    /// Each database gets back what a command that failed had protected.
     Recover,
 }
 
-/// Plans work on these databases. Services that use one and run are stopped before, and started when all is done;
-/// servers that do not run are started, and so are services that a step of the work comes after, and those in `wanted`,
-/// which ran before a command that failed. Nothing else is touched.
-pub fn around_databases(
+/// The parts of an environment's state that are worked on.
+#[derive(Debug, Clone, Default)]
+pub struct Parts {
+    /// Databases.
+    pub databases: BTreeSet<DatabaseId>,
+    /// Resources.
+    pub resources: BTreeSet<ResourceId>,
+}
+
+/// Plans work on these parts. Services that use one and run are stopped before, and started when all is done; servers that
+/// do not run are started, and so are services that a step of the work comes after, and those in `wanted`, which ran
+/// before a command that failed. Nothing else is touched.
+pub fn around_state(
     model: &Model,
     observed: &Observed,
     inputs: &InputDigests,
-    databases: &BTreeSet<DatabaseId>,
-    work: DatabaseWork,
+    parts: &Parts,
+    work: StateWork,
     wanted: &BTreeSet<UnitId>,
 ) -> Plan {
     let keys = Keys::new(model, inputs);
+    let databases = &parts.databases;
     let chosen: Vec<&DatabaseModel> =
         model.databases.values().filter(|database| databases.contains(&database.id)).collect();
-    // Rows refer to rows of other databases: copies of some and new ones of others would not fit together.
-    let kept = |id: &DatabaseId| observed.databases.get(id).and_then(|observed| observed.kept.as_ref());
-    let all_kept = chosen.iter().all(|database| kept(&database.id) == Some(&keys.states[&database.id]));
-    let is_rebuilt = work == DatabaseWork::Reset && !all_kept;
-    let needed =
-        if work == DatabaseWork::Reset { needed_for(model, observed, &chosen, is_rebuilt) } else { BTreeSet::new() };
-    let due = if work == DatabaseWork::Reset {
-        let reason = if is_rebuilt { "it is made anew" } else { "its data is replaced" };
-        let changed: BTreeMap<_, _> = chosen.iter().map(|database| (&database.id, reason.to_owned())).collect();
-        Due::for_reset(model, observed, &keys, changed, &needed)
+    let resources: Vec<&ResourceModel> =
+        model.resources.values().filter(|resource| parts.resources.contains(&resource.id)).collect();
+    let made: Vec<&DatabaseId> =
+        chosen.iter().filter(|_| work == StateWork::Reset).map(|database| &database.id).collect();
+    let planned_keys = keys.clone();
+    let origins = origins(model, observed, &keys, &made);
+    let (needed, due) = if work == StateWork::Reset {
+        let needed = needed_for(model, observed, &chosen, &origins);
+        let reason = |id| if origins[id].has_data() { "its data is replaced" } else { "it is made anew" };
+        let changed: BTreeMap<_, _> = made.iter().map(|id| (*id, reason(id).to_owned())).collect();
+        let due = Due::for_reset(model, observed, &keys, changed, &needed);
+        (needed, due)
     } else {
-        Due::default()
+        (BTreeSet::new(), Due::default())
     };
-    let mut planner = Planner::new(model, observed, keys, due);
+    let loads = !made.is_empty() && keys.loaded().any(|id| origins.get(id).is_none_or(|origin| !origin.has_data()));
+    let mut planner = Planner::new(model, observed, planned_keys, due);
 
     let mut services = Vec::new();
     for service in model.services.values() {
         let runs = planner.runs(&service.id);
         let task = service.after.iter().find(|before| planner.due.tasks.contains_key(&before.unit));
-        let reason = if runs && service.uses.iter().any(|id| databases.contains(id)) {
-            let is_read = work == DatabaseWork::Snapshot;
+        let writes_files = || resources.iter().any(|resource| resource.users.contains(&service.id));
+        let reason = if runs && (service.uses.iter().any(|id| databases.contains(id)) || writes_files()) {
+            let is_read = work == StateWork::Snapshot;
             if is_read { "it may not write meanwhile".to_owned() } else { "its data is replaced".to_owned() }
         } else if let (true, Some(task)) = (runs, task) {
             format!("{} runs", task.unit)
@@ -71,24 +88,43 @@ pub fn around_databases(
         services.push((service, reason));
     }
     let used = services.iter().flat_map(|(service, _)| &service.uses);
-    let loaded = model.databases.keys().filter(|_| is_rebuilt && model.has_data);
+    let loaded = model.databases.keys().filter(|_| loads && model.has_data);
     planner.servers(chosen.iter().map(|database| &database.id).chain(used).chain(loaded));
 
     match work {
-        DatabaseWork::Snapshot => planner.each(&chosen, DatabaseStep::Save, Action::Dump, "it is part of the snapshot"),
-        DatabaseWork::Recover => planner.recover(&chosen),
-        DatabaseWork::Restore => {
-            planner.make_safe(&chosen, "it does not exist");
-            planner.each(&chosen, DatabaseStep::Restore, Action::Restore, "as asked");
+        StateWork::Snapshot => {
+            planner.each(&chosen, DatabaseStep::Save, Action::Dump, "it is part of the snapshot");
+            planner.files(&resources, "save", Action::SaveFiles, "it is part of the snapshot");
         }
-        DatabaseWork::Reset if is_rebuilt => planner.rebuild(&chosen),
-        DatabaseWork::Reset => planner.put_copies(&chosen),
+        StateWork::Recover => planner.recover(&chosen),
+        StateWork::Restore => {
+            planner.each(&chosen, DatabaseStep::Fill, Action::Fill, "as asked");
+            // What can fail has not failed for any of them: only names change from here on.
+            planner.each(&chosen, DatabaseStep::Restore, Action::Restore, "as asked");
+            planner.files(&resources, "restore", Action::RestoreFiles, "as asked");
+        }
+        StateWork::Undo => {
+            planner.each(&chosen, DatabaseStep::SwapBack, Action::SwapBack, "as asked");
+            planner.files(&resources, "undo", Action::SwapFilesBack, "as asked");
+        }
+        StateWork::Reset => {
+            planner.begin(&origins, "its declared state is not kept");
+            planner.schemas();
+            planner.keep_schemas(&origins);
+            if loads && model.has_data {
+                planner.load("the databases are made anew");
+            }
+            planner.keep_data(&origins);
+        }
     }
 
     // A service meets every database as it will be, also one that is not its own; but in `up` as in a rebuild, the schema
     // of one may come after a service that uses another.
-    let all = chosen.iter().filter(|_| !is_rebuilt).map(|database| &database.id);
-    let done = planner.in_place(all);
+    let is_rebuilt = |id: &DatabaseId| origins.get(id).is_some_and(|origin| !origin.has_schema());
+    let any_rebuilt = chosen.iter().any(|database| is_rebuilt(&database.id));
+    let all = chosen.iter().filter(|_| !any_rebuilt).map(|database| &database.id);
+    let mut done = planner.in_place(all);
+    done.extend(planner.files_done.clone());
     for (service, reason) in services {
         planner.start(service, &reason, done.clone());
     }
@@ -110,6 +146,16 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Does one thing to each resource, after what was planned for all databases.
+    fn files(&mut self, resources: &[&'a ResourceModel], word: &str, action: fn(ResourceId) -> Action, reason: &str) {
+        let safe = self.in_place(self.model.databases.keys());
+        for resource in resources {
+            let id = step_id::files(&resource.id, word);
+            self.step(id.clone(), action(resource.id.clone()), reason, safe.clone());
+            self.files_done.push(succeeded(id));
+        }
+    }
+
     /// Gives each back what it had, one after the other, whether that succeeds for the one before or not: on a full disk
     /// there may be room for one copy, and not for two.
     fn recover(&mut self, chosen: &[&'a DatabaseModel]) {
@@ -120,45 +166,6 @@ impl<'a> Planner<'a> {
             before = vec![Condition { unit: step.of(&database.id), state: ConditionState::Completed }];
         }
     }
-
-    /// Protects what is about to be overwritten, and makes what is not there.
-    fn make_safe(&mut self, chosen: &[&'a DatabaseModel], why_create: &str) {
-        for database in chosen {
-            if self.exists(database) {
-                self.protect(database, "it is overwritten");
-            } else {
-                self.create(database, why_create);
-            }
-        }
-    }
-
-    /// Makes all anew, as `up` makes them from nothing.
-    fn rebuild(&mut self, chosen: &[&'a DatabaseModel]) {
-        let reason = "no copy of its declared state is kept";
-        self.make_safe(chosen, reason);
-        let existing: Vec<_> = chosen.iter().copied().filter(|database| self.exists(database)).collect();
-        self.each(&existing, DatabaseStep::Clear, Action::ClearDatabase, reason);
-        self.schemas();
-        if self.model.has_data {
-            self.load("the databases are made anew");
-        }
-        if chosen.len() == self.model.databases.len() {
-            self.keep();
-        }
-    }
-
-    /// Puts the kept copies in place.
-    fn put_copies(&mut self, chosen: &[&'a DatabaseModel]) {
-        self.make_safe(chosen, "it does not exist");
-        let safe = self.in_place(chosen.iter().map(|database| &database.id));
-        for database in chosen {
-            let id = &database.id;
-            let (key, schema) = (self.keys.states[id].clone(), self.keys.schemas[id].clone());
-            let action = Action::Reset { database: id.clone(), key, schema };
-            let reason = "a copy of its declared state is kept";
-            self.on_database(database, DatabaseStep::Reset, action, reason, safe.clone());
-        }
-    }
 }
 
 /// The tasks and services without which these databases cannot come back to their declared state: what their schema
@@ -167,9 +174,10 @@ fn needed_for<'a>(
     model: &'a Model,
     observed: &Observed,
     chosen: &[&'a DatabaseModel],
-    is_rebuilt: bool,
+    origins: &BTreeMap<&DatabaseId, Origin<'_>>,
 ) -> BTreeSet<&'a UnitId> {
-    let schemas = chosen.iter().filter(|_| is_rebuilt).filter_map(|database| database.schema.as_ref());
+    let is_rebuilt = |database: &&&DatabaseModel| !origins[&database.id].has_schema();
+    let schemas = chosen.iter().filter(is_rebuilt).filter_map(|database| database.schema.as_ref());
     let mut open: Vec<&UnitId> = schemas.flat_map(|schema| &schema.after).map(|condition| &condition.unit).collect();
     let users = model.tasks.values().filter(|task| chosen.iter().any(|database| task.uses.contains(&database.id)));
     open.extend(users.map(|task| &task.id));
@@ -186,6 +194,13 @@ fn needed_for<'a>(
         }
     }
     needed
+}
+
+/// Plans that the servers of these databases run.
+pub fn servers(model: &Model, observed: &Observed, inputs: &InputDigests, databases: &BTreeSet<DatabaseId>) -> Plan {
+    let mut planner = Planner::new(model, observed, Keys::new(model, inputs), Due::default());
+    planner.servers(model.databases.keys().filter(|id| databases.contains(*id)));
+    planner.finish()
 }
 
 /// Plans the load of specs into these databases, which exist.

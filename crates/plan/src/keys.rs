@@ -5,18 +5,57 @@ use std::collections::{BTreeMap, BTreeSet};
 use supervisor::UnitId;
 
 use crate::key::KeyBuilder;
-use crate::{DatabaseId, InputDigests, Key, Model, ServiceModel, TaskModel};
+use crate::{ChainStep, DatabaseId, InputDigests, Key, Model, ServiceModel, TaskModel};
 
 /// The keys of everything in a model.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Keys {
     /// A task's words, inputs, and the keys of the tasks that it comes after.
     pub(crate) tasks: BTreeMap<UnitId, Key>,
     /// The words and inputs of a schema step. They name no place of this environment: the key is the same in all.
     pub(crate) schemas: BTreeMap<DatabaseId, Key>,
-    /// The declared state of each database. Records refer to each other across databases, so the state of each depends
-    /// on the schemas and the data of all.
-    pub(crate) states: BTreeMap<DatabaseId, Key>,
+    /// The states that each database goes through.
+    pub(crate) chains: BTreeMap<DatabaseId, Chain>,
+}
+
+/// The states that a database goes through from nothing to what is declared, each with the key of everything that made it:
+/// equal keys mean equal states, in every environment on every machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// Empty, in a server of this engine and version, with these settings.
+    pub create: Key,
+    /// With the content of its base; `None` without one.
+    pub base: Option<Key>,
+    /// With its schema; `None` without a schema step.
+    pub schema: Option<Key>,
+    /// With the declared data; `None` if none of it is for this database.
+    pub data: Option<Key>,
+}
+
+impl Chain {
+    /// The key of the state before data is loaded.
+    pub fn before_data(&self) -> &Key {
+        self.schema.as_ref().or(self.base.as_ref()).unwrap_or(&self.create)
+    }
+
+    /// The key of the declared state.
+    pub fn declared(&self) -> &Key {
+        self.data.as_ref().unwrap_or_else(|| self.before_data())
+    }
+
+    /// The steps that this database has, in their order.
+    pub fn steps(&self) -> impl Iterator<Item = (ChainStep, &Key)> {
+        let create = Some((ChainStep::Create, &self.create));
+        let base = self.base.as_ref().map(|key| (ChainStep::Base, key));
+        let schema = self.schema.as_ref().map(|key| (ChainStep::Schema, key));
+        let data = self.data.as_ref().map(|key| (ChainStep::Data, key));
+        [create, base, schema, data].into_iter().flatten()
+    }
+}
+
+/// The chains of all databases of a model.
+pub fn chains(model: &Model, inputs: &InputDigests) -> BTreeMap<DatabaseId, Chain> {
+    Keys::new(model, inputs).chains
 }
 
 impl Keys {
@@ -36,14 +75,18 @@ impl Keys {
             let inputs = digest(inputs.schemas.get(&database.id));
             schemas.insert(database.id.clone(), Key::of("schema").text(&server).text(words).text(&inputs).end());
         }
-        let mut all = Key::of("states");
-        for (id, key) in &schemas {
-            all.text(&id.to_string()).text(key.as_str());
-        }
-        let all = all.text(&inputs.data).end();
-        let state = |id: &DatabaseId| Key::of("state").text(&id.to_string()).text(all.as_str()).end();
-        let states = schemas.keys().map(|id| (id.clone(), state(id))).collect();
-        Self { tasks, schemas, states }
+        let chains = chains_of(model, inputs, &tasks, &schemas);
+        Self { tasks, schemas, chains }
+    }
+
+    /// The declared state of a database.
+    pub(crate) fn declared(&self, id: &DatabaseId) -> &Key {
+        self.chains[id].declared()
+    }
+
+    /// The databases that declared data is loaded into.
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = &DatabaseId> {
+        self.chains.iter().filter(|(_, chain)| chain.data.is_some()).map(|(id, _)| id)
     }
 
     /// The identity of a running service: its own words, and the keys of the tasks that it comes after.
@@ -53,6 +96,67 @@ impl Keys {
         add_tasks(&mut key, service.after.iter().map(|condition| &condition.unit), &self.tasks);
         key.end()
     }
+}
+
+fn chains_of(
+    model: &Model,
+    inputs: &InputDigests,
+    tasks: &BTreeMap<UnitId, Key>,
+    own: &BTreeMap<DatabaseId, Key>,
+) -> BTreeMap<DatabaseId, Chain> {
+    let mut chains = BTreeMap::new();
+    for database in model.databases.values() {
+        let create = Key::of("create").text(database.engine.as_str()).text(database.settings.as_str()).end();
+        let base = database.base.as_ref().map(|base| {
+            let content = inputs.bases.get(&database.id).map_or("", String::as_str);
+            Key::of("base").text(create.as_str()).text(base.words.as_str()).text(content).end()
+        });
+        chains.insert(database.id.clone(), Chain { create, base, schema: None, data: None });
+    }
+    for id in in_order_of_use(model) {
+        let Some(schema) = &model.databases[id].schema else { continue };
+        let mut key = Key::of("chain schema");
+        key.text(chains[id].before_data().as_str()).text(own[id].as_str());
+        for other in &schema.uses {
+            key.text(&other.to_string()).text(chains[other].before_data().as_str());
+        }
+        if !schema.has_inputs {
+            // Nothing else says what the command reads.
+            add_tasks(&mut key, schema.after.iter().map(|condition| &condition.unit), tasks);
+        }
+        let key = key.end();
+        chains.get_mut(id).expect("each database has a chain").schema = Some(key);
+    }
+    let loaded: Vec<&DatabaseId> = inputs.loaded.iter().filter(|id| chains.contains_key(*id)).collect();
+    let mut all = Key::of("data");
+    for id in &loaded {
+        all.text(&id.to_string()).text(chains[*id].before_data().as_str());
+    }
+    let all = all.text(&inputs.data).end();
+    for id in loaded {
+        let key = Key::of("state").text(&id.to_string()).text(all.as_str()).end();
+        chains.get_mut(id).expect("it was looked for").data = Some(key);
+    }
+    chains
+}
+
+/// The databases, each after those that its schema step uses; a model has no circles.
+fn in_order_of_use(model: &Model) -> Vec<&DatabaseId> {
+    let mut order = Vec::with_capacity(model.databases.len());
+    let mut seen = BTreeSet::new();
+    for id in model.databases.keys() {
+        let mut open = vec![(id, false)];
+        while let Some((id, is_done)) = open.pop() {
+            if is_done {
+                order.push(id);
+            } else if seen.insert(id) {
+                open.push((id, true));
+                let schema = model.databases.get(id).and_then(|database| database.schema.as_ref());
+                open.extend(schema.into_iter().flat_map(|schema| &schema.uses).map(|other| (other, false)));
+            }
+        }
+    }
+    order
 }
 
 /// Adds those of these units that are tasks, in the order of their names: that of the manifest has no meaning.

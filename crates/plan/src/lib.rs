@@ -1,7 +1,7 @@
 //! What will be done: desired against observed, as data.
 //!
 //! [`resolve`] turns the manifests and a few [`Facts`] (ports, places of databases) into a [`Model`] in which every
-//! reference is a value. [`up`] and [`around_databases`] compare it with what was [`Observed`] and give a [`Plan`]: steps,
+//! reference is a value. [`up`] and [`around_state`] compare it with what was [`Observed`] and give a [`Plan`]: steps,
 //! each with its reason and the conditions under which it may begin. The plan makes all choices; whoever carries it out
 //! makes none. Nothing here runs anything, reads a file, or knows the time.
 
@@ -12,6 +12,7 @@ mod key;
 mod keys;
 mod model;
 mod observed;
+mod origin;
 mod planner;
 mod resolve;
 mod scope;
@@ -19,12 +20,16 @@ mod step;
 mod step_id;
 mod up;
 
-pub use around::{DatabaseWork, around_databases, load};
+pub use around::{Parts, StateWork, around_state, load, servers};
 pub use key::Key;
+pub use keys::{Chain, chains};
 pub use model::{
-    DatabaseId, DatabaseModel, Model, SchemaModel, ServerId, ServerModel, ServiceModel, TaskModel, WorkspaceModel,
+    BaseModel, DatabaseId, DatabaseModel, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
+    ServiceModel, TaskModel, WorkspaceModel,
 };
-pub use observed::{DatabaseObserved, InputDigests, Observed, RunningUnit, TaskObserved};
+pub use observed::{
+    ChainStep, DatabaseObserved, InputDigests, Observed, RunningUnit, StateFound, StateSource, TaskObserved,
+};
 pub use resolve::{Facts, resolve};
 pub use step::{Action, Plan, Step};
 pub use up::up;

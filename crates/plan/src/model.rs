@@ -51,6 +51,34 @@ impl fmt::Display for ServerId {
     }
 }
 
+/// A resource by its workspace and name there, written `lms/uploads`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceId {
+    /// Name of the workspace that declares it.
+    pub workspace: String,
+    /// Its name in that workspace.
+    pub name: String,
+}
+
+impl fmt::Display for ResourceId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.workspace, self.name)
+    }
+}
+
+/// Files that belong to the state of an environment.
+#[derive(Debug, Clone)]
+pub struct ResourceModel {
+    /// Its name.
+    pub id: ResourceId,
+    /// The directory.
+    pub directory: PathBuf,
+    /// Globs below it of what does not belong to it.
+    pub exclude: Vec<String>,
+    /// The services that may write there: those of its workspace.
+    pub users: BTreeSet<UnitId>,
+}
+
 /// What is wanted, resolved.
 #[derive(Debug, Clone)]
 pub struct Model {
@@ -66,6 +94,8 @@ pub struct Model {
     pub databases: BTreeMap<DatabaseId, DatabaseModel>,
     /// The servers that those databases need.
     pub servers: BTreeMap<ServerId, ServerModel>,
+    /// All resources.
+    pub resources: BTreeMap<ResourceId, ResourceModel>,
     /// Whether any spec is to be loaded.
     pub has_data: bool,
 }
@@ -139,8 +169,21 @@ pub struct DatabaseModel {
     pub engine: manifest::Engine,
     /// The server that it lives in, for engines that have one.
     pub server: Option<ServerId>,
+    /// Digest of the server's version and of everything with which an empty one is made.
+    pub settings: Key,
+    /// What it holds before its schema step; empty without one.
+    pub base: Option<BaseModel>,
     /// The step that brings it from empty to its schema.
     pub schema: Option<SchemaModel>,
+}
+
+/// Where the first content of a database comes from.
+#[derive(Debug, Clone)]
+pub struct BaseModel {
+    /// Digest of what the manifest says of it, and of the steps that make it harmless.
+    pub words: Key,
+    /// Its source, for people.
+    pub source: String,
 }
 
 /// The schema step of a database.
@@ -167,6 +210,8 @@ pub struct SchemaModel {
 pub struct ServerModel {
     /// Its name, also the id of its service.
     pub id: ServerId,
+    /// Maker and major version of what was found, such as `PostgreSQL 15`.
+    pub version: String,
     /// What is run.
     pub process: ProcessSpec,
     /// When it accepts.

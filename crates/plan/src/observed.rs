@@ -1,6 +1,6 @@
 //! What was found when the plan was made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use supervisor::UnitId;
 
@@ -15,6 +15,66 @@ pub struct Observed {
     pub databases: BTreeMap<DatabaseId, DatabaseObserved>,
     /// What is known of tasks that ran before.
     pub tasks: BTreeMap<UnitId, TaskObserved>,
+    /// By database: the states of its chain, and their ancestors, that can be had without making them.
+    pub states: BTreeMap<DatabaseId, BTreeMap<Key, StateFound>>,
+}
+
+impl Observed {
+    /// Where this state of a database can be had.
+    pub(crate) fn state(&self, id: &DatabaseId, key: &Key) -> Option<&StateFound> {
+        self.states.get(id)?.get(key)
+    }
+
+    /// A state of this database from which its schema step has only a part of the way to go.
+    pub(crate) fn ancestor(&self, id: &DatabaseId) -> Option<(&Key, &StateFound)> {
+        self.states.get(id)?.iter().find(|(_, found)| found.ancestor.is_some())
+    }
+}
+
+/// A state that can be had without making it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateFound {
+    /// Where.
+    pub source: StateSource,
+    /// For a state that is not of the chain itself, but one from which the schema step can go on: what that has still to
+    /// do, in words.
+    pub ancestor: Option<String>,
+}
+
+/// Where a state can be had.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StateSource {
+    /// In the engine: a copy inside it.
+    Engine,
+    /// In the store of the workspace.
+    Store,
+    /// In a remote, by its name.
+    Remote(String),
+}
+
+/// A step of a [`Chain`](crate::Chain).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ChainStep {
+    /// An empty database.
+    Create,
+    /// The content of a base.
+    Base,
+    /// The schema step.
+    Schema,
+    /// The declared data.
+    Data,
+}
+
+impl ChainStep {
+    /// Its name, for people and files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Base => "base",
+            Self::Schema => "schema",
+            Self::Data => "data",
+        }
+    }
 }
 
 /// A unit with a living process.
@@ -33,8 +93,6 @@ pub struct DatabaseObserved {
     pub schema: Option<Key>,
     /// Key of the declared state that was last loaded.
     pub data: Option<Key>,
-    /// Key of the declared state that a kept copy holds.
-    pub kept: Option<Key>,
 }
 
 /// A task that succeeded before.
@@ -53,6 +111,10 @@ pub struct InputDigests {
     pub tasks: BTreeMap<UnitId, String>,
     /// By database: names and contents of the inputs of its schema step.
     pub schemas: BTreeMap<DatabaseId, String>,
+    /// By database: the content of its base, its digest if it is declared with one.
+    pub bases: BTreeMap<DatabaseId, String>,
     /// All data types and specs that `up` loads.
     pub data: String,
+    /// The databases that `up` loads records into.
+    pub loaded: BTreeSet<DatabaseId>,
 }

@@ -6,8 +6,11 @@ use supervisor::{Condition, ConditionState, UnitId, UnitKind};
 
 use crate::due::Due;
 use crate::keys::Keys;
+use crate::origin::Origin;
 use crate::step_id::{self, DatabaseStep};
-use crate::{Action, DatabaseId, DatabaseModel, Key, Model, Observed, Plan, ServerId, ServiceModel, Step};
+use crate::{
+    Action, ChainStep, DatabaseId, DatabaseModel, Key, Model, Observed, Plan, ServerId, ServiceModel, StateSource, Step,
+};
 
 /// A plan being made.
 pub(crate) struct Planner<'a> {
@@ -16,6 +19,10 @@ pub(crate) struct Planner<'a> {
     pub(crate) keys: Keys,
     pub(crate) due: Due<'a>,
     pub(crate) started_servers: BTreeSet<&'a ServerId>,
+    /// Databases whose schema step has run on what they are made of.
+    pub(crate) has_schema: BTreeSet<&'a DatabaseId>,
+    /// The steps on resources.
+    pub(crate) files_done: Vec<Condition>,
     pub(crate) plan: Plan,
     /// The last step so far on each database: whatever is next waits for it.
     last: BTreeMap<&'a DatabaseId, UnitId>,
@@ -23,8 +30,9 @@ pub(crate) struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(model: &'a Model, observed: &'a Observed, keys: Keys, due: Due<'a>) -> Self {
-        let (started_servers, plan, last) = (BTreeSet::new(), Plan::default(), BTreeMap::new());
-        Self { model, observed, keys, due, started_servers, plan, last }
+        let (started_servers, has_schema) = (BTreeSet::new(), BTreeSet::new());
+        let (files_done, plan, last) = (Vec::new(), Plan::default(), BTreeMap::new());
+        Self { model, observed, keys, due, started_servers, has_schema, files_done, plan, last }
     }
 
     pub(crate) fn exists(&self, database: &DatabaseModel) -> bool {
@@ -80,6 +88,48 @@ impl<'a> Planner<'a> {
         self.on_database(database, DatabaseStep::Create, action, reason, Vec::new());
     }
 
+    /// Gives databases their first content, in place of what they have: of each, from its origin.
+    pub(crate) fn begin(&mut self, origins: &BTreeMap<&'a DatabaseId, Origin<'_>>, why: &str) {
+        for (&id, origin) in origins {
+            let database = &self.model.databases[id];
+            let is_declared = self.keys.chains[id].steps().count() > 1;
+            let why = if is_declared || !self.exists(database) { why } else { "nothing is declared in it" };
+            match origin {
+                Origin::State { step, key, source, ancestor } => {
+                    let reason = match (step, ancestor) {
+                        (_, Some(ancestor)) => format!("{}; {ancestor}", had("its nearest state", source)),
+                        (ChainStep::Data, None) => had("its declared state", source),
+                        (ChainStep::Schema, None) => had("its schema", source),
+                        (ChainStep::Base | ChainStep::Create, None) => had("its base", source),
+                    };
+                    let action = Action::Adopt {
+                        database: id.clone(),
+                        state: (*key).clone(),
+                        step: *step,
+                        source: (*source).clone(),
+                        schema: origin.has_schema().then(|| self.keys.schemas[id].clone()),
+                        data: origin.has_data().then(|| self.keys.declared(id).clone()),
+                    };
+                    self.on_database(database, DatabaseStep::Adopt, action, &reason, Vec::new());
+                }
+                Origin::Base => {
+                    let state = self.keys.chains[id].base.clone().expect("an origin is a base where there is one");
+                    let action = Action::ImportBase { database: id.clone(), state };
+                    let base = database.base.as_ref().map_or("", |base| base.source.as_str());
+                    self.on_database(database, DatabaseStep::Base, action, &format!("{why}; from {base}"), Vec::new());
+                }
+                Origin::Empty if self.exists(database) => {
+                    let action = Action::ClearDatabase(id.clone());
+                    self.on_database(database, DatabaseStep::Clear, action, why, Vec::new());
+                }
+                Origin::Empty => self.create(database, why),
+            }
+            if origin.has_schema() {
+                self.has_schema.insert(id);
+            }
+        }
+    }
+
     pub(crate) fn protect(&mut self, database: &'a DatabaseModel, reason: &str) {
         let action = Action::Protect(database.id.clone());
         self.on_database(database, DatabaseStep::Protect, action, reason, Vec::new());
@@ -89,11 +139,13 @@ impl<'a> Planner<'a> {
     pub(crate) fn schemas(&mut self) {
         let model = self.model;
         let due = std::mem::take(&mut self.due.databases);
-        let migrated = |id: &DatabaseId| due.contains_key(id) && model.databases[id].schema.is_some();
+        let has_schema = self.has_schema.clone();
+        let migrated =
+            |id: &DatabaseId| due.contains_key(id) && !has_schema.contains(id) && model.databases[id].schema.is_some();
         // Each waits for what was done to the databases that it uses before any of them has its schema.
         let before = self.last.clone();
         for (&id, reason) in &due {
-            let Some(schema) = &model.databases[id].schema else { continue };
+            let Some(schema) = model.databases[id].schema.as_ref().filter(|_| migrated(id)) else { continue };
             let mut more = schema.after.clone();
             for other in &schema.uses {
                 let made = before.get(other).cloned();
@@ -117,17 +169,33 @@ impl<'a> Planner<'a> {
     /// Loads all declared data, when every database has its schema.
     pub(crate) fn load(&mut self, reason: &str) {
         let after = self.in_place(self.model.databases.keys());
-        let keys = self.keys.states.iter().map(|(id, key)| (id.clone(), key.clone())).collect();
+        let keys = self.keys.loaded().map(|id| (id.clone(), self.keys.declared(id).clone())).collect();
         self.step(step_id::load(), Action::Load { keys }, reason, after);
         self.last.extend(self.model.databases.keys().map(|id| (id, step_id::load())));
     }
 
-    /// Keeps the declared state, when every database was made from nothing. A copy of some beside others with a history
-    /// would be of no use: rows refer to rows of other databases.
-    pub(crate) fn keep(&mut self) {
-        for database in self.model.databases.values() {
-            let key = self.keys.states[&database.id].clone();
-            let action = Action::Keep { database: database.id.clone(), key };
+    /// Keeps what the schema steps of these databases, which are made now, come to.
+    pub(crate) fn keep_schemas(&mut self, origins: &BTreeMap<&'a DatabaseId, Origin<'_>>) {
+        for (&id, origin) in origins {
+            let database = &self.model.databases[id];
+            if let Some(state) = self.keys.chains[id].schema.clone().filter(|_| !origin.has_schema()) {
+                let action = Action::Keep { database: id.clone(), state, step: ChainStep::Schema };
+                self.on_database(database, DatabaseStep::KeepSchema, action, "its schema is new", Vec::new());
+            }
+        }
+    }
+
+    /// Keeps what the load comes to, when every database that it concerns is made now. A copy of some beside others with a
+    /// history would be of no use: rows refer to rows of other databases.
+    pub(crate) fn keep_data(&mut self, origins: &BTreeMap<&'a DatabaseId, Origin<'_>>) {
+        let loaded: Vec<DatabaseId> = self.keys.loaded().cloned().collect();
+        if loaded.iter().any(|id| origins.get(id).is_none_or(Origin::has_data)) {
+            return;
+        }
+        for id in loaded {
+            let state = self.keys.declared(&id).clone();
+            let database = &self.model.databases[&id];
+            let action = Action::Keep { database: id, state, step: ChainStep::Data };
             self.on_database(database, DatabaseStep::Keep, action, "it is in its declared state", Vec::new());
         }
     }
@@ -188,6 +256,15 @@ impl<'a> Planner<'a> {
         self.plan.stop.sort();
         self.plan.unchanged.sort();
         self.plan
+    }
+}
+
+/// Says where a state can be had.
+fn had(state: &str, source: &StateSource) -> String {
+    match source {
+        StateSource::Engine => format!("a copy of {state} is kept"),
+        StateSource::Store => format!("{state} is in the store"),
+        StateSource::Remote(name) => format!("{state} is in the remote {name}"),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use manifest::{After, AfterTarget, Command, SchemaStep, Template, Workspace, WorkspaceTree};
+use manifest::{After, AfterTarget, BaseSource, Command, SchemaStep, Template, Workspace, WorkspaceTree};
 use source::{Place, Problem, Problems};
 use supervisor::{Condition, ConditionState, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, Variables};
 
@@ -13,7 +13,10 @@ use crate::circle::{Graph, Why};
 use crate::key::KeyBuilder;
 use crate::scope::{Form, Scope};
 use crate::step_id::{self, DatabaseStep};
-use crate::{DatabaseId, DatabaseModel, Key, Model, SchemaModel, ServerId, ServerModel, ServiceModel, TaskModel};
+use crate::{
+    BaseModel, DatabaseId, DatabaseModel, Key, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
+    ServiceModel, TaskModel,
+};
 
 /// What the planner is told about this environment.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +50,7 @@ pub fn resolve(tree: &WorkspaceTree, facts: &Facts) -> Result<Model, Problems> {
         services: BTreeMap::new(),
         databases: BTreeMap::new(),
         servers: facts.servers.clone(),
+        resources: BTreeMap::new(),
         has_data: manifests().any(has_data),
     };
     let mut graph = Graph::default();
@@ -106,6 +110,14 @@ impl<'a> Resolver<'a> {
                 Err(problem) => problems.push(problem),
             }
         }
+        for resource in manifest.resources.values() {
+            match self.resource(resource) {
+                Ok(resolved) => {
+                    model.resources.insert(resolved.id.clone(), resolved);
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
         model.workspaces.push(self.scope.model(problems));
     }
 
@@ -152,7 +164,28 @@ impl<'a> Resolver<'a> {
             None => None,
         };
         let server = ServerId::of(database.engine, database.version.as_deref());
-        Ok(DatabaseModel { id, engine: database.engine, server, schema })
+        let version = server.as_ref().and_then(|server| self.scope.facts.servers.get(server));
+        let mut settings = Key::of("settings");
+        settings.text(version.map_or("", |server| &server.version));
+        for setting in [&database.encoding, &database.locale] {
+            settings.text(setting.as_deref().unwrap_or_default());
+        }
+        let sorted = |names: &'a [String]| names.iter().map(String::as_str).collect::<BTreeSet<_>>();
+        let settings = settings.texts(sorted(&database.extensions)).texts(sorted(&database.roles)).end();
+        let base = database.base.as_ref().map(|base| base_model(base, database));
+        Ok(DatabaseModel { id, engine: database.engine, server, settings, base, schema })
+    }
+
+    fn resource(&self, resource: &'a manifest::Resource) -> Result<ResourceModel, Problem> {
+        let workspace = self.scope.workspace();
+        let path = self.scope.text(&resource.path, Form::Value)?;
+        let services = workspace.manifest.services.values();
+        Ok(ResourceModel {
+            id: ResourceId { workspace: workspace.manifest.name.to_string(), name: resource.name.clone() },
+            directory: join(&workspace.directory, &path),
+            exclude: resource.exclude.iter().map(|glob| glob.pattern.clone()).collect(),
+            users: services.map(|service| self.scope.unit(&service.name)).collect(),
+        })
     }
 
     fn schema(
@@ -298,12 +331,35 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// The words of a base: where it comes from, and what is done to it. What a file holds is among the inputs.
+fn base_model(base: &manifest::Base, database: &manifest::Database) -> BaseModel {
+    let of = |remote: &Option<String>| remote.as_ref().map_or_else(String::new, |remote| format!(" of {remote}"));
+    let source = match &base.source {
+        BaseSource::File(file) => file.path.clone(),
+        BaseSource::Url { url, .. } => url.clone(),
+        BaseSource::Snapshot { tag, remote } => format!("snapshot {tag}{}", of(remote)),
+        BaseSource::Published { name, remote } => format!("base {name}{}", of(remote)),
+    };
+    let mut words = Key::of("base words");
+    match &base.source {
+        // A file that is renamed is the same base; so is one that is fetched from elsewhere.
+        BaseSource::File(_) => words.text("file"),
+        BaseSource::Url { digest, .. } => words.text(&format!("{digest:?}")),
+        BaseSource::Snapshot { .. } | BaseSource::Published { .. } => words.text(&source),
+    };
+    words.text(base.database.as_deref().unwrap_or_default());
+    let cold = database.cold.iter().flat_map(|cold| &cold.sql).map(|file| file.path.as_str());
+    BaseModel { words: words.texts(cold).end(), source }
+}
+
 impl ServerId {
     /// The server that a database of this engine lives in; `None` for an engine without one.
     pub fn of(engine: manifest::Engine, version: Option<&str>) -> Option<Self> {
         match engine {
             manifest::Engine::Sqlite => None,
-            manifest::Engine::Postgres => Some(Self { engine, version: version.map(str::to_owned) }),
+            manifest::Engine::Postgres | manifest::Engine::Mysql | manifest::Engine::Redis => {
+                Some(Self { engine, version: version.map(str::to_owned) })
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use supervisor::{Condition, ConditionState, UnitId, UnitKind, UnitSpec};
 
 use crate::step_id::DatabaseStep;
-use crate::{DatabaseId, Key, ServerId};
+use crate::{ChainStep, DatabaseId, Key, ResourceId, ServerId, StateSource};
 
 /// What will be done.
 #[derive(Debug, Clone, Default)]
@@ -77,26 +77,51 @@ pub enum Action {
         /// By database: the key of the declared state.
         keys: Vec<(DatabaseId, Key)>,
     },
-    /// Keeps a copy of a database in its declared state.
+    /// Keeps a copy of a database in a state of its chain.
     Keep {
         /// Which database.
         database: DatabaseId,
-        /// The declared state.
-        key: Key,
+        /// The state.
+        state: Key,
+        /// Which step of the chain made it.
+        step: ChainStep,
     },
-    /// Puts a kept copy in a database's place.
-    Reset {
+    /// Puts a copy of a state that was made before in a database's place; makes the database when it is not there.
+    Adopt {
         /// Which database.
         database: DatabaseId,
-        /// The declared state.
-        key: Key,
-        /// The schema that it has.
-        schema: Key,
+        /// The state.
+        state: Key,
+        /// Which step of its chain made it.
+        step: ChainStep,
+        /// Where it can be had.
+        source: StateSource,
+        /// What is recorded as its schema then; `None` while its schema step is still to run.
+        schema: Option<Key>,
+        /// What is recorded as its declared state then.
+        data: Option<Key>,
+    },
+    /// Fills a database with its base; makes it when it is not there.
+    ImportBase {
+        /// Which database.
+        database: DatabaseId,
+        /// The state that this makes.
+        state: Key,
     },
     /// Writes a database to the snapshot being taken.
     Dump(DatabaseId),
-    /// Puts a snapshot's content in a database's place.
+    /// Writes a resource to the snapshot being taken.
+    SaveFiles(ResourceId),
+    /// Brings a resource back from a snapshot.
+    RestoreFiles(ResourceId),
+    /// Makes a snapshot's content ready beside a database.
+    Fill(DatabaseId),
+    /// Puts the content that was made ready in a database's place; makes the database when it is not there.
     Restore(DatabaseId),
+    /// Lets a database change places with what the last command that replaced it had put aside.
+    SwapBack(DatabaseId),
+    /// Lets a resource change places with what the last restore had put aside.
+    SwapFilesBack(ResourceId),
     /// Puts back what [`Action::Protect`] kept.
     Recover(DatabaseId),
 }
@@ -131,8 +156,14 @@ impl Step {
             }
             Action::Load { .. } => ("load", "data".to_owned()),
             Action::Keep { database, .. } => ("keep", format!("database {database}")),
-            Action::Reset { database, .. } => ("reset", format!("database {database}")),
+            Action::Adopt { database, .. } => ("clone", format!("database {database}")),
+            Action::ImportBase { database, .. } => ("import", format!("database {database}")),
+            Action::SaveFiles(resource) => ("save", format!("files {resource}")),
+            Action::RestoreFiles(resource) => ("restore", format!("files {resource}")),
             Action::Dump(database) => ("save", format!("database {database}")),
+            Action::Fill(database) => ("fetch", format!("database {database}")),
+            Action::SwapBack(database) => ("undo", format!("database {database}")),
+            Action::SwapFilesBack(resource) => ("undo", format!("files {resource}")),
             Action::Restore(database) => ("restore", format!("database {database}")),
             Action::Recover(database) => ("recover", format!("database {database}")),
         }
@@ -149,6 +180,23 @@ impl Plan {
     pub fn migrates(&self, database: &DatabaseId) -> bool {
         let id = DatabaseStep::Schema.of(database);
         self.steps.iter().any(|step| step.id == id)
+    }
+
+    /// Whether states are kept or used: then there is something to do in the background afterwards.
+    pub fn changes_states(&self) -> bool {
+        let is_one = |step: &Step| {
+            matches!(
+                step.action,
+                Action::Keep { .. }
+                    | Action::Adopt { .. }
+                    | Action::ImportBase { .. }
+                    | Action::Protect(_)
+                    | Action::ClearDatabase(_)
+                    | Action::Restore(_)
+                    | Action::SwapBack(_)
+            )
+        };
+        self.steps.iter().any(is_one)
     }
 
     /// Whether data is loaded.

@@ -2,7 +2,7 @@
 
 use supervisor::UnitId;
 
-use crate::{DatabaseId, ServerId};
+use crate::{DatabaseId, ResourceId, ServerId};
 
 /// A step on one database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +12,12 @@ pub(crate) enum DatabaseStep {
     Protect,
     Schema,
     Keep,
-    Reset,
+    Adopt,
+    Base,
+    KeepSchema,
     Save,
+    Fill,
+    SwapBack,
     Restore,
     Recover,
 }
@@ -27,7 +31,11 @@ impl DatabaseStep {
             Self::Protect => "protect",
             Self::Schema => "schema",
             Self::Keep => "keep",
-            Self::Reset => "reset",
+            Self::Adopt => "clone",
+            Self::Base => "base",
+            Self::KeepSchema => "keep-schema",
+            Self::Fill => "fetch",
+            Self::SwapBack => "undo",
             Self::Save => "save",
             Self::Restore => "restore",
             Self::Recover => "recover",
@@ -39,6 +47,11 @@ impl DatabaseStep {
 /// The step that loads data into all databases.
 pub(crate) fn load() -> UnitId {
     UnitId::new("load")
+}
+
+/// A step on a resource; `word` says which.
+pub(crate) fn files(resource: &ResourceId, word: &str) -> UnitId {
+    UnitId::new(format!("{resource} {word}"))
 }
 
 /// The step that makes the data directory of a server.

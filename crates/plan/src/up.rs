@@ -1,18 +1,23 @@
 //! The plan of `up`: the least that turns what is observed into what is declared.
 
+use std::collections::BTreeMap;
+
 use crate::due::Due;
 use crate::keys::Keys;
+use crate::origin::{Origin, origins};
 use crate::planner::Planner;
-use crate::{InputDigests, Model, Observed, Plan, ServiceModel};
+use crate::{DatabaseId, InputDigests, Model, Observed, Plan, ServiceModel};
 
 /// Plans `up`.
 pub fn up(model: &Model, observed: &Observed, inputs: &InputDigests) -> Plan {
     let keys = Keys::new(model, inputs);
     let due = Due::for_up(model, observed, &keys);
-    let mut planner = Planner::new(model, observed, keys, due);
+    let is_new = |id: &&DatabaseId| !observed.databases.contains_key(*id);
+    let new: Vec<&DatabaseId> = model.databases.keys().filter(is_new).collect();
+    let origins = origins(model, observed, &keys, &new);
+    let mut planner = Planner::new(model, observed, keys.clone(), due);
     planner.servers(model.databases.keys());
-    planner.databases();
-    planner.declared_data();
+    planner.databases(&origins);
     planner.services();
     for task in model.tasks.keys().filter(|id| !planner.due.tasks.contains_key(id)) {
         planner.plan.unchanged.push((task.clone(), "its inputs are unchanged".to_owned()));
@@ -20,36 +25,42 @@ pub fn up(model: &Model, observed: &Observed, inputs: &InputDigests) -> Plan {
     planner.finish()
 }
 
-impl Planner<'_> {
-    /// Makes the databases that are not there, and brings all to their schemas.
-    fn databases(&mut self) {
+impl<'a> Planner<'a> {
+    /// Makes the databases that are not there, and brings all to their schemas and data.
+    fn databases(&mut self, origins: &BTreeMap<&'a DatabaseId, Origin<'_>>) {
         let model = self.model;
         for database in model.databases.values() {
             if !self.exists(database) {
-                self.create(database, "it does not exist");
-            } else if let Some(reason) = self.due.databases.get(&database.id).cloned() {
+                continue;
+            }
+            if let Some(reason) = self.due.databases.get(&database.id).cloned() {
                 // What is there is put back when the step fails: a copy first, while nobody uses it.
                 self.protect(database, &reason);
             }
         }
+        self.begin(origins, "it does not exist");
         self.schemas();
+        self.keep_schemas(origins);
+        self.declared_data(origins);
     }
 
     /// Loads the declared data when a database does not have what is declared now.
-    fn declared_data(&mut self) {
-        let data = |id| self.observed.databases.get(id).and_then(|observed| observed.data.as_ref());
-        let behind = self.keys.states.iter().find(|(id, key)| data(id) != Some(*key)).map(|(id, _)| id);
-        if let Some(id) = behind.filter(|_| self.model.has_data) {
-            let reason = if self.observed.databases.contains_key(id) {
+    fn declared_data(&mut self, origins: &BTreeMap<&'a DatabaseId, Origin<'_>>) {
+        let data = |id: &DatabaseId| self.observed.databases.get(id).and_then(|observed| observed.data.as_ref());
+        let is_behind = |id: &DatabaseId| match origins.get(id) {
+            Some(origin) => !origin.has_data(),
+            None => data(id) != Some(self.keys.declared(id)),
+        };
+        let behind = self.keys.loaded().find(|id| is_behind(id)).cloned();
+        if let Some(id) = behind {
+            let reason = if self.observed.databases.contains_key(&id) {
                 "the declared data or a schema changed".to_owned()
             } else {
                 format!("database {id} is new")
             };
             self.load(&reason);
         }
-        if !self.model.databases.values().any(|database| self.exists(database)) {
-            self.keep();
-        }
+        self.keep_data(origins);
     }
 
     fn services(&mut self) {

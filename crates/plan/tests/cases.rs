@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plan::{DatabaseId, DatabaseWork, Model, RunningUnit};
+use plan::{DatabaseId, Model, RunningUnit, StateWork};
 use source::{RenderOptions, render};
 use supervisor::UnitId;
 
@@ -64,7 +64,7 @@ fn happen(case: &Path, world: &mut World, words: &[&str]) -> String {
         ["lose", "database", id] => {
             world.observed.databases.remove(&database(id)).expect("it is there");
         }
-        ["lose", "copy", id] => world.observed.databases.get_mut(&database(id)).expect("it is there").kept = None,
+        ["lose", "copy", id] => drop(world.kept.remove(&database(id)).expect("it is kept")),
         ["lose", "schema", id] => world.observed.databases.get_mut(&database(id)).expect("it is there").schema = None,
         ["lose", "output", task, output] => {
             let task = world.observed.tasks.get_mut(&UnitId::from(*task)).expect("it ran");
@@ -82,15 +82,16 @@ fn happen(case: &Path, world: &mut World, words: &[&str]) -> String {
             let command = match *command {
                 "up" => Command::Up,
                 "load" => Command::Load,
-                "reset" => Command::Around(DatabaseWork::Reset),
-                "snapshot" => Command::Around(DatabaseWork::Snapshot),
-                "restore" => Command::Around(DatabaseWork::Restore),
-                "recover" => Command::Around(DatabaseWork::Recover),
+                "reset" => Command::Around(StateWork::Reset),
+                "snapshot" => Command::Around(StateWork::Snapshot),
+                "restore" => Command::Around(StateWork::Restore),
+                "undo" => Command::Around(StateWork::Undo),
+                "recover" => Command::Around(StateWork::Recover),
                 other => panic!("{other}?"),
             };
             return match model(case, workspace, profile) {
                 Ok(model) => {
-                    let wanted = if command == Command::Around(DatabaseWork::Recover) {
+                    let wanted = if command == Command::Around(StateWork::Recover) {
                         model.services.keys().cloned().collect()
                     } else {
                         BTreeSet::new()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 
-use plan::{Action, DatabaseId, DatabaseWork, Model, Plan};
+use plan::{Action, DatabaseId, Model, Plan, StateWork};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::strategy::ValueTree as _;
@@ -60,7 +60,7 @@ fn workspace() -> impl Strategy<Value = Workspace> {
 }
 
 fn command() -> impl Strategy<Value = Command> {
-    let works = [DatabaseWork::Reset, DatabaseWork::Snapshot, DatabaseWork::Restore, DatabaseWork::Recover];
+    let works = [StateWork::Reset, StateWork::Snapshot, StateWork::Restore, StateWork::Undo, StateWork::Recover];
     prop_oneof![3 => Just(Command::Up), 4 => select(works.to_vec()).prop_map(Command::Around), 1 => Just(Command::Load)]
 }
 
@@ -202,9 +202,7 @@ fn happen(world: &mut World, model: &Model, happening: &Happening) {
             choose(world.observed.databases.keys(), *index).map(|id| world.observed.databases.remove(&id));
         }
         Happening::LoseCopy(index) => {
-            if let Some(id) = choose(world.observed.databases.keys(), *index) {
-                world.observed.databases.get_mut(&id).expect("it was chosen from these").kept = None;
-            }
+            choose(world.kept.keys(), *index).map(|id| world.kept.remove(&id));
         }
         Happening::LoseOutput(index) => {
             if let Some(id) = choose(world.observed.tasks.keys(), *index) {
@@ -247,11 +245,20 @@ fn exclusive(action: &Action) -> Option<&DatabaseId> {
         | Action::RunSchema { database: id, .. }
         | Action::ExecuteSchema { database: id, .. }
         | Action::Keep { database: id, .. }
-        | Action::Reset { database: id, .. }
+        | Action::Adopt { database: id, .. }
+        | Action::ImportBase { database: id, .. }
+        | Action::SwapBack(id)
         | Action::Dump(id)
         | Action::Restore(id)
         | Action::Recover(id) => Some(id),
-        Action::RunTask { .. } | Action::StartService { .. } | Action::PrepareServer(_) | Action::Load { .. } => None,
+        Action::RunTask { .. }
+        | Action::StartService { .. }
+        | Action::PrepareServer(_)
+        | Action::Load { .. }
+        | Action::Fill(_)
+        | Action::SaveFiles(_)
+        | Action::RestoreFiles(_)
+        | Action::SwapFilesBack(_) => None,
     }
 }
 
@@ -330,14 +337,17 @@ proptest! {
         prop_assert!(is_settled(&model, &nothing), "after `up`, `up` would do:\n{}", nothing);
 
         // In an environment that is up, `reset` leaves nothing to do either.
-        let reset = world.plan(&model, Command::Around(DatabaseWork::Reset), &BTreeSet::new());
+        let reset = world.plan(&model, Command::Around(StateWork::Reset), &BTreeSet::new());
         check(&world, &model, &reset);
         world.carry_out(&model, &reset, usize::MAX);
         let nothing = world.plan(&model, Command::Up, &wanted);
         prop_assert!(is_settled(&model, &nothing), "after `reset`, `up` would do:\n{}", nothing);
-        // Now every database has a copy of its declared state.
-        let reset = world.plan(&model, Command::Around(DatabaseWork::Reset), &BTreeSet::new());
-        let is_copied = reset.steps.iter().all(|step| !matches!(step.action, Action::ClearDatabase(_)));
+        // Now every database that has anything declared has a copy of it.
+        let reset = world.plan(&model, Command::Around(StateWork::Reset), &BTreeSet::new());
+        let is_made = |step: &plan::Step| {
+            matches!(step.action, Action::RunSchema { .. } | Action::ExecuteSchema { .. } | Action::Load { .. })
+        };
+        let is_copied = !reset.steps.iter().any(is_made);
         prop_assert!(is_copied, "a second `reset` makes anew:\n{}", reset);
     }
 

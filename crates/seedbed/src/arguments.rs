@@ -60,15 +60,53 @@ pub enum Command {
     Logs(LogsArguments),
     /// Make sure that the records of a spec are there
     Load(LoadArguments),
-    /// Save the state of all databases under a tag
+    /// Save the state of all databases and resources under a tag
     Snapshot(SnapshotArguments),
     /// Bring back what a snapshot holds
     Restore(RestoreArguments),
+    /// Put back what the last reset, restore or migration replaced
+    Undo,
     /// List the snapshots
-    Snapshots,
+    Snapshots(SnapshotsArguments),
+    /// Show what a snapshot holds
+    Show(ShowArguments),
+    /// Show how two snapshots differ, or a snapshot and the present
+    Diff(DiffArguments),
+    /// Give a snapshot another tag beside the one it has
+    Tag(TagArguments),
+    /// Remove a snapshot; the space comes back with `collect`
+    Delete(DeleteArguments),
+    /// Write snapshots into one file
+    Export(ExportArguments),
+    /// Take snapshots from a file that `export` wrote
+    Import(ImportArguments),
+    /// Send snapshots and states to a remote
+    Push(PushArguments),
+    /// Get snapshots from a remote
+    Pull(PullArguments),
+    /// Get from a remote what a snapshot or a state consists of
+    Fetch(FetchArguments),
     /// Bring every database back to its declared data
     Reset,
-    /// Remove the environment with its databases and snapshots
+    /// Look into the databases
+    #[command(subcommand)]
+    Db(DbCommand),
+    /// Show what the state of each database is made of, and what of it can be had without making it
+    Why(WhyArguments),
+    /// Build all states twice from nothing and compare: what differs has an input that is not declared
+    Verify(VerifyArguments),
+    /// Make first contents of databases for others to begin with
+    #[command(subcommand)]
+    Base(BaseCommand),
+    /// Read a store and say what is damaged
+    Check(CheckArguments),
+    /// Mend a store as far as it can be mended
+    Repair(RepairArguments),
+    /// Free the space of what no snapshot or state needs
+    Collect(CollectArguments),
+    /// Finish what is done in the background: spare copies, stored states, tidying
+    Tend(TendArguments),
+    /// Remove the environment with its databases; snapshots stay in the store
     Destroy(DestroyArguments),
     /// Look for what could keep the environment from coming up
     Doctor(DoctorArguments),
@@ -126,6 +164,9 @@ pub struct SnapshotArguments {
     /// What it is
     #[arg(short, long, default_value = "")]
     pub message: String,
+    /// Save what can be read of resources, and name what cannot
+    #[arg(long)]
+    pub allow_holes: bool,
 }
 
 /// Arguments of `restore`.
@@ -133,6 +174,237 @@ pub struct SnapshotArguments {
 pub struct RestoreArguments {
     /// A tag, or at least 7 digits of an id
     pub tag: String,
+    /// Only these databases and resources
+    #[arg(long, value_name = "NAME", conflicts_with = "leave")]
+    pub only: Vec<String>,
+    /// All but these databases and resources
+    #[arg(long, value_name = "NAME")]
+    pub leave: Vec<String>,
+    /// Let the engines' own checkers read what is about to be put in place
+    #[arg(long)]
+    pub prove: bool,
+}
+
+/// Arguments of `snapshots`.
+#[derive(Debug, Args)]
+pub struct SnapshotsArguments {
+    /// Only these: a tag, or a pattern such as 'release-*'
+    #[arg(value_name = "PATTERN")]
+    pub pattern: Option<String>,
+    /// Those of a remote
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
+}
+
+/// Arguments of `show`.
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    /// A tag, or at least 7 digits of an id
+    pub tag: String,
+    /// List the files of resources, too
+    #[arg(long)]
+    pub files: bool,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct DiffArguments {
+    /// A tag, or at least 7 digits of an id
+    pub from: String,
+    /// Another one; default: the present
+    pub to: Option<String>,
+    /// How many rows to show of each table
+    #[arg(long, value_name = "ROWS", default_value_t = 5)]
+    pub rows: usize,
+}
+
+/// Arguments of `tag`.
+#[derive(Debug, Args)]
+pub struct TagArguments {
+    /// The snapshot
+    pub tag: String,
+    /// The new tag
+    pub new: String,
+}
+
+/// Arguments of `delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArguments {
+    /// Tags
+    #[arg(required = true)]
+    pub tags: Vec<String>,
+    /// Do not ask
+    #[arg(short, long)]
+    pub yes: bool,
+}
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// The file to write
+    pub file: PathBuf,
+    /// Tags
+    #[arg(required = true)]
+    pub tags: Vec<String>,
+}
+
+/// Arguments of `import`.
+#[derive(Debug, Args)]
+pub struct ImportArguments {
+    /// A file that `export` wrote
+    pub file: PathBuf,
+}
+
+/// Arguments of `push`.
+#[derive(Debug, Args)]
+pub struct PushArguments {
+    /// Tags of snapshots
+    pub tags: Vec<String>,
+    /// The states of all databases, so that others need not make them
+    #[arg(long)]
+    pub states: bool,
+    /// Where to; default: the only remote
+    #[arg(long, value_name = "REMOTE")]
+    pub to: Option<String>,
+    /// Send it although the scan has found something
+    #[arg(long)]
+    pub allow_findings: bool,
+}
+
+/// Arguments of `pull`.
+#[derive(Debug, Args)]
+pub struct PullArguments {
+    /// Tags of snapshots
+    #[arg(required = true)]
+    pub tags: Vec<String>,
+    /// Where from; default: the only remote
+    #[arg(long, value_name = "REMOTE")]
+    pub from: Option<String>,
+    /// Only these databases and resources
+    #[arg(long, value_name = "NAME")]
+    pub only: Vec<String>,
+}
+
+/// Arguments of `fetch`.
+#[derive(Debug, Args)]
+pub struct FetchArguments {
+    /// Tags of snapshots or keys of states; the states that this environment needs when none is named
+    pub names: Vec<String>,
+    /// Where from; default: the only remote
+    #[arg(long, value_name = "REMOTE")]
+    pub from: Option<String>,
+}
+
+/// The commands on databases.
+#[derive(Debug, Subcommand)]
+pub enum DbCommand {
+    /// List the databases, and what is kept of them
+    List,
+    /// Open the engine's own client on a database
+    Shell(DatabaseArguments),
+    /// Print the URL that services use, with the password
+    Url(DatabaseArguments),
+    /// Count the rows of each table
+    Stats(DatabaseArguments),
+}
+
+/// Which database.
+#[derive(Debug, Args)]
+pub struct DatabaseArguments {
+    /// DATABASE or WORKSPACE/DATABASE; default: the only one of the workspace
+    pub database: Option<String>,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Args)]
+pub struct WhyArguments {
+    /// DATABASE or WORKSPACE/DATABASE; all when none is named
+    pub database: Option<String>,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// The profile to build with; default: that of the environment
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+}
+
+/// The commands on bases.
+#[derive(Debug, Subcommand)]
+pub enum BaseCommand {
+    /// Publish a database, cleaned as its `scrub` and `cold` say, for others to begin with
+    Publish(PublishArguments),
+    /// List the published bases
+    List(BaseListArguments),
+}
+
+/// Arguments of `base publish`.
+#[derive(Debug, Args)]
+pub struct PublishArguments {
+    /// The name to publish it under
+    pub name: String,
+    /// DATABASE or WORKSPACE/DATABASE; default: the only one of the workspace
+    #[arg(long, value_name = "DATABASE")]
+    pub database: Option<String>,
+    /// A dump to take instead of the database's present content
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    /// A remote to send it to, too
+    #[arg(long, value_name = "REMOTE")]
+    pub to: Option<String>,
+    /// Publish it although the scan has found something
+    #[arg(long)]
+    pub allow_findings: bool,
+}
+
+/// Arguments of `base list`.
+#[derive(Debug, Args)]
+pub struct BaseListArguments {
+    /// Those of a remote
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// Read every byte
+    #[arg(long)]
+    pub data: bool,
+    /// Start the databases of this snapshot in a private place and let the engine's own checker read them
+    #[arg(long, value_name = "TAG")]
+    pub prove: Vec<String>,
+    /// That of a remote
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
+}
+
+/// Arguments of `repair`.
+#[derive(Debug, Args)]
+pub struct RepairArguments {
+    /// A remote to take from what is missing
+    #[arg(long, value_name = "REMOTE")]
+    pub from: Option<String>,
+}
+
+/// Arguments of `collect`.
+#[derive(Debug, Args)]
+pub struct CollectArguments {
+    /// Say what would be freed, and free nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// That of a remote
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
+}
+
+/// Arguments of `tend`.
+#[derive(Debug, Args)]
+pub struct TendArguments {
+    /// End at once when another one is at work; for the background
+    #[arg(long, hide = true)]
+    pub background: bool,
 }
 
 /// Arguments of `destroy`.

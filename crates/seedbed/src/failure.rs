@@ -13,7 +13,8 @@ pub const EXIT_CODES: &str = "Exit codes:
   3    the files are wrong: a manifest, a data type, a spec
   4    the machine lacks something: a program, a port, space on the disk
   5    there is no such thing: environment, service, snapshot
-  6    refused: it was not confirmed, or the name is taken
+  6    refused: it was not confirmed, the name is taken, or something would leave that must not
+  7    a check found something, or a snapshot has holes
   130  interrupted; what was begun is undone";
 
 /// How a command ended that did not succeed.
@@ -41,6 +42,11 @@ impl Failure {
             Error::Load { place: Some(place), .. } | Error::PortTaken { place: Some(place), .. } => {
                 format!("error: {}\n  wanted at {place}\n", with_causes(error))
             }
+            Error::Findings(findings) => findings.iter().fold(String::new(), |text, finding| {
+                let example =
+                    if finding.example.is_empty() { String::new() } else { format!(", such as {}", finding.example) };
+                format!("{text}error: {}: {} ({}{example})\n", finding.place, finding.what, finding.count)
+            }),
             Error::DiskFull { source, .. } => format!("{}error: {error}\n", Self::of(source, options).message),
             other => format!("error: {}\n", with_causes(other)),
         };
@@ -70,7 +76,20 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Name(_)
         | Error::Profile { .. }
         | Error::Store(store::StoreError::TagTaken(_) | store::StoreError::BadTag(_)) => (6, "refused"),
-        Error::Store(_) | Error::OtherDatabases { .. } | Error::NotRestored(_) => (1, "snapshot"),
+        Error::Findings(_) => (6, "findings"),
+        Error::TagElsewhere { .. } => (6, "refused"),
+        Error::NothingToUndo => (5, "nothing-to-undo"),
+        Error::NoDatabase { .. } | Error::WhichDatabase { .. } => (5, "no-database"),
+        Error::NoRemote { .. } | Error::NoBase { .. } => (5, "no-remote"),
+        Error::Remote { .. } | Error::Fetch { .. } | Error::Store(store::StoreError::Backend(_)) => (4, "remote"),
+        Error::BadRecipient(_) => (3, "recipient"),
+        Error::Tree(_) => (1, "files"),
+        Error::Base { .. } | Error::Rule { .. } => (1, "base"),
+        Error::StateGone { .. } => (1, "state"),
+        Error::NotProved { .. } => (7, "check"),
+        Error::Store(_) | Error::OtherDatabases { .. } | Error::NotRestored(_) | Error::OtherEngine { .. } => {
+            (1, "snapshot")
+        }
         Error::Load { .. } => (1, "load"),
         Error::Database { .. } => (1, "database"),
         Error::Failed(_) => (1, "step"),
@@ -104,7 +123,31 @@ fn hint(error: &Error) -> Option<String> {
         | Error::NoWorkspace { wanted, known }
         | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
-        Error::Store(store::StoreError::Damaged { .. }) => Some("nothing was changed; restore another one".to_owned()),
+        Error::Store(store::StoreError::Damaged { .. }) => {
+            Some("nothing was changed; `seedbed check --data` says what is lost, `seedbed repair` mends what it can".to_owned())
+        }
+        Error::Findings(_) => Some(
+            "nothing was sent; let `scrub` of the database clean it, name tables without such data in `scrub.keep`, or say \
+             --allow-findings"
+                .to_owned(),
+        ),
+        Error::NothingToUndo => Some("a reset, a restore or a migration can be undone, until the next one".to_owned()),
+        Error::NoDatabase { wanted, known } => Some(near(wanted, known)),
+        Error::NoRemote { wanted: Some(wanted), known } if !known.is_empty() => Some(near(wanted, known)),
+        Error::NoRemote { known, .. } if known.is_empty() => {
+            Some("declare one in seedbed.yaml: `remotes: { team: s3://BUCKET/PREFIX }`".to_owned())
+        }
+        Error::NoRemote { known, .. } => Some(format!("name one of: {}", known.join(", "))),
+        Error::NoBase { wanted, known } => Some(near(wanted, known)),
+        Error::TagElsewhere { tag, .. } => {
+            Some(format!("give yours another tag: `seedbed tag {tag} NEW`, and push that"))
+        }
+        Error::WhichDatabase { .. } => Some("name one".to_owned()),
+        Error::StateGone { .. } => Some("repeat the command; it is made then".to_owned()),
+        Error::NotProved { .. } => Some("nothing was changed".to_owned()),
+        Error::Store(store::StoreError::NoKey { .. }) => {
+            Some("its key belongs into the file of identities, see the reference on remotes".to_owned())
+        }
         Error::PortTaken { .. } => {
             Some("free that port, or write `port: auto` and let seedbed choose one that is free".to_owned())
         }

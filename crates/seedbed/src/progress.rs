@@ -9,7 +9,7 @@ use environment::{Monitor, Progress};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use source::RenderOptions;
 
-use crate::duration::duration;
+use crate::duration::{duration, size};
 
 /// A line for each step that ended, and, on a terminal, a spinner for each that goes on.
 pub struct Display {
@@ -34,6 +34,17 @@ impl Display {
         }
     }
 
+    /// Shows how far something is that has no step of its own.
+    fn tell(&self, running: &mut BTreeMap<String, ProgressBar>, what: &str, text: &str) {
+        let Some(bars) = &self.bars else { return };
+        let bar = running.entry(format!("progress of {what}")).or_insert_with(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}  {elapsed}").expect("it is a valid template");
+            bars.add(ProgressBar::new_spinner().with_style(style))
+        });
+        bar.set_message(text.to_owned());
+        bar.tick();
+    }
+
     fn paint(&self, code: &str, text: &str) -> String {
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
@@ -47,6 +58,15 @@ impl Monitor for Display {
         }
         if self.quiet {
             return;
+        }
+        if matches!(progress, Progress::Note(_)) {
+            self.running.lock().expect("nothing panics while it holds this").retain(|name, bar| {
+                let is_step = !name.starts_with("progress of ");
+                if !is_step {
+                    bar.finish_and_clear();
+                }
+                is_step
+            });
         }
         let mut running = self.running.lock().expect("nothing panics while it holds this");
         match progress {
@@ -67,6 +87,16 @@ impl Monitor for Display {
                     None => self.line(&format!("{} {title}  {}", self.paint("32", "✓"), duration(took_ms))),
                     Some(failure) => self.line(&format!("{} {title}: {failure}", self.paint("31", "✗"))),
                 }
+            }
+            Progress::Files { resource, entries, bytes } => {
+                self.tell(&mut running, resource, &format!("files {resource}: {entries}, {}", size(bytes)));
+            }
+            Progress::Transferred { bytes, objects } => {
+                self.tell(&mut running, "transfer", &format!("objects: {objects}, {}", size(bytes)));
+            }
+            Progress::Downloaded { bytes, of } => {
+                let of = of.map_or_else(String::new, |of| format!(" of {}", size(of)));
+                self.tell(&mut running, "download", &format!("download: {}{of}", size(bytes)));
             }
             Progress::Note(text) => self.line(&format!("{} {text}", self.paint("33", "·"))),
             Progress::Planned(_) | Progress::Warnings(_) => {}

@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
 use database::Engine;
+use database_mysql::MysqlEngine;
 use database_postgres::PostgresEngine;
+use database_redis::RedisEngine;
 use database_sqlite::SqliteEngine;
-use environment::Interrupt;
+use environment::{Interrupt, Monitor, Progress, RemoteFailure, Remotes};
+use store::Backend;
 
 use crate::arguments::{Color, Global};
 
@@ -35,6 +38,54 @@ pub struct World {
     pub width: usize,
     /// The user's wish to end.
     pub interrupt: Interrupt,
+    /// The way to other places.
+    pub remotes: Elsewhere,
+    /// The keys that open encrypted stores.
+    pub identities: Vec<store::Identity>,
+    /// Who works here.
+    pub author: String,
+}
+
+/// The way to other places, as `remotes` has it.
+pub struct Elsewhere(remotes::Settings);
+
+impl Remotes for Elsewhere {
+    fn open(&self, url: &str) -> Result<Arc<dyn Backend>, RemoteFailure> {
+        Ok(remotes::open(url, &self.0)?)
+    }
+
+    fn finish(&self, backend: &dyn Backend) -> Result<(), RemoteFailure> {
+        Ok(remotes::publish_listing(backend)?)
+    }
+
+    fn fetch(
+        &self,
+        url: &str,
+        digest: &manifest::Digest,
+        to: &Path,
+        monitor: &dyn Monitor,
+    ) -> Result<(), RemoteFailure> {
+        let text = match digest {
+            manifest::Digest::Sha256(hex) => format!("sha256:{hex}"),
+            manifest::Digest::Blake3(hex) => format!("blake3:{hex}"),
+        };
+        let progress = |bytes, of| monitor.on(Progress::Downloaded { bytes, of });
+        Ok(remotes::fetch(url, Some(&text.parse()?), to, &self.0, &progress)?)
+    }
+}
+
+/// The file with the keys that open encrypted stores, below the home directory: one a line.
+const IDENTITIES: &str = ".config/seedbed/identities";
+
+fn identities(variables: &BTreeMap<String, String>, home: &Path) -> io::Result<Vec<store::Identity>> {
+    let path = variables.get("SEEDBED_IDENTITIES").map_or_else(|| home.join(IDENTITIES), PathBuf::from);
+    let text = match std::fs::read_to_string(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        text => text?,
+    };
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let bad = |_| io::Error::other(format!("{} has a line that is no key", path.display()));
+    lines.map(|line| store::Identity::parse(line).map_err(bad)).collect()
 }
 
 impl World {
@@ -56,8 +107,19 @@ impl World {
         };
         let columns = variables.get("COLUMNS").and_then(|columns| columns.parse().ok());
         let seen = || rustix::termios::tcgetwinsize(io::stderr()).ok().map(|size| usize::from(size.ws_col));
+        let home = variables.get("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+        let cache = variables.get("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("seedbed");
+        let word = |names: [&str; 2]| names.iter().find_map(|name| variables.get(*name)).cloned().unwrap_or_default();
         Ok(Self {
-            engines: vec![Box::new(SqliteEngine), Box::new(PostgresEngine)],
+            identities: identities(&variables, &home)?,
+            author: word(["USER", "LOGNAME"]),
+            remotes: Elsewhere(remotes::Settings { env: variables.clone(), cache, home }),
+            engines: vec![
+                Box::new(SqliteEngine),
+                Box::new(PostgresEngine),
+                Box::new(MysqlEngine),
+                Box::new(RedisEngine),
+            ],
             program: env::current_exe()?,
             runtime_directory,
             is_root,

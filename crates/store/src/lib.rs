@@ -1,13 +1,53 @@
-//! Snapshots of an environment: what one holds, and where they are kept.
+//! A store of what environments were: objects by digest, references by name; snapshots, states and bases on top.
 //!
-//! [`SnapshotStore`] is the boundary. [`CopyStore`] behind it keeps plain copies, each verified by its digest before it
-//! is handed out; the bytes are described in `docs/formats/snapshots.md`. It knows nothing of databases: it is given
-//! files and the names of what they hold.
+//! A store lives on a [`Backend`]; a local one and a remote are the same format, told in `docs/formats/store.md`. It
+//! knows nothing of databases and files: it is given objects, and names of what they hold.
 
-mod copies;
+mod backend;
+mod block;
+mod census;
+mod check;
+mod collect;
+mod directory;
+mod disk;
+mod document;
 mod error;
+mod fragment;
+mod index;
+mod keys;
+mod memory;
+mod object;
+mod pack;
+mod process;
+mod random;
+mod reader;
+mod references;
+mod seal;
+mod session;
 mod snapshot;
+mod snapshots;
+mod states;
+mod store;
+mod table;
+mod transfer;
+mod writer;
 
-pub use copies::CopyStore;
+pub use backend::{Backend, BackendError, Entry, Expect, Version};
+pub use check::{CheckOptions, Finding, check};
+pub use collect::{CollectOptions, CollectReport, collect};
+pub use directory::DirectoryBackend;
+pub use disk::{Disk, SystemDisk};
 pub use error::StoreError;
-pub use snapshot::{Content, Draft, NewContent, Record, RecordDetails, Snapshot, SnapshotId, SnapshotStore};
+pub use keys::{Access, BadKey, Identity, Recipient};
+pub use memory::MemoryBackend;
+pub use object::{
+    BadObjectId, LARGEST_OBJECT, ObjectId, ObjectKind, ObjectReader, ObjectWriter, decode_node, encode_node,
+};
+pub use references::Reference;
+pub use session::Session;
+pub use snapshot::{Content, Snapshot, SnapshotId};
+pub use snapshots::{Record, RecordDetails, check_tag};
+pub use states::{State, StatePolicy, prune};
+pub use store::{CreateOptions, Store};
+pub use transfer::{Progress, Transferred, transfer};
+pub use writer::{Writer, Written};

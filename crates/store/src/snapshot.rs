@@ -1,10 +1,11 @@
-//! The words of a snapshot store: snapshot, content, record, draft.
+//! A snapshot: what it holds and how it is named.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 
-use crate::StoreError;
+use serde::{Deserialize, Serialize};
+
+use crate::{ObjectId, decode_node, encode_node};
 
 /// The name of a state: a digest of what the snapshot holds and of nothing else.
 ///
@@ -49,38 +50,53 @@ impl fmt::Display for SnapshotId {
     }
 }
 
-/// One thing that goes into a snapshot: a database's dump.
-#[derive(Debug, Clone)]
-pub struct NewContent {
-    /// What it is the state of, such as `lms/lms`.
-    pub name: String,
-    /// What can read it, such as `sqlite`.
-    pub kind: String,
-    /// A digest of the state itself, however it is written down.
-    pub fingerprint: String,
-    /// What else is to be remembered of it; not part of the snapshot's id.
-    pub notes: BTreeMap<String, String>,
-}
-
-/// One thing that a snapshot holds; its file was verified when this was made.
-#[derive(Debug, Clone)]
+/// One thing that a snapshot holds: the state of a database, a directory, a server.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Content {
     /// What it is the state of, such as `lms/lms`.
     pub name: String,
-    /// What can read it, such as `sqlite`.
+    /// What can read it: `sqlite`, `postgres`, `mysql`, `redis`, `files`, `server`.
     pub kind: String,
+    /// How it is written down: `logical`, `physical` or `files`. No part of the snapshot's id.
+    pub form: String,
     /// A digest of the state itself, however it is written down.
     pub fingerprint: String,
-    /// What else is to be remembered of it; not part of the snapshot's id.
-    pub notes: BTreeMap<String, String>,
-    /// The copy.
-    pub file: PathBuf,
-    /// Its size in bytes.
+    /// The node in the store that has all of it.
+    pub root: ObjectId,
+    /// Its size when it is restored.
     pub bytes: u64,
+    /// What else is to be remembered of it; no part of the snapshot's id.
+    pub notes: BTreeMap<String, String>,
 }
 
-/// A state with everything that it holds.
-#[derive(Debug, Clone)]
+/// A content as JSON.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ContentJson {
+    name: String,
+    kind: String,
+    form: String,
+    fingerprint: String,
+    root: String,
+    bytes: u64,
+    #[serde(default)]
+    notes: BTreeMap<String, String>,
+}
+
+impl ContentJson {
+    pub(crate) fn of(content: &Content) -> Self {
+        let Content { name, kind, form, fingerprint, root, bytes, notes } = content.clone();
+        Self { name, kind, form, fingerprint, root: root.to_string(), bytes, notes }
+    }
+
+    pub(crate) fn into_content(self) -> Option<Content> {
+        let root = self.root.parse().ok()?;
+        let Self { name, kind, form, fingerprint, bytes, notes, .. } = self;
+        Some(Content { name, kind, form, fingerprint, root, bytes, notes })
+    }
+}
+
+/// All that was kept at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Snapshot {
     /// Its name.
     pub id: SnapshotId,
@@ -88,59 +104,32 @@ pub struct Snapshot {
     pub contents: Vec<Content>,
 }
 
-/// What was said of a snapshot when it was taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecordDetails {
-    /// The word that it is asked for by.
-    pub tag: String,
-    /// A sentence by the person who took it; may be empty.
-    pub message: String,
-    /// When, in RFC 3339, UTC.
-    pub created: String,
+#[derive(Serialize, Deserialize)]
+struct SnapshotJson {
+    seedbed_snapshot: u32,
+    contents: Vec<ContentJson>,
 }
 
-/// A snapshot in the list: its id, size and what was said of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
-    /// The state that it names.
-    pub id: SnapshotId,
-    /// What was said of it.
-    pub details: RecordDetails,
-    /// Size of all copies in bytes.
-    pub bytes: u64,
-    /// Names of what it holds.
-    pub names: Vec<String>,
-}
+impl Snapshot {
+    /// A snapshot of these contents.
+    pub fn new(mut contents: Vec<Content>) -> Self {
+        contents.sort_by(|one, other| one.name.cmp(&other.name));
+        let id = SnapshotId::of(contents.iter().map(|content| (&*content.name, &*content.kind, &*content.fingerprint)));
+        Self { id, contents }
+    }
 
-/// A place where snapshots are kept.
-///
-/// A snapshot whose [`Draft::commit`] returned is never lost or changed by anything but [`SnapshotStore::delete`].
-pub trait SnapshotStore: Send + Sync {
-    /// Begins a snapshot. Nothing of it is seen by others before it is committed. `tag` is checked now, so that a
-    /// taken one is known before the work.
-    fn draft(&self, tag: &str) -> Result<Box<dyn Draft>, StoreError>;
+    /// The bytes of the node that it is kept as.
+    pub(crate) fn to_node(&self) -> Vec<u8> {
+        let children: Vec<ObjectId> = self.contents.iter().map(|content| content.root).collect();
+        let json = SnapshotJson { seedbed_snapshot: 1, contents: self.contents.iter().map(ContentJson::of).collect() };
+        encode_node(&children, &serde_json::to_vec(&json).expect("these types have string keys"))
+    }
 
-    /// All records, the oldest first.
-    fn records(&self) -> Result<Vec<Record>, StoreError>;
-
-    /// The record with this tag, or whose id begins with these 7 or more digits.
-    fn find(&self, tag_or_id: &str) -> Result<Record, StoreError>;
-
-    /// What a snapshot holds, with every byte compared against the digest that was taken when it was saved.
-    fn open(&self, id: &SnapshotId) -> Result<Snapshot, StoreError>;
-
-    /// Removes a record, and the copies when no other record names them.
-    fn delete(&self, tag: &str) -> Result<(), StoreError>;
-}
-
-/// A snapshot that is being taken. Dropped without [`Draft::commit`], it leaves nothing.
-pub trait Draft: Send {
-    /// The file that the content with this name is to be written to.
-    fn place(&self, name: &str) -> PathBuf;
-
-    /// Takes in what was written to [`Draft::place`].
-    fn add(&mut self, content: NewContent) -> Result<(), StoreError>;
-
-    /// Makes the snapshot durable and seen, all at once.
-    fn commit(self: Box<Self>, message: &str, created: &str) -> Result<Record, StoreError>;
+    /// The snapshot that a node is; `None` when it is none that this version knows.
+    pub(crate) fn of_node(bytes: &[u8]) -> Option<Self> {
+        let (_, payload) = decode_node(bytes)?;
+        let json: SnapshotJson = serde_json::from_slice(payload).ok()?;
+        let contents = json.contents.into_iter().map(ContentJson::into_content).collect::<Option<_>>()?;
+        (json.seedbed_snapshot == 1).then(|| Self::new(contents))
+    }
 }

@@ -4,8 +4,8 @@ use std::slice::from_ref;
 
 use serde_json::json;
 
-use super::fixture::{add_authors, filled, tables, words};
-use super::{Harness, TypeKind};
+use super::fixture::{add_authors, authors, tables, words};
+use super::{RelationalHarness, TypeKind};
 use crate::{DatabaseError, Transaction, Value};
 
 /// How many rows the case about many rows inserts; more than fit into one batch of any driver.
@@ -15,7 +15,7 @@ const MANY: usize = 10_000;
 type Attempt<'a> = &'a dyn Fn(&mut dyn Transaction) -> Result<(), DatabaseError>;
 
 /// A value goes in as JSON and comes out as the same JSON, found by itself where it can be a key.
-pub fn values_of_common_types_come_back(harness: &dyn Harness) {
+pub fn values_of_common_types_come_back(harness: &dyn RelationalHarness) {
     let kind = |kind| harness.sql_type(kind);
     let cases: [(&str, &[Value]); 11] = [
         ("integer", &[json!(0), json!(-7), json!(2_147_483_647)]),
@@ -74,7 +74,7 @@ fn assert_same(found: &[Vec<Value>], expected: &[Vec<Value>], sql_type: &str) {
 }
 
 /// The database fills in what is not named, also when nothing is named.
-pub fn columns_not_named_take_their_default(harness: &dyn Harness) {
+pub fn columns_not_named_take_their_default(harness: &dyn RelationalHarness) {
     let mut database = tables(harness);
     let mut transaction = database.begin().expect("begin");
     let wanted = words(&["active", "email", "name"]);
@@ -88,14 +88,14 @@ pub fn columns_not_named_take_their_default(harness: &dyn Harness) {
     assert_eq!(books, [[json!(100), json!("NOTES")]]);
     transaction.commit().expect("commit");
 
-    database.execute_script("CREATE TABLE d (a integer DEFAULT 5, b text DEFAULT 'x')").expect("script");
+    database.execute_script("CREATE TABLE d (a integer DEFAULT 5, b varchar(9) DEFAULT 'x')").expect("script");
     let mut transaction = database.begin().expect("begin");
     let rows = transaction.insert("d", &[], &[vec![], vec![]], &words(&["b", "a"])).expect("insert defaults");
     assert_eq!(rows, vec![vec![json!("x"), json!(5)]; 2]);
 }
 
 /// Rows are still counted when no column of them is wanted, and no rows are no error.
-pub fn wanting_nothing_gives_empty_rows(harness: &dyn Harness) {
+pub fn wanting_nothing_gives_empty_rows(harness: &dyn RelationalHarness) {
     let mut database = tables(harness);
     let mut transaction = database.begin().expect("begin");
     let name = words(&["name"]);
@@ -109,7 +109,7 @@ pub fn wanting_nothing_gives_empty_rows(harness: &dyn Harness) {
 }
 
 /// What is returned is in the order of what was given, over all batches.
-pub fn many_rows_keep_their_order(harness: &dyn Harness) {
+pub fn many_rows_keep_their_order(harness: &dyn RelationalHarness) {
     let mut database = tables(harness);
     let name = words(&["name"]);
     // Not in the order of an index, so that a plan that sorts would be noticed.
@@ -132,14 +132,14 @@ pub fn many_rows_keep_their_order(harness: &dyn Harness) {
 }
 
 /// The error says what was violated, where, and by which values.
-pub fn a_violated_constraint_is_named_with_the_values(harness: &dyn Harness) {
+pub fn a_violated_constraint_is_named_with_the_values(harness: &dyn RelationalHarness) {
     let cases: [(&str, &[&str], Value, &str, &str); 4] = [
         ("authors", &["name"], json!(["o'neil"]), "name", "o'neil"),
         ("authors", &["email", "name"], json!(["x@example.com", null]), "name", "x@example.com"),
         ("books", &["author_id", "title", "pages"], json!([1, "Notes", -5]), "pages", "-5"),
         ("books", &["author_id", "title"], json!([987, "Notes"]), "author_id", "987"),
     ];
-    let mut database = filled(harness);
+    let mut database = authors(harness);
     let before = database.fingerprint().expect("fingerprint");
     for (table, columns, row, about, value) in cases {
         let row = row.as_array().expect("a row").clone();
@@ -159,8 +159,8 @@ pub fn a_violated_constraint_is_named_with_the_values(harness: &dyn Harness) {
 }
 
 /// After an error, what went well before it must not be committed.
-pub fn a_failed_transaction_cannot_be_committed(harness: &dyn Harness) {
-    let mut database = filled(harness);
+pub fn a_failed_transaction_cannot_be_committed(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
     let before = database.fingerprint().expect("fingerprint");
     let name = words(&["name"]);
     let mut transaction = database.begin().expect("begin");
@@ -175,8 +175,8 @@ pub fn a_failed_transaction_cannot_be_committed(harness: &dyn Harness) {
 }
 
 /// A rollback, or dropping the transaction, leaves the fingerprint; a commit changes it.
-pub fn a_commit_changes_the_content_and_a_rollback_does_not(harness: &dyn Harness) {
-    let mut database = filled(harness);
+pub fn a_commit_changes_the_content_and_a_rollback_does_not(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
     let before = database.fingerprint().expect("fingerprint");
     for end in ["rollback", "drop", "commit"] {
         let mut transaction = database.begin().expect("begin");
@@ -192,8 +192,8 @@ pub fn a_commit_changes_the_content_and_a_rollback_does_not(harness: &dyn Harnes
 }
 
 /// A natural key must name one row.
-pub fn a_key_with_several_rows_is_an_error(harness: &dyn Harness) {
-    let mut database = filled(harness);
+pub fn a_key_with_several_rows_is_an_error(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
     let mut transaction = database.begin().expect("begin");
     let error = transaction.find("authors", &words(&["active"]), &[vec![json!(true)]], &[]).expect_err("three rows");
     match &error {
@@ -205,7 +205,7 @@ pub fn a_key_with_several_rows_is_an_error(harness: &dyn Harness) {
 }
 
 /// Only rows that are equal in all the columns go, NULL included.
-pub fn delete_takes_back_exactly_the_rows_given(harness: &dyn Harness) {
+pub fn delete_takes_back_exactly_the_rows_given(harness: &dyn RelationalHarness) {
     let mut database = tables(harness);
     let columns = words(&["name", "email"]);
     let row = |name: &str, email: Value| vec![json!(name), email];
@@ -234,14 +234,13 @@ pub fn delete_takes_back_exactly_the_rows_given(harness: &dyn Harness) {
 }
 
 /// Spaces, quotes, capitals and words of SQL are names like any other.
-pub fn names_of_any_kind_are_quoted(harness: &dyn Harness) {
+pub fn names_of_any_kind_are_quoted(harness: &dyn RelationalHarness) {
     let table = "order \"of\" the; Select";
     let columns = words(&["group", "Two Words", "a\"b", "ordinality", "c0", "position"]);
-    let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
-    let list: Vec<_> = columns.iter().map(|column| format!("{} text", quoted(column))).collect();
+    let list: Vec<_> = columns.iter().map(|column| format!("{} text", harness.quote(column))).collect();
     let mut database = harness.open();
     database.create().expect("create");
-    database.execute_script(&format!("CREATE TABLE {} ({})", quoted(table), list.join(", "))).expect("script");
+    database.execute_script(&format!("CREATE TABLE {} ({})", harness.quote(table), list.join(", "))).expect("script");
     let row: Vec<Value> = (0..columns.len()).map(|number| json!(format!("'{number}\""))).collect();
     let mut transaction = database.begin().expect("begin");
     assert_eq!(transaction.insert(table, &columns, from_ref(&row), &columns).expect("insert"), from_ref(&row));
@@ -257,7 +256,7 @@ pub fn names_of_any_kind_are_quoted(harness: &dyn Harness) {
 }
 
 /// A mistake in a data type is reported as such.
-pub fn unknown_tables_and_columns_are_named(harness: &dyn Harness) {
+pub fn unknown_tables_and_columns_are_named(harness: &dyn RelationalHarness) {
     let mut database = tables(harness);
     let error = database.begin().expect("begin").insert("writers", &[], &[vec![]], &[]).expect_err("no such table");
     assert!(matches!(&error, DatabaseError::UnknownTable { table, .. } if table == "writers"), "{error:?}");

@@ -2,15 +2,18 @@
 
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use database::contract::{Harness, TypeKind};
-use database::{Database, Engine as _, EngineError, Location, Secret, ServerFound, ServerPlace, ServerRequest};
+use database::contract::{Harness, RelationalHarness, TypeKind, change_rows, fill_tables};
+use database::{
+    Database, DatabaseSettings, Durability, Engine as _, Location, Secret, ServerFound, ServerPlace, ServerRequest,
+};
 use database_postgres::PostgresEngine;
+use postgres::{Client, NoTls};
 use tempfile::TempDir;
 
 /// How long a server may take to listen.
@@ -32,17 +35,17 @@ pub struct Server {
     _guard: Child,
 }
 
-/// Finds the programs; `None` where there are none, which is only allowed outside of CI.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-pub fn found() -> Option<ServerFound> {
-    match PostgresEngine.find_server(&ServerRequest::default()) {
-        Ok(found) => found,
-        Err(error @ EngineError::NotFound { .. }) if std::env::var_os("CI").is_none() => {
-            eprintln!("skipped: {error}");
-            None
-        }
-        Err(error) => panic!("{error}"),
-    }
+/// Names the directory of the server's programs, to test another version than the newest installed.
+const BINARIES: &str = "SEEDBED_TEST_POSTGRES";
+
+/// Asks for the server to test.
+pub fn request() -> ServerRequest {
+    ServerRequest { version: None, binaries: std::env::var_os(BINARIES).map(PathBuf::from) }
+}
+
+/// Finds the programs.
+pub fn found() -> ServerFound {
+    PostgresEngine.find_server(&request()).expect("the tests need PostgreSQL").expect("it has a server")
 }
 
 /// Describes a place for a server in a directory, on a free port.
@@ -54,13 +57,15 @@ pub fn place(directory: &Path) -> ServerPlace {
         host: "127.0.0.1".to_owned(),
         port,
         password: Secret::new("p@ss 'word'"),
+        // No test cuts the power, and each drop of a database would wait for the disk.
+        durability: Durability::Relaxed,
     }
 }
 
 /// Gives the server of this test binary, started by the first test that asks.
-pub fn server() -> Option<&'static Server> {
-    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
-    SERVER.get_or_init(|| found().map(start)).as_ref()
+pub fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| start(found()))
 }
 
 fn start(found: ServerFound) -> Server {
@@ -72,8 +77,6 @@ fn start(found: ServerFound) -> Server {
     let process = PostgresEngine.server_process(&found, &place).expect("how to run it");
     let mut command = Command::new("sh");
     command.arg("-c").arg(GUARD).arg("guard").arg(&directory).arg(&process.program).args(&process.arguments);
-    // No test cuts the power, and each drop of a database would wait for the disk.
-    command.args(["-c", "fsync=off"]);
     command.envs(&process.env).current_dir(&process.directory);
     command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     if let Some((user, group)) = process.user {
@@ -111,32 +114,52 @@ impl Server {
 
     /// Opens the database of this name.
     pub fn open(&self, name: &str) -> Box<dyn Database> {
-        PostgresEngine.open(&self.location(name)).expect("open")
+        self.open_with(name, &DatabaseSettings::default())
+    }
+
+    /// Opens the database of this name with settings.
+    pub fn open_with(&self, name: &str, settings: &DatabaseSettings) -> Box<dyn Database> {
+        PostgresEngine.open(&self.location(name), settings).expect("open")
+    }
+
+    /// Connects to the server's own database.
+    pub fn client(&self) -> Client {
+        self.client_of("postgres")
+    }
+
+    /// Connects to a database as a service does: by the URL.
+    pub fn client_of(&self, name: &str) -> Client {
+        Client::connect(&self.location(name).url(), NoTls).expect("connect over TCP")
+    }
+
+    /// Says where the server lives.
+    pub fn place(&self) -> &ServerPlace {
+        &self.place
     }
 }
 
 /// A database of its own on the common server.
 pub struct PostgresHarness {
-    server: &'static Server,
+    /// The server.
+    pub server: &'static Server,
     /// The database's name, with what a name may contain.
     pub name: String,
     dumps: TempDir,
 }
 
 impl PostgresHarness {
-    /// Makes a harness, unless there is no PostgreSQL.
-    pub fn new() -> Option<Self> {
+    /// Makes a harness.
+    pub fn new() -> Self {
         Self::named(format!("Test \"{}\" 'a=b'", next()))
     }
 
     /// Makes a harness whose database has a name of letters and digits.
-    pub fn plain() -> Option<Self> {
+    pub fn plain() -> Self {
         Self::named(format!("plain{}x", next()))
     }
 
-    fn named(name: String) -> Option<Self> {
-        let dumps = TempDir::new().expect("a temporary directory");
-        server().map(|server| PostgresHarness { server, name, dumps })
+    fn named(name: String) -> Self {
+        PostgresHarness { server: server(), name, dumps: TempDir::new().expect("a temporary directory") }
     }
 
     /// Says where the database is.
@@ -160,6 +183,31 @@ impl Harness for PostgresHarness {
         self.dumps.path()
     }
 
+    fn fill(&self, database: &mut dyn Database, variant: u8) {
+        fill_tables(self, database, variant);
+    }
+
+    fn change(&self, database: &mut dyn Database) {
+        change_rows(database);
+    }
+
+    fn damage(&self, database: &mut dyn Database) -> bool {
+        // An index that did not hear of a row.
+        for ready in [false, true] {
+            database
+                .execute_script(&format!(
+                    "UPDATE pg_index SET indisready = {ready} WHERE indexrelid = 'authors_pkey'::regclass"
+                ))
+                .expect("change the catalog");
+            if !ready {
+                database.execute_script("INSERT INTO authors (name) VALUES ('unheard of')").expect("insert");
+            }
+        }
+        true
+    }
+}
+
+impl RelationalHarness for PostgresHarness {
     fn sql_type(&self, kind: TypeKind) -> &'static str {
         match kind {
             TypeKind::Serial => "bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY",

@@ -1,7 +1,10 @@
 //! PostgreSQL: the contract of all drivers, and what is its own. One server serves all tests.
 
+mod foreign;
 mod harness;
+mod kills;
 mod server;
+mod settings;
 mod states;
 mod types;
 

@@ -3,12 +3,13 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
+use std::process::Command;
 
-use database::{Engine as _, EngineError};
+use database::{Durability, Engine as _, EngineError, ServerRequest};
 use database_postgres::PostgresEngine;
 use tempfile::TempDir;
 
-use crate::harness::{found, place};
+use crate::harness::{found, place, request, server};
 
 /// Makes a directory that the server's user can enter.
 fn directory() -> TempDir {
@@ -19,7 +20,7 @@ fn directory() -> TempDir {
 
 #[test]
 fn a_prepared_server_is_left_alone_and_another_version_is_refused() {
-    let Some(mut found) = found() else { return };
+    let mut found = found();
     let directory = directory();
     let mut place = place(directory.path());
     // What a killed attempt leaves behind.
@@ -56,7 +57,7 @@ fn a_prepared_server_is_left_alone_and_another_version_is_refused() {
 
 #[test]
 fn a_socket_path_that_does_not_fit_is_refused_before_anything_is_made() {
-    let Some(found) = found() else { return };
+    let found = found();
     let directory = directory();
     let mut place = place(directory.path());
     place.socket_directory = directory.path().join("x".repeat(100));
@@ -69,8 +70,8 @@ fn a_socket_path_that_does_not_fit_is_refused_before_anything_is_made() {
 
 #[test]
 fn a_version_that_is_not_installed_is_not_found() {
-    let Some(mut found) = found() else { return };
-    let mut request = database::ServerRequest { version: Some(found.major().to_owned()), binaries: None };
+    let mut found = found();
+    let mut request = ServerRequest { version: Some(found.major().to_owned()), ..request() };
     assert_eq!(PostgresEngine.find_server(&request).expect("the same by its version"), Some(found.clone()));
     request.version = Some("12".to_owned());
     request.binaries = Some(found.binaries.clone());
@@ -79,4 +80,49 @@ fn a_version_that_is_not_installed_is_not_found() {
     found.binaries = PathBuf::from("/nowhere");
     request.binaries = Some(found.binaries);
     assert!(matches!(PostgresEngine.find_server(&request), Err(EngineError::NotFound { .. })));
+}
+
+#[test]
+fn durability_is_a_matter_of_the_next_start() {
+    let found = found();
+    let directory = directory();
+    let mut place = place(directory.path());
+    for (durability, expected) in [(Durability::Full, 0), (Durability::Relaxed, 3), (Durability::Full, 0)] {
+        place.durability = durability;
+        PostgresEngine.prepare_server(&found, &place).expect("prepare");
+        let settings = fs::read_to_string(place.directory.join("postgresql.conf")).expect("read");
+        let off = settings.lines().filter(|line| line.ends_with(" = off")).count();
+        assert_eq!(off, expected, "{durability:?}");
+    }
+    let setting =
+        |name: &str| -> String { server().client().query_one(&format!("SHOW {name}"), &[]).expect("show").get(0) };
+    for name in ["fsync", "synchronous_commit", "full_page_writes"] {
+        assert_eq!(setting(name), "off", "{name}");
+    }
+}
+
+#[test]
+fn the_files_of_the_state_have_no_lock_and_keep_every_directory() {
+    let files = PostgresEngine.server_files(server().place()).expect("it has a server");
+    assert!(files.directory.join("PG_VERSION").is_file());
+    assert!(files.exclude.contains(&"postmaster.pid".to_owned()));
+    for excluded in files.exclude.iter().filter_map(|glob| glob.strip_suffix("/*")) {
+        assert!(!files.exclude.contains(&excluded.to_owned()), "{excluded} itself must be there");
+    }
+    assert_eq!(files.pages, [("base/**".to_owned(), 16384), ("global/**".to_owned(), 16384)]);
+}
+
+#[test]
+fn the_shell_connects_without_a_password_among_its_arguments() {
+    let location = server().location("postgres");
+    let shell = PostgresEngine.shell(&location).expect("it has one");
+    let password = server().place().password.expose();
+    assert!(shell.arguments.iter().all(|argument| !argument.contains(password)));
+    let output = Command::new(shell.program)
+        .args(shell.arguments)
+        .args(["--no-psqlrc", "--tuples-only", "--no-align", "--command", "SELECT current_database()"])
+        .envs(shell.env)
+        .output()
+        .expect("start");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "postgres");
 }

@@ -14,7 +14,7 @@ fn words(words: &[&str]) -> Vec<String> {
 
 #[test]
 fn values_of_every_kind_of_type_go_in_and_come_out() {
-    let Some(harness) = PostgresHarness::new() else { return };
+    let harness = PostgresHarness::new();
     let mut database = harness.open();
     database.create().expect("create");
     database
@@ -75,7 +75,7 @@ fn values_of_every_kind_of_type_go_in_and_come_out() {
 
 #[test]
 fn a_deferred_constraint_speaks_up_at_the_commit() {
-    let Some(harness) = PostgresHarness::new() else { return };
+    let harness = PostgresHarness::new();
     let mut database = harness.open();
     database.create().expect("create");
     let sql =
@@ -99,7 +99,7 @@ fn a_deferred_constraint_speaks_up_at_the_commit() {
 
 #[test]
 fn functions_with_bodies_are_statements_of_a_script() {
-    let Some(harness) = PostgresHarness::new() else { return };
+    let harness = PostgresHarness::new();
     let mut database = harness.open();
     database.create().expect("create");
     let sql = "SET search_path = pg_catalog;

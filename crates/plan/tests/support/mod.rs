@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plan::{
-    Action, DatabaseId, DatabaseObserved, DatabaseWork, Facts, InputDigests, Model, Observed, Plan, RunningUnit,
-    ServerId, ServerModel, Step, TaskObserved,
+    Action, DatabaseId, DatabaseObserved, Facts, InputDigests, Key, Model, Observed, Parts, Plan, RunningUnit,
+    ServerId, ServerModel, StateFound, StateSource, StateWork, Step, TaskObserved,
 };
 use source::Problems;
 use supervisor::{Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId};
@@ -20,13 +20,17 @@ pub struct World {
     pub inputs: BTreeMap<String, String>,
     /// The server that each database was made in: in another one it is not there.
     servers: BTreeMap<DatabaseId, Option<ServerId>>,
+    /// The states that are kept in the engine.
+    pub kept: BTreeMap<DatabaseId, BTreeSet<Key>>,
+    /// States that can be had elsewhere, as far as they are not kept.
+    pub elsewhere: BTreeMap<DatabaseId, BTreeMap<Key, StateFound>>,
 }
 
 /// What is to be planned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     Up,
-    Around(DatabaseWork),
+    Around(StateWork),
     Load,
 }
 
@@ -77,7 +81,13 @@ fn server_model(id: ServerId) -> ServerModel {
         log: "/environment/logs/server.log".into(),
     };
     let ready = ReadySpec { probe: Probe::Started, timeout: Duration::from_secs(1), interval: None };
-    ServerModel { id, process, ready, stop: StopSpec { signal: Signal::Int, timeout: Duration::from_secs(1) } }
+    ServerModel {
+        id,
+        version: "Server 1".into(),
+        process,
+        ready,
+        stop: StopSpec { signal: Signal::Int, timeout: Duration::from_secs(1) },
+    }
 }
 
 impl World {
@@ -87,6 +97,8 @@ impl World {
             tasks: model.tasks.keys().map(|id| (id.clone(), content(format!("task {id}")))).collect(),
             schemas: model.databases.keys().map(|id| (id.clone(), content(format!("schema {id}")))).collect(),
             data: content("data".into()),
+            bases: BTreeMap::new(),
+            loaded: model.databases.keys().filter(|_| model.has_data).cloned().collect(),
         }
     }
 
@@ -100,6 +112,17 @@ impl World {
         observed.databases.retain(|id, _| {
             model.databases.get(id).is_some_and(|database| self.servers.get(id) == Some(&database.server))
         });
+        for (id, keys) in &self.kept {
+            let found =
+                keys.iter().map(|key| (key.clone(), StateFound { source: StateSource::Engine, ancestor: None }));
+            observed.states.entry(id.clone()).or_default().extend(found);
+        }
+        for (id, states) in &self.elsewhere {
+            let all = observed.states.entry(id.clone()).or_default();
+            for (key, found) in states {
+                all.entry(key.clone()).or_insert_with(|| found.clone());
+            }
+        }
         observed
     }
 
@@ -107,13 +130,14 @@ impl World {
         let (observed, inputs) = (self.seen(model), self.digests(model));
         let all: BTreeSet<DatabaseId> = model.databases.keys().cloned().collect();
         let there = observed.databases.keys().cloned().collect();
+        let parts = |databases| Parts { databases, ..Parts::default() };
         match command {
             Command::Up => plan::up(model, &observed, &inputs),
             Command::Load => plan::load(model, &observed, &inputs, &there),
-            Command::Around(work @ (DatabaseWork::Reset | DatabaseWork::Restore)) => {
-                plan::around_databases(model, &observed, &inputs, &all, work, wanted)
+            Command::Around(work @ (StateWork::Reset | StateWork::Restore)) => {
+                plan::around_state(model, &observed, &inputs, &parts(all), work, wanted)
             }
-            Command::Around(work) => plan::around_databases(model, &observed, &inputs, &there, work, wanted),
+            Command::Around(work) => plan::around_state(model, &observed, &inputs, &parts(there), work, wanted),
         }
     }
 
@@ -148,10 +172,7 @@ impl World {
                 let before = self.observed.running.insert(step.id.clone(), unit);
                 assert!(before.is_none(), "{} ran already", step.id);
             }
-            Action::CreateDatabase(id) => {
-                self.servers.insert(id.clone(), model.databases[id].server.clone());
-                self.observed.databases.insert(id.clone(), DatabaseObserved::default());
-            }
+            Action::CreateDatabase(id) => self.make(model, id),
             Action::ClearDatabase(id) => *self.database(id) = DatabaseObserved::default(),
             Action::RunSchema { database, key, .. } | Action::ExecuteSchema { database, key } => {
                 self.database(database).schema = Some(key.clone());
@@ -161,20 +182,37 @@ impl World {
                     self.database(id).data = Some(key.clone());
                 }
             }
-            Action::Keep { database, key } => {
-                let database = self.database(database);
-                (database.kept, database.data) = (Some(key.clone()), Some(key.clone()));
+            Action::Keep { database, state, .. } => {
+                self.database(database);
+                self.kept.entry(database.clone()).or_default().insert(state.clone());
             }
-            Action::Reset { database, key, schema } => {
+            Action::Adopt { database, state, source, schema, data, .. } => {
+                let is_kept = self.kept.get(database).is_some_and(|kept| kept.contains(state));
+                assert!(*source != StateSource::Engine || is_kept, "what is put in place was kept");
+                self.kept.entry(database.clone()).or_default().insert(state.clone());
+                self.make(model, database);
                 let database = self.database(database);
-                assert_eq!(database.kept.as_ref(), Some(key), "what is put in place was kept");
-                (database.data, database.schema) = (Some(key.clone()), Some(schema.clone()));
+                (database.data, database.schema) = (data.clone(), schema.clone());
             }
-            Action::Protect(id) | Action::Dump(id) | Action::Restore(id) | Action::Recover(id) => {
+            Action::ImportBase { database, state } => {
+                self.kept.entry(database.clone()).or_default().insert(state.clone());
+                self.make(model, database);
+            }
+            Action::Protect(id) | Action::Dump(id) | Action::Recover(id) | Action::SwapBack(id) => {
                 self.database(id);
             }
-            Action::PrepareServer(_) => {}
+            Action::Restore(id) => self.make(model, id),
+            Action::PrepareServer(_)
+            | Action::Fill(_)
+            | Action::SaveFiles(_)
+            | Action::RestoreFiles(_)
+            | Action::SwapFilesBack(_) => {}
         }
+    }
+
+    fn make(&mut self, model: &Model, id: &DatabaseId) {
+        self.servers.insert(id.clone(), model.databases[id].server.clone());
+        self.observed.databases.insert(id.clone(), DatabaseObserved::default());
     }
 
     fn database(&mut self, id: &DatabaseId) -> &mut DatabaseObserved {

@@ -10,5 +10,6 @@ pub fn run(arguments: &CompletionsArguments) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Arguments::command(), "seedbed", &mut script);
     let text = String::from_utf8_lossy(&script).into_owned();
-    Outcome { json: json!({ "script": text }), text }
+    let json = json!({ "script": text });
+    Outcome::of(text, json)
 }

@@ -13,11 +13,7 @@ pub fn run(job: &Job<'_>, arguments: &DestroyArguments) -> Result<Outcome, Failu
     let preview = job.tell(environment::destroy_preview(job.context, &target))?;
     if !arguments.yes {
         let databases = super::count(preview.databases.len(), "database", "databases");
-        let mut what = format!("environment '{}' with {databases}", target.name);
-        if !preview.snapshots.is_empty() {
-            let snapshots = if preview.snapshots.len() == 1 { "snapshot" } else { "snapshots" };
-            what = format!("{what} and the {snapshots} {}", preview.snapshots.join(", "));
-        }
+        let what = format!("environment '{}' with {databases}", target.name);
         if !std::io::stdin().is_terminal() {
             let message = format!("error: {what} would be removed for good\nhelp: `--yes` says that this is wanted\n");
             return Err(Failure::refused(message));
@@ -27,8 +23,8 @@ pub fn run(job: &Job<'_>, arguments: &DestroyArguments) -> Result<Outcome, Failu
         }
     }
     job.tell(environment::destroy(job.context, &target))?;
-    let json = json!({ "destroyed": target.name, "databases": preview.databases, "snapshots": preview.snapshots });
-    Ok(Outcome { text: format!("environment '{}' is gone\n", target.name), json })
+    let json = json!({ "destroyed": target.name, "databases": preview.databases });
+    Ok(Outcome::of(format!("environment '{}' is gone\n", target.name), json))
 }
 
 fn confirmed(what: &str) -> bool {

@@ -40,5 +40,5 @@ pub fn run(job: &Job<'_>, arguments: &DoctorArguments) -> Result<Outcome, Failur
     if bad > 0 {
         return Err(Failure { code: 4, kind: "doctor", message: text });
     }
-    Ok(Outcome { text, json: json!({ "checks": json }) })
+    Ok(Outcome::of(text, json!({ "checks": json })))
 }

@@ -14,5 +14,5 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         1 => format!("1 service stopped: {took}\n"),
         count => format!("{count} services stopped: {took}\n"),
     };
-    Ok(Outcome { text, json: json!({ "stopped": report.stopped, "total_ms": report.total_ms }) })
+    Ok(Outcome::of(text, json!({ "stopped": report.stopped, "total_ms": report.total_ms })))
 }

@@ -20,5 +20,5 @@ pub fn run(job: &Job<'_>, arguments: &LoadArguments) -> Result<Outcome, Failure>
         .collect();
     let table = table(["RECORDS OF", "CREATED", "FOUND"], &rows);
     let text = format!("{table}\n{}loaded: {}\n", up::loaded(&report), duration(total_ms));
-    Ok(Outcome { text, json: json!({ "load": up::load_json(&report), "total_ms": total_ms }) })
+    Ok(Outcome::of(text, json!({ "load": up::load_json(&report), "total_ms": total_ms })))
 }

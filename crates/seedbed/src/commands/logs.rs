@@ -20,12 +20,12 @@ pub fn run(job: &Job<'_>, arguments: &LogsArguments) -> Result<Outcome, Failure>
             print(&if as_json { format!("{}\n", line_json(&line)) } else { line_text(&line, width) });
         };
         job.tell(environment::follow(job.context, &target, &options, &mut show))?;
-        return Ok(Outcome { text: String::new(), json: json!({}) });
+        return Ok(Outcome::of(String::new(), json!({})));
     }
     let lines = job.tell(environment::logs(job.context, &target, &options))?;
     let width = lines.iter().map(|line| line.unit.len()).max().unwrap_or(0);
     let text = lines.iter().map(|line| line_text(line, width)).collect();
-    Ok(Outcome { text, json: json!({ "lines": lines.iter().map(line_json).collect::<Vec<Value>>() }) })
+    Ok(Outcome::of(text, json!({ "lines": lines.iter().map(line_json).collect::<Vec<Value>>() })))
 }
 
 fn line_text(line: &LogLine, width: usize) -> String {

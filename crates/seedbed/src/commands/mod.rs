@@ -1,17 +1,26 @@
 //! The commands: what each does with an environment, and how it shows the result.
 
+mod base;
 mod completions;
+mod db;
 mod destroy;
+mod diff;
 mod doctor;
 mod down;
+mod keeping;
 mod load;
 mod logs;
 mod reset;
 mod schema;
+mod sharing;
 mod snapshot;
 mod status;
 mod supervise;
+mod tend;
+mod undo;
 mod up;
+mod verify;
+mod why;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -32,6 +41,15 @@ pub struct Outcome {
     text: String,
     /// For programs; `seedbed`, the version of the form, is added.
     json: Value,
+    /// The exit code; other than 0 when the command did what it was asked to and found something wrong.
+    code: u8,
+}
+
+impl Outcome {
+    /// All is well.
+    fn of(text: String, json: Value) -> Self {
+        Self { text, json, code: 0 }
+    }
 }
 
 /// What a command works with.
@@ -73,7 +91,10 @@ pub fn run() -> ExitCode {
             return end(&arguments, Err(Failure { code: 4, kind: "world", message: format!("error: {error}\n") }));
         }
     };
-    world.listen();
+    // What works in the background ends at once when it is told to: it leaves nothing that the next one does not mend.
+    if !matches!(&arguments.command, Command::Tend(options) if options.background) {
+        world.listen();
+    }
     let display = Display::new(arguments.global.quiet, world.terminal, world.color, world.width);
     let context = Context {
         engines: &world.engines,
@@ -81,6 +102,9 @@ pub fn run() -> ExitCode {
         runtime_directory: world.runtime_directory.clone(),
         variables: world.variables.clone(),
         is_root: world.is_root,
+        remotes: &world.remotes,
+        identities: world.identities.clone(),
+        author: world.author.clone(),
         now: world::now,
         monitor: &display,
         interrupt: world.interrupt.clone(),
@@ -94,7 +118,25 @@ pub fn run() -> ExitCode {
         Command::Load(options) => load::run(&job, options),
         Command::Snapshot(options) => snapshot::take(&job, options),
         Command::Restore(options) => snapshot::restore(&job, options),
-        Command::Snapshots => snapshot::list(&job),
+        Command::Undo => undo::run(&job),
+        Command::Snapshots(options) => snapshot::list(&job, options),
+        Command::Show(options) => snapshot::show(&job, options),
+        Command::Diff(options) => diff::run(&job, options),
+        Command::Tag(options) => snapshot::tag(&job, options),
+        Command::Delete(options) => snapshot::delete(&job, options),
+        Command::Export(options) => snapshot::export(&job, options),
+        Command::Import(options) => snapshot::import(&job, options),
+        Command::Push(options) => sharing::push(&job, options),
+        Command::Pull(options) => sharing::pull(&job, options),
+        Command::Fetch(options) => sharing::fetch(&job, options),
+        Command::Db(command) => db::run(&job, command),
+        Command::Why(options) => why::run(&job, options),
+        Command::Verify(options) => verify::run(&job, options),
+        Command::Base(command) => base::run(&job, command),
+        Command::Check(options) => keeping::check(&job, options),
+        Command::Repair(_) => Err(Failure::refused("later")),
+        Command::Collect(options) => keeping::collect(&job, options),
+        Command::Tend(options) => tend::run(&job, options),
         Command::Reset => reset::run(&job),
         Command::Destroy(options) => destroy::run(&job, options),
         Command::Doctor(options) => doctor::run(&job, options),
@@ -110,11 +152,11 @@ fn end(arguments: &Arguments, result: Result<Outcome, Failure>) -> ExitCode {
     let (code, talk) = match result {
         Ok(outcome) if json => {
             print_json(outcome.json);
-            (0, String::new())
+            (outcome.code, String::new())
         }
         Ok(outcome) => {
             print(&outcome.text);
-            (0, String::new())
+            (outcome.code, String::new())
         }
         Err(failure) => {
             if json {

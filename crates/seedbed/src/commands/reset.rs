@@ -25,5 +25,5 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         "steps": up::steps_json(&report.steps),
         "total_ms": report.total_ms,
     });
-    Ok(Outcome { text, json })
+    Ok(Outcome::of(text, json))
 }

@@ -4,5 +4,5 @@ use super::Outcome;
 
 pub fn run() -> Outcome {
     let schema = manifest::schema();
-    Outcome { text: format!("{schema:#}\n"), json: schema }
+    Outcome::of(format!("{schema:#}\n"), schema)
 }

@@ -1,49 +1,64 @@
-//! `seedbed snapshot`, `seedbed restore`, `seedbed snapshots`
+//! `seedbed snapshot`, `seedbed restore` and what is done with snapshots
 
+use std::io::{IsTerminal, Write as _};
+
+use environment::{RestoreOptions, SnapshotOptions};
 use serde_json::{Value, json};
 use store::Record;
 
-use super::{Job, Outcome};
-use crate::arguments::{RestoreArguments, SnapshotArguments};
+use super::{Job, Outcome, count};
+use crate::arguments::{
+    DeleteArguments, ExportArguments, ImportArguments, RestoreArguments, ShowArguments, SnapshotArguments,
+    SnapshotsArguments, TagArguments,
+};
 use crate::duration::{duration, size};
 use crate::failure::Failure;
 use crate::table::table;
 
 pub fn take(job: &Job<'_>, arguments: &SnapshotArguments) -> Result<Outcome, Failure> {
-    let taken = environment::snapshot(job.context, &job.target()?, &arguments.tag, &arguments.message);
-    let (record, total_ms) = job.tell(taken)?;
-    let text = format!(
+    let options =
+        SnapshotOptions { tag: &arguments.tag, message: &arguments.message, allow_holes: arguments.allow_holes };
+    let (record, total_ms) = job.tell(environment::snapshot(job.context, &job.target()?, &options))?;
+    let mut text = format!(
         "saved {} as '{}' ({}, {}): {}\n",
         record.names.join(", "),
         record.details.tag,
-        record.id,
+        record.snapshot,
         size(record.bytes),
         duration(total_ms)
     );
-    Ok(Outcome { text, json: json!({ "snapshot": record_json(&record), "total_ms": total_ms }) })
+    for hole in &record.details.holes {
+        text.push_str(&format!("not in it: {hole}\n"));
+    }
+    let code = if record.details.holes.is_empty() { 0 } else { 7 };
+    Ok(Outcome { text, json: json!({ "snapshot": record_json(&record), "total_ms": total_ms }), code })
 }
 
 pub fn restore(job: &Job<'_>, arguments: &RestoreArguments) -> Result<Outcome, Failure> {
-    let (record, total_ms) = job.tell(environment::restore(job.context, &job.target()?, &arguments.tag))?;
+    let options =
+        RestoreOptions { tag: &arguments.tag, only: &arguments.only, leave: &arguments.leave, prove: arguments.prove };
+    let (record, total_ms) = job.tell(environment::restore(job.context, &job.target()?, &options))?;
+    let is_part = !arguments.only.is_empty() || !arguments.leave.is_empty();
     let text = format!(
         "restored {} from '{}' ({}): {}\n",
-        record.names.join(", "),
+        if is_part { "a part".to_owned() } else { record.names.join(", ") },
         record.details.tag,
-        record.id,
+        record.snapshot,
         duration(total_ms)
     );
-    Ok(Outcome { text, json: json!({ "snapshot": record_json(&record), "total_ms": total_ms }) })
+    Ok(Outcome::of(text, json!({ "snapshot": record_json(&record), "total_ms": total_ms })))
 }
 
-pub fn list(job: &Job<'_>) -> Result<Outcome, Failure> {
-    let records = job.tell(environment::snapshots(job.context, &job.target()?))?;
+pub fn list(job: &Job<'_>, arguments: &SnapshotsArguments) -> Result<Outcome, Failure> {
+    let (pattern, remote) = (arguments.pattern.as_deref(), arguments.remote.as_deref());
+    let records = job.tell(environment::snapshots(job.context, &job.target()?, pattern, remote))?;
     let rows: Vec<_> = records
         .iter()
         .map(|record| {
             let details = &record.details;
             [
                 details.tag.clone(),
-                record.id.to_string(),
+                record.snapshot.to_string(),
                 details.created.clone(),
                 size(record.bytes),
                 details.message.clone(),
@@ -55,12 +70,102 @@ pub fn list(job: &Job<'_>) -> Result<Outcome, Failure> {
     } else {
         table(["TAG", "ID", "TAKEN", "SIZE", "MESSAGE"], &rows)
     };
-    Ok(Outcome { text, json: json!({ "snapshots": records.iter().map(record_json).collect::<Vec<Value>>() }) })
+    Ok(Outcome::of(text, json!({ "snapshots": records.iter().map(record_json).collect::<Vec<Value>>() })))
+}
+
+pub fn show(job: &Job<'_>, arguments: &ShowArguments) -> Result<Outcome, Failure> {
+    let shown = environment::show(job.context, &job.target()?, &arguments.tag, arguments.files);
+    let (record, contents, files) = job.tell(shown)?;
+    let details = &record.details;
+    let mut text = format!("{} ({})\n", details.tag, record.snapshot.as_str());
+    let lines = [
+        ("taken", details.created.clone()),
+        ("by", details.author.clone()),
+        ("of", details.environment.clone()),
+        ("message", details.message.clone()),
+        ("proved", details.proof.clone().unwrap_or_default()),
+    ];
+    for (word, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+        text.push_str(&format!("{word:8} {value}\n"));
+    }
+    for hole in &details.holes {
+        text.push_str(&format!("hole     {hole}\n"));
+    }
+    let rows: Vec<_> = contents
+        .iter()
+        .map(|content| {
+            let fingerprint = content.fingerprint.chars().take(12).collect();
+            [content.name.clone(), content.kind.clone(), size(content.bytes), fingerprint]
+        })
+        .collect();
+    text.push('\n');
+    text.push_str(&table(["NAME", "KIND", "SIZE", "FINGERPRINT"], &rows));
+    for (name, path) in &files {
+        text.push_str(&format!("{name}: {path}\n"));
+    }
+    let contents: Vec<Value> = contents
+        .iter()
+        .map(|content| {
+            json!({
+                "name": content.name, "kind": content.kind, "form": content.form,
+                "fingerprint": content.fingerprint, "bytes": content.bytes,
+            })
+        })
+        .collect();
+    let files: Vec<Value> = files.iter().map(|(name, path)| json!({ "resource": name, "path": path })).collect();
+    Ok(Outcome::of(text, json!({ "snapshot": record_json(&record), "contents": contents, "files": files })))
+}
+
+pub fn tag(job: &Job<'_>, arguments: &TagArguments) -> Result<Outcome, Failure> {
+    let record = job.tell(environment::tag(job.context, &job.target()?, &arguments.tag, &arguments.new))?;
+    let text = format!("'{}' is '{}', too ({})\n", arguments.tag, arguments.new, record.snapshot);
+    Ok(Outcome::of(text, json!({ "snapshot": record_json(&record) })))
+}
+
+pub fn delete(job: &Job<'_>, arguments: &DeleteArguments) -> Result<Outcome, Failure> {
+    let what = format!(
+        "the {} {}",
+        if arguments.tags.len() == 1 { "snapshot" } else { "snapshots" },
+        arguments.tags.join(", ")
+    );
+    if !arguments.yes {
+        if !std::io::stdin().is_terminal() {
+            let message = format!("error: {what} would be removed for good\nhelp: `--yes` says that this is wanted\n");
+            return Err(Failure::refused(message));
+        }
+        let asked = write!(std::io::stderr(), "Remove {what} for good? [y/N] ");
+        let mut answer = String::new();
+        let is_read = asked.is_ok() && std::io::stdin().read_line(&mut answer).is_ok();
+        if !is_read || !matches!(answer.trim(), "y" | "Y" | "yes") {
+            return Err(Failure::refused("nothing was removed\n"));
+        }
+    }
+    let records = job.tell(environment::delete(job.context, &job.target()?, &arguments.tags))?;
+    let text =
+        format!("{} gone; `seedbed collect` frees the space\n", count(records.len(), "snapshot is", "snapshots are"));
+    Ok(Outcome::of(text, json!({ "deleted": records.iter().map(record_json).collect::<Vec<Value>>() })))
+}
+
+pub fn export(job: &Job<'_>, arguments: &ExportArguments) -> Result<Outcome, Failure> {
+    let file = job.arguments.global.directory.join(&arguments.file);
+    let bytes = job.tell(environment::export(job.context, &job.target()?, &arguments.tags, &file))?;
+    let text = format!("wrote {} to {} ({})\n", arguments.tags.join(", "), arguments.file.display(), size(bytes));
+    Ok(Outcome::of(text, json!({ "file": arguments.file.display().to_string(), "bytes": bytes })))
+}
+
+pub fn import(job: &Job<'_>, arguments: &ImportArguments) -> Result<Outcome, Failure> {
+    let file = job.arguments.global.directory.join(&arguments.file);
+    let records = job.tell(environment::import(job.context, &job.target()?, &file))?;
+    let tags: Vec<&str> = records.iter().map(|record| record.details.tag.as_str()).collect();
+    let text = format!("took in {}\n", tags.join(", "));
+    Ok(Outcome::of(text, json!({ "snapshots": records.iter().map(record_json).collect::<Vec<Value>>() })))
 }
 
 fn record_json(record: &Record) -> Value {
+    let details = &record.details;
     json!({
-        "tag": record.details.tag, "id": record.id.as_str(), "created": record.details.created,
-        "message": record.details.message, "bytes": record.bytes, "databases": record.names,
+        "tag": details.tag, "id": record.snapshot.as_str(), "created": details.created, "message": details.message,
+        "author": details.author, "environment": details.environment, "bytes": record.bytes, "names": record.names,
+        "holes": details.holes, "lineage": details.lineage, "metrics": details.metrics, "proof": details.proof,
     })
 }

@@ -51,5 +51,5 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         "pending": report.pending,
         "others": report.others,
     });
-    Ok(Outcome { text, json })
+    Ok(Outcome::of(text, json))
 }

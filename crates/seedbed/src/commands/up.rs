@@ -25,10 +25,10 @@ pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
             })
             .collect();
         let text = if plan.is_empty() { "nothing to do\n".to_owned() } else { plan.to_string() };
-        return Ok(Outcome { text, json: json!({ "steps": steps }) });
+        return Ok(Outcome::of(text, json!({ "steps": steps })));
     }
     let report = job.tell(environment::up(job.context, &target, &options))?;
-    Ok(Outcome { text: text(&report), json: json(&report) })
+    Ok(Outcome::of(text(&report), json(&report)))
 }
 
 fn text(report: &UpReport) -> String {

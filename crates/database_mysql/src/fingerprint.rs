@@ -1,0 +1,80 @@
+//! The digest of a database's content: the objects of its schema by name and kind, and all rows.
+
+use database::{FingerprintBuilder, RowDigest, Table};
+use mysql::prelude::Queryable as _;
+use mysql::{Conn, Error, Value};
+
+use crate::literal::{quote, text, within};
+use crate::{objects, schema};
+
+/// Gives the fingerprint of one moment of the database.
+pub(crate) fn of(conn: &mut Conn, schema: &str) -> Result<String, Error> {
+    conn.query_drop("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")?;
+    let fingerprint = read(conn, schema);
+    let ended = conn.query_drop("ROLLBACK");
+    fingerprint.and_then(|fingerprint| ended.map(|()| fingerprint))
+}
+
+fn read(conn: &mut Conn, schema: &str) -> Result<String, Error> {
+    let mut builder = FingerprintBuilder::default();
+    for definition in definitions(conn, schema)? {
+        builder.definition(&definition);
+    }
+    let tables = schema::inspect(conn, schema)?.tables;
+    for table in &tables {
+        builder.definition(&format!("{table:?}"));
+    }
+    for table in &tables {
+        let digests = row_digests(conn, schema, table)?;
+        builder.table(&table.name, digests);
+    }
+    Ok(builder.finish())
+}
+
+/// What the table model does not have, by name and kind only: the text of an expression may change when it is dumped and
+/// restored.
+fn definitions(conn: &mut Conn, schema: &str) -> Result<Vec<String>, Error> {
+    let mut definitions: Vec<String> =
+        objects::list(conn, schema)?.into_iter().map(|(kind, name)| format!("{kind} {name}")).collect();
+    definitions.extend(schema::sequences(conn, schema)?.into_iter().map(|name| format!("SEQUENCE {name}")));
+    let schema = text(schema);
+    let indexes: Vec<String> = conn.query(format!(
+        "SELECT CONCAT('INDEX ', TABLE_NAME, '.', INDEX_NAME, ' ', SEQ_IN_INDEX, ' ', COALESCE(COLUMN_NAME, ''), ' ',
+                COALESCE(SUB_PART, ''), ' ', INDEX_TYPE)
+            FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {schema}"
+    ))?;
+    let constraints: Vec<String> = conn.query(format!(
+        "SELECT CONCAT(CONSTRAINT_TYPE, ' ', TABLE_NAME, '.', CONSTRAINT_NAME)
+            FROM information_schema.TABLE_CONSTRAINTS WHERE TABLE_SCHEMA = {schema}"
+    ))?;
+    definitions.extend(indexes);
+    definitions.extend(constraints);
+    definitions.sort();
+    Ok(definitions)
+}
+
+fn row_digests(conn: &mut Conn, schema: &str, table: &Table) -> Result<Vec<[u8; 32]>, Error> {
+    let columns: Vec<_> = table.columns.iter().map(|column| quote(&column.name)).collect();
+    // Prepared, so that numbers come as they are: the text of a float is rounded.
+    let rows = conn.exec_iter(format!("SELECT {} FROM {}", columns.join(", "), within(schema, &table.name)), ())?;
+    let mut digest = RowDigest::default();
+    rows.map(|row| {
+        for value in row?.unwrap_raw().iter().flatten() {
+            add(&mut digest, value);
+        }
+        Ok(digest.take())
+    })
+    .collect()
+}
+
+fn add(digest: &mut RowDigest, value: &Value) {
+    match value {
+        Value::NULL => digest.value(b'n', &[]),
+        Value::Bytes(bytes) => digest.value(b'b', bytes),
+        Value::Int(number) => digest.value(b'i', &number.to_le_bytes()),
+        Value::UInt(number) => digest.value(b'u', &number.to_le_bytes()),
+        Value::Float(number) => digest.value(b'f', &number.to_bits().to_le_bytes()),
+        Value::Double(number) => digest.value(b'd', &number.to_bits().to_le_bytes()),
+        time @ (Value::Date(..) | Value::Time(..)) => digest.value(b't', time.as_sql(true).as_bytes()),
+    }
+}

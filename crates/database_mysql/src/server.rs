@@ -1,0 +1,256 @@
+//! A private server: its data directory, its configuration, and how to run it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use database::{Durability, EngineError, FileError, ServerFiles, ServerFound, ServerPlace, ServerProcess};
+
+use crate::account::Account;
+use crate::client;
+use crate::literal::text;
+use crate::program::{Failure, INSTALL, Program, SERVER, locate};
+
+/// The user of Seedbed and of the services, who may do everything on its private server.
+const USER: &str = "seedbed";
+
+/// The longest path of a socket that every operating system takes (103 on macOS, 107 on Linux).
+const SOCKET_PATH_LIMIT: usize = 103;
+
+/// The file in the data directory that says which server made it.
+const VERSION_FILE: &str = "seedbed-version";
+
+/// Makes what is missing.
+pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+    socket(place)?;
+    let account = Account::for_server()?;
+    for directory in [&place.directory, &place.socket_directory, &temporary(place)] {
+        make_directory(directory, account.as_ref())?;
+    }
+    if let Some(account) = &account {
+        account.check_way(&found.binaries)?;
+    }
+    write(&configuration(place), &settings(place), account.as_ref())?;
+
+    let data = data(place);
+    if data.try_exists().map_err(FileError::of("inspect", &data))? {
+        check_version(&data, found)
+    } else {
+        make_data(&data, found, place, account.as_ref())
+    }
+}
+
+fn data(place: &ServerPlace) -> PathBuf {
+    place.directory.join("data")
+}
+
+/// Names the directory of temporary files: a server removes those of others from a directory that it shares.
+fn temporary(place: &ServerPlace) -> PathBuf {
+    place.directory.join("tmp")
+}
+
+fn configuration(place: &ServerPlace) -> PathBuf {
+    place.directory.join("my.cnf")
+}
+
+/// Says how to run the server.
+pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {
+    let ready_socket = socket(place)?;
+    let account = Account::for_server()?;
+    Ok(ServerProcess {
+        program: locate(&found.binaries, &SERVER),
+        arguments: vec![
+            format!("--defaults-file={}", configuration(place).display()),
+            format!("--datadir={}", data(place).display()),
+        ],
+        env: BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned()), ("TZ".to_owned(), "UTC".to_owned())]),
+        directory: place.directory.clone(),
+        user: account.map(|account| (account.user, account.group)),
+        ready_socket,
+        stop_signal: rustix::process::Signal::TERM.as_raw(),
+    })
+}
+
+/// Says which files are the state of a stopped server.
+pub(crate) fn files(place: &ServerPlace) -> ServerFiles {
+    let owned = |words: &[&str]| words.iter().map(ToString::to_string).collect();
+    ServerFiles {
+        directory: data(place),
+        exclude: owned(&["*.pid", "*.err", "ibtmp*", "#innodb_temp/*", "ib_buffer_pool"]),
+        pages: ["**/*.ibd", "ibdata*", "undo*"].iter().map(|glob| ((*glob).to_owned(), 16_384)).collect(),
+    }
+}
+
+fn socket(place: &ServerPlace) -> Result<PathBuf, EngineError> {
+    let path = client::socket(&place.socket_directory);
+    let length = path.as_os_str().len();
+    if length > SOCKET_PATH_LIMIT {
+        return Err(EngineError::SocketPathTooLong { path, length, limit: SOCKET_PATH_LIMIT });
+    }
+    Ok(path)
+}
+
+/// Makes a directory that only the server's account can enter; what is above it stays as it is.
+fn make_directory(directory: &Path, account: Option<&Account>) -> Result<(), EngineError> {
+    if let Some(parent) = directory.parent() {
+        fs::create_dir_all(parent).map_err(FileError::of("create", parent))?;
+    }
+    match fs::DirBuilder::new().mode(0o700).create(directory) {
+        Err(source) if source.kind() == std::io::ErrorKind::AlreadyExists => {}
+        made => made.map_err(FileError::of("create", directory))?,
+    }
+    match account {
+        Some(account) => {
+            account.give(directory)?;
+            account.check_way(directory)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Names what the data directories of one server have in common: `MariaDB 10.11`.
+fn series(found: &ServerFound) -> String {
+    let numbers: Vec<&str> = found.version.split('.').take(2).collect();
+    format!("{} {}", found.product, numbers.join("."))
+}
+
+fn check_version(data: &Path, found: &ServerFound) -> Result<(), EngineError> {
+    let file = data.join(VERSION_FILE);
+    let made_by = fs::read_to_string(&file).map_err(FileError::of("read", &file))?.trim().to_owned();
+    if made_by == series(found) {
+        return Ok(());
+    }
+    let found = format!("{} {}", found.product, found.version);
+    Err(EngineError::OtherVersion { directory: data.to_owned(), made_by, found })
+}
+
+/// Builds the data directory beside its place and renames it when it is complete and on the disk.
+fn make_data(
+    data: &Path,
+    found: &ServerFound,
+    place: &ServerPlace,
+    account: Option<&Account>,
+) -> Result<(), EngineError> {
+    let unfinished = place.directory.join("data.unfinished");
+    let users = place.directory.join("users.unfinished");
+    if unfinished.try_exists().map_err(FileError::of("inspect", &unfinished))? {
+        fs::remove_dir_all(&unfinished).map_err(FileError::of("remove", &unfinished))?;
+    }
+    let result = build(&unfinished, &users, found, place, account);
+    database::remove_file(&users)?;
+    result?;
+    write(&unfinished.join(VERSION_FILE), &series(found), account)?;
+    database::sync_tree(&unfinished)?;
+    fs::rename(&unfinished, data).map_err(FileError::of("rename", &unfinished))?;
+    Ok(database::sync_directory(&place.directory)?)
+}
+
+fn build(
+    unfinished: &Path,
+    users: &Path,
+    found: &ServerFound,
+    place: &ServerPlace,
+    account: Option<&Account>,
+) -> Result<(), EngineError> {
+    let (user, password) = (text(USER), text(place.password.expose()));
+    let create = format!(
+        "CREATE USER {user}@'%' IDENTIFIED BY {password};\nGRANT ALL PRIVILEGES ON *.* TO {user}@'%' WITH GRANT OPTION;\n"
+    );
+    let server = locate(&found.binaries, &SERVER);
+    let defaults = configuration(place);
+    if found.product == "MariaDB" {
+        let mut install = Program::new(locate(&found.binaries, &INSTALL));
+        install.run_as(account).directory(&place.directory).setting("--defaults-file", &defaults);
+        install.setting("--datadir", unfinished);
+        // The script reads every installation but its own default only when told where that is.
+        if let Some(base) = found.binaries.parent() {
+            install.setting("--basedir", base);
+        }
+        install.argument("--auth-root-authentication-method=normal").argument("--skip-test-db");
+        run(install, Program::run)?;
+        // While it makes itself, the server has no privileges; the first statement brings them back. Whoever else could
+        // connect goes, save the owner of the views in `sys`.
+        let sql = format!(
+            "FLUSH PRIVILEGES;\n{create}DELETE FROM mysql.global_priv WHERE User NOT IN ({user}, 'mariadb.sys');\n\
+             DELETE FROM mysql.proxies_priv;\n"
+        );
+        let mut bootstrap = Program::new(server);
+        bootstrap.run_as(account).directory(&place.directory).setting("--defaults-file", &defaults);
+        bootstrap.setting("--datadir", unfinished).argument("--bootstrap");
+        return run(bootstrap, |program| {
+            program.feed(|input| std::io::Write::write_all(input, sql.as_bytes())).map(|()| String::new())
+        });
+    }
+    write(users, &format!("{create}DROP USER 'root'@'localhost';\n"), account)?;
+    let mut initialize = Program::new(server);
+    initialize.run_as(account).directory(&place.directory).setting("--defaults-file", &defaults);
+    initialize.setting("--datadir", unfinished).argument("--initialize-insecure").setting("--init-file", users);
+    run(initialize, Program::run)
+}
+
+fn run(mut program: Program, how: impl FnOnce(&mut Program) -> Result<String, Failure>) -> Result<(), EngineError> {
+    let path = program.path().to_owned();
+    how(&mut program).map(drop).map_err(|failure| match failure {
+        Failure::Start(source) => FileError::of("run", &path)(source).into(),
+        Failure::Status { status, output } => EngineError::Program { program: path, status, output },
+    })
+}
+
+/// Gives the whole configuration; the machine's own files are not read.
+fn settings(place: &ServerPlace) -> String {
+    let own = |name: &str| place.directory.join(name).display().to_string();
+    let mut lines = vec![
+        ("socket", client::socket(&place.socket_directory).display().to_string()),
+        ("pid-file", own("server.pid")),
+        ("tmpdir", temporary(place).display().to_string()),
+        ("bind-address", place.host.clone()),
+        ("port", place.port.to_string()),
+        ("skip-name-resolve", "ON".to_owned()),
+        ("skip-log-bin", String::new()),
+        ("loose-mysqlx", "OFF".to_owned()),
+        ("performance-schema", "OFF".to_owned()),
+        // A state that changes by itself would not be the same state the next day.
+        ("event-scheduler", "OFF".to_owned()),
+        ("character-set-server", "utf8mb4".to_owned()),
+        ("default-time-zone", "+00:00".to_owned()),
+        ("max-allowed-packet", "1G".to_owned()),
+        ("max-connections", "150".to_owned()),
+        ("innodb-file-per-table", "ON".to_owned()),
+        ("innodb-buffer-pool-size", "128M".to_owned()),
+        ("innodb-log-file-size", "64M".to_owned()),
+        ("innodb-buffer-pool-dump-at-shutdown", "OFF".to_owned()),
+        ("innodb-buffer-pool-load-at-startup", "OFF".to_owned()),
+        ("key-buffer-size", "8M".to_owned()),
+        ("loose-aria-pagecache-buffer-size", "16M".to_owned()),
+    ];
+    lines.extend(match place.durability {
+        Durability::Full => vec![("innodb-flush-log-at-trx-commit", "1".to_owned())],
+        // What is written reaches the system at each commit, so that a crash of the server alone loses nothing.
+        Durability::Relaxed => vec![
+            ("innodb-flush-log-at-trx-commit", "2".to_owned()),
+            ("innodb-doublewrite", "OFF".to_owned()),
+            ("innodb-flush-method", "nosync".to_owned()),
+            ("loose-debug-no-sync", "ON".to_owned()),
+        ],
+    });
+    let line = |(name, value): &(&str, String)| match value.as_str() {
+        "" => format!("{name}\n"),
+        value => format!("{name} = \"{}\"\n", value.replace('\\', "\\\\").replace('"', "\\\"")),
+    };
+    let lines: String = lines.iter().map(line).collect();
+    format!("# Written by Seedbed before each start of the server.\n[mysqld]\n{lines}")
+}
+
+/// Writes a file of ours that only the server's account can read.
+fn write(path: &Path, content: &str, account: Option<&Account>) -> Result<(), EngineError> {
+    let file = database::DurableRename::begin(path)?;
+    fs::write(file.path(), "").map_err(FileError::of("write", file.path()))?;
+    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600))
+        .map_err(FileError::of("protect", file.path()))?;
+    fs::write(file.path(), content).map_err(FileError::of("write", file.path()))?;
+    if let Some(account) = account {
+        account.give(file.path())?;
+    }
+    Ok(file.finish()?)
+}

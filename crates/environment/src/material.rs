@@ -1,0 +1,151 @@
+//! What the steps of a plan work with, besides the plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::sync::Mutex;
+
+use database::Database;
+use dataset::LoadPlan;
+use plan::DatabaseId;
+use store::{Content, ObjectWriter, Record, RecordDetails, Snapshot, Store, Writer};
+
+use crate::session::Session;
+use crate::{Error, states};
+
+/// What the steps of a plan work with, besides the plan.
+#[derive(Default)]
+pub(crate) struct Material<'a> {
+    /// The command, for the record of what it replaced.
+    pub(crate) command: &'static str,
+    /// What `load` loads; the declared data when it is not given.
+    pub(crate) load: Option<&'a LoadPlan>,
+    /// What `save` writes to.
+    pub(crate) draft: Option<Draft<'a>>,
+    /// What `restore` reads from.
+    pub(crate) snapshot: Option<&'a Source<'a>>,
+    /// Whether the engines' own checkers read what is restored.
+    pub(crate) prove: bool,
+    /// The databases that `recover` has put right.
+    pub(crate) recovered: Mutex<BTreeSet<DatabaseId>>,
+}
+
+/// A snapshot that is being taken.
+pub(crate) struct Draft<'a> {
+    store: &'a Store,
+    writer: Writer,
+    /// Contents of earlier snapshots and of states, by name and fingerprint: what is stored need not be stored again.
+    known: BTreeMap<(String, String), Content>,
+    contents: Mutex<Vec<Content>>,
+    holes: Mutex<Vec<String>>,
+    /// Whether what cannot be read is named instead of being an error.
+    pub(crate) allow_holes: bool,
+}
+
+/// A snapshot that is restored.
+pub(crate) struct Source<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) snapshot: Snapshot,
+}
+
+impl<'a> Material<'a> {
+    /// Nothing but the name of a command.
+    pub(crate) fn of(command: &'static str) -> Self {
+        Self { command, ..Self::default() }
+    }
+
+    pub(crate) fn draft(&self) -> &Draft<'a> {
+        self.draft.as_ref().expect("whoever plans a snapshot begins a draft")
+    }
+
+    pub(crate) fn source(&self) -> &Source<'a> {
+        self.snapshot.expect("whoever plans a restore has opened a snapshot")
+    }
+
+    /// What the snapshot holds under this name.
+    pub(crate) fn content(&self, name: &str) -> Result<&Content, Error> {
+        let content = self.source().snapshot.contents.iter().find(|content| content.name == name);
+        content.ok_or_else(|| Error::OtherDatabases { missing: vec![name.to_owned()] })
+    }
+}
+
+impl<'a> Draft<'a> {
+    /// Begins a snapshot. How many earlier ones are looked at for what need not be saved again.
+    pub(crate) fn begin(store: &'a Store, allow_holes: bool) -> Result<Self, Error> {
+        const LOOKED_AT: usize = 10;
+        // First, so that collection leaves alone what is found now.
+        let writer = store.writer()?;
+        let mut known = BTreeMap::new();
+        let mut add = |content: Content| {
+            if content.form == LOGICAL {
+                known.insert((content.name.clone(), content.fingerprint.clone()), content);
+            }
+        };
+        let records = store.records(|_| true).unwrap_or_default();
+        for record in records.iter().rev().take(LOOKED_AT) {
+            // One that is damaged is of no use here, and no obstacle.
+            store.snapshot(record).into_iter().flat_map(|snapshot| snapshot.contents).for_each(&mut add);
+        }
+        store.states().unwrap_or_default().into_iter().for_each(|state| add(state.content));
+        let (contents, holes) = (Mutex::default(), Mutex::default());
+        Ok(Self { store, writer, known, contents, holes, allow_holes })
+    }
+
+    pub(crate) fn writer(&self) -> &dyn ObjectWriter {
+        &self.writer
+    }
+
+    pub(crate) fn add(&self, content: Content, holes: Vec<String>) {
+        self.contents.lock().expect("nothing panics while it holds this").push(content);
+        self.holes.lock().expect("nothing panics while it holds this").extend(holes);
+    }
+
+    /// Saves a database as a dump, unless the same content is in the store.
+    pub(crate) fn save_database(
+        &self,
+        session: &Session<'_>,
+        id: &DatabaseId,
+        database: &mut dyn Database,
+        fingerprint: String,
+        notes: BTreeMap<String, String>,
+    ) -> Result<(), Error> {
+        let known = self.known.get(&(id.to_string(), fingerprint.clone()));
+        if let Some(known) = known
+            && self.writer.contains(&known.root)?
+        {
+            self.add(Content { notes, ..known.clone() }, Vec::new());
+            return Ok(());
+        }
+        let content = dumped(session, id, database, fingerprint, notes, &self.writer)?;
+        self.add(content, Vec::new());
+        Ok(())
+    }
+
+    /// Makes the snapshot, durable and seen.
+    pub(crate) fn commit(self, mut details: RecordDetails) -> Result<Record, Error> {
+        details.holes = self.holes.into_inner().expect("nothing panics while it holds this");
+        let mut contents = self.contents.into_inner().expect("nothing panics while it holds this");
+        contents.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(self.store.commit(self.writer, contents, details)?)
+    }
+}
+
+/// The form of a content that any server of the engine can read.
+pub(crate) const LOGICAL: &str = "logical";
+
+/// Writes a database into a store as a dump.
+pub(crate) fn dumped(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    database: &mut dyn Database,
+    fingerprint: String,
+    notes: BTreeMap<String, String>,
+    writer: &dyn ObjectWriter,
+) -> Result<Content, Error> {
+    let file = states::Scratch::new(session, "outgoing", id)?;
+    database.dump(file.path()).map_err(Error::database(id))?;
+    let saved = tree::save_file(file.path(), writer, &|_| {}).map_err(Error::Tree)?;
+    fs::remove_file(file.path()).map_err(Error::io("remove", file.path()))?;
+    let kind = session.location(id).engine().word().to_owned();
+    let (name, form) = (id.to_string(), LOGICAL.to_owned());
+    Ok(Content { name, kind, form, fingerprint, root: saved.root, bytes: saved.bytes, notes })
+}

@@ -1,0 +1,144 @@
+//! Resources in snapshots: directories of files, saved and brought back.
+
+use std::fs;
+use std::path::PathBuf;
+
+use plan::{ResourceId, ResourceModel};
+use serde_json::json;
+use store::{Content, Expect, ObjectId, ObjectWriter, Store, Written};
+use tree::{RestoreOptions, Rules, Saved};
+
+use crate::material::{Draft, Source};
+use crate::session::Session;
+use crate::{Error, Progress};
+
+/// The kind of a content that is a directory of files.
+pub(crate) const FILES: &str = "files";
+
+/// Writes a resource to the snapshot being taken.
+pub(crate) fn save(session: &Session<'_>, id: &ResourceId, draft: &Draft<'_>) -> Result<(), Error> {
+    let resource = &session.model.resources[id];
+    let saved = save_to(session, resource, draft.writer(), draft.allow_holes)?;
+    let holes = saved.holes.iter().map(|hole| format!("{id}: {}: {:?}", hole.path.display(), hole.why)).collect();
+    let kind = FILES.to_owned();
+    let content = Content {
+        name: id.to_string(),
+        kind: kind.clone(),
+        form: kind,
+        fingerprint: saved.content,
+        root: saved.root,
+        bytes: saved.bytes,
+        notes: Default::default(),
+    };
+    draft.add(content, holes);
+    Ok(())
+}
+
+/// Writes a resource as it is now to the store; nothing names it when the result is dropped.
+pub(crate) fn save_present(session: &Session<'_>, id: &ResourceId) -> Result<(Saved, Written), Error> {
+    let writer = session.store()?.writer()?;
+    let saved = save_to(session, &session.model.resources[id], &writer, true)?;
+    Ok((saved, writer.finish()?))
+}
+
+fn save_to(
+    session: &Session<'_>,
+    resource: &ResourceModel,
+    writer: &dyn ObjectWriter,
+    allow_holes: bool,
+) -> Result<Saved, Error> {
+    let directory = &resource.directory;
+    fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+    let rules = Rules { exclude: patterns(resource), allow_holes, ..Rules::default() };
+    let monitor = session.context.monitor;
+    let name = resource.id.to_string();
+    let progress = |progress: tree::Progress| {
+        monitor.on(Progress::Files { resource: &name, entries: progress.entries, bytes: progress.bytes });
+    };
+    tree::save(directory, &rules, &stat_cache(session, &resource.id)?, writer, &progress).map_err(Error::Tree)
+}
+
+/// In a manifest a glob without a slash is for names at any depth.
+fn patterns(resource: &ResourceModel) -> Vec<String> {
+    let pattern =
+        |glob: &String| if glob.contains('/') { vec![glob.clone()] } else { vec![glob.clone(), format!("**/{glob}")] };
+    resource.exclude.iter().flat_map(pattern).collect()
+}
+
+/// Where it is remembered what the files of a resource contain, so that what has not changed is not read.
+fn stat_cache(session: &Session<'_>, id: &ResourceId) -> Result<PathBuf, Error> {
+    let directory = session.place.directory().join("stat").join(&id.workspace);
+    fs::create_dir_all(&directory).map_err(Error::io("create", &directory))?;
+    Ok(directory.join(&id.name))
+}
+
+/// Brings a resource back from a snapshot. What it is now goes to the store first.
+pub(crate) fn restore(session: &Session<'_>, id: &ResourceId, source: &Source<'_>) -> Result<(), Error> {
+    let name = id.to_string();
+    let content = source.snapshot.contents.iter().find(|content| content.name == name && content.kind == FILES);
+    let content = content.ok_or_else(|| Error::OtherDatabases { missing: vec![name] })?;
+    put(session, id, &content.root, source.store)
+}
+
+/// The resource and what was put aside change places.
+pub(crate) fn swap_back(session: &Session<'_>, id: &ResourceId) -> Result<(), Error> {
+    let undo = session.record().undo;
+    let object = undo.and_then(|undo| undo.resources.get(&id.to_string()).cloned());
+    let object = object.and_then(|object| object.parse().ok());
+    let object: ObjectId = object.expect("it is planned for resources of which something was put aside");
+    put(session, id, &object, session.store()?)
+}
+
+fn put(session: &Session<'_>, id: &ResourceId, root: &ObjectId, store: &Store) -> Result<(), Error> {
+    let resource = &session.model.resources[id];
+    let own = session.store()?;
+    let writer = own.writer()?;
+    let saved = save_to(session, resource, &writer, false)?;
+    let written = writer.finish()?;
+    // Both that which is about to be replaced and that which was put aside before are named, until the command is over.
+    let name = reference(session, id);
+    let before = own.reference::<serde_json::Value>(&name)?;
+    let kept = before.iter().flat_map(|before| before.objects.iter().copied()).chain([saved.root]).collect::<Vec<_>>();
+    let recent = &kept[kept.len().saturating_sub(2)..];
+    let expect = before.as_ref().map_or(Expect::Absent, |before| Expect::Version(before.version.clone()));
+    own.put_reference(&name, recent, &json!({ "seedbed_aside": 1 }), &expect, &written.session)?;
+    drop(written);
+    session.journal.replace_files(id, saved.root.to_string())?;
+    bring(session, resource, root, store)
+}
+
+fn bring(session: &Session<'_>, resource: &ResourceModel, root: &ObjectId, store: &Store) -> Result<(), Error> {
+    let options =
+        RestoreOptions { leave: patterns(resource), owners: session.context.is_root, ..RestoreOptions::default() };
+    let monitor = session.context.monitor;
+    let name = resource.id.to_string();
+    let progress = |progress: tree::Progress| {
+        monitor.on(Progress::Files { resource: &name, entries: progress.entries, bytes: progress.bytes });
+    };
+    let cache = stat_cache(session, &resource.id)?;
+    let restored = tree::restore(root, &resource.directory, &cache, store, &options, &progress).map_err(Error::Tree)?;
+    if let Some(first) = restored.refused.first() {
+        let text = format!(
+            "{name}: owners or attributes could not be set, of {first} and {} more",
+            restored.refused.len() - 1
+        );
+        monitor.on(Progress::Note(text));
+    }
+    Ok(())
+}
+
+/// Brings resources back that a command had begun to replace.
+pub(crate) fn recover(session: &Session<'_>) -> Result<(), Error> {
+    for (name, object) in session.journal.contents().resources {
+        let resource = session.model.resources.values().find(|resource| resource.id.to_string() == name);
+        if let (Some(resource), Ok(object)) = (resource, object.parse()) {
+            bring(session, resource, &object, session.store()?)?;
+        }
+    }
+    session.journal.settle_files()
+}
+
+/// What keeps alive in the store what was put aside of a resource.
+fn reference(session: &Session<'_>, id: &ResourceId) -> String {
+    format!("aside/{}/{id}", session.target.name)
+}

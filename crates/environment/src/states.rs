@@ -1,0 +1,396 @@
+//! States of databases that need not be made again: which there are, how one is had, how long they are kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use database::{Database, StateName};
+use manifest::SchemaStep;
+use plan::{Chain, ChainStep, DatabaseId, Key, StateFound, StateSource};
+use store::{Content, State, StatePolicy, Store};
+
+use crate::execute::kept_state;
+use crate::library::{Purpose, existing_store};
+use crate::material::dumped;
+use crate::record::{KeptRecord, MadeOf};
+use crate::session::Session;
+use crate::sharing::{Shared, send_state};
+use crate::{Error, Progress, with_causes};
+
+/// How far to look for states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// As far as one is not found nearer.
+    Needed,
+    /// In the engines, in the store and in the remotes.
+    Everywhere,
+}
+
+/// The step of a kept state that is none of a chain, but was saved in a snapshot or restored from one.
+pub(crate) const SNAPSHOT: &str = "snapshot";
+
+/// How many of those are kept.
+const SNAPSHOTS: usize = 3;
+
+/// The note of a content that says what it was made of.
+const MADE_OF: &str = "made_of";
+
+/// Finds out which states of these databases can be had without making them.
+pub(crate) fn find(session: &mut Session<'_>, wanted: &BTreeSet<DatabaseId>, reach: Reach) -> Result<(), Error> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let chains = session.chains();
+    let mut found = in_engines(session, wanted, &chains)?;
+    let is_whole = |found: &Found| {
+        wanted.iter().all(|id| {
+            let key = chains[id].declared();
+            chains[id].steps().count() == 1 || found.get(id).is_some_and(|states| states.contains_key(key))
+        })
+    };
+    if reach == Reach::Everywhere || !is_whole(&found) {
+        if let Some(store) = existing_store(session.context, &session.target.root)? {
+            in_store(session, &store, &StateSource::Store, wanted, &chains, &mut found)?;
+            session.store.get_or_init(|| store);
+        }
+    }
+    let remotes: Vec<manifest::Remote> = session.pulled_remotes().cloned().collect();
+    for remote in remotes {
+        if reach == Reach::Needed && is_whole(&found) {
+            break;
+        }
+        let source = StateSource::Remote(remote.name.clone());
+        let looked = session
+            .remote(&remote, Purpose::Read)
+            .and_then(|store| in_store(session, &store, &source, wanted, &chains, &mut found));
+        match looked {
+            Ok(()) | Err(Error::Store(store::StoreError::NoStore { .. })) => {}
+            // What it has can be made here.
+            Err(error) => {
+                let text = format!("remote {} is left out: {}", remote.name, with_causes(&error));
+                session.context.monitor.on(Progress::Note(text));
+            }
+        }
+    }
+    session.observed.states = found;
+    Ok(())
+}
+
+type Found = BTreeMap<DatabaseId, BTreeMap<Key, StateFound>>;
+
+fn in_engines(
+    session: &Session<'_>,
+    wanted: &BTreeSet<DatabaseId>,
+    chains: &BTreeMap<DatabaseId, Chain>,
+) -> Result<Found, Error> {
+    let record = session.record();
+    let mut found = Found::new();
+    for id in wanted {
+        for (key, kept) in record.kept.get(id).into_iter().flatten() {
+            if session.can_hold(id, &kept.engine) {
+                let (key, step) = (Key::from_text(key.clone()), kept.step.as_str());
+                add(session, id, &chains[id], key, step, &kept.made_of, &StateSource::Engine, &mut found)?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn in_store(
+    session: &Session<'_>,
+    store: &Store,
+    source: &StateSource,
+    wanted: &BTreeSet<DatabaseId>,
+    chains: &BTreeMap<DatabaseId, Chain>,
+    found: &mut Found,
+) -> Result<(), Error> {
+    // One question for all: a store may be far away.
+    let keys: BTreeSet<String> =
+        store.references("states/")?.into_iter().map(|name| name["states/".len()..].to_owned()).collect();
+    for id in wanted {
+        let chain = &chains[id];
+        for (_, key) in chain.steps().filter(|(_, key)| keys.contains(key.as_str())) {
+            let here = found.entry(id.clone()).or_default();
+            here.entry(key.clone()).or_insert_with(|| StateFound { source: source.clone(), ancestor: None });
+        }
+        let has = |key: &Key| found.get(id).is_some_and(|found| found.contains_key(key));
+        let has_ancestor = found.get(id).is_some_and(|found| found.values().any(|found| found.ancestor.is_some()));
+        if !chain.schema.as_ref().is_none_or(has) && !has(chain.declared()) && !has_ancestor {
+            for key in &keys {
+                let Some(state) = store.state(key)?.filter(|state| state.content.name == id.to_string()) else {
+                    continue;
+                };
+                let made_of = made_of_note(&state.content);
+                add(session, id, chain, Key::from_text(key.clone()), &state.step, &made_of, source, found)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Adds a state if it is one of the chain, or the nearest from which the schema step can go on.
+#[expect(clippy::too_many_arguments, reason = "they are one state and where it belongs")]
+fn add(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    chain: &Chain,
+    key: Key,
+    step: &str,
+    made_of: &MadeOf,
+    source: &StateSource,
+    found: &mut Found,
+) -> Result<(), Error> {
+    let states = found.entry(id.clone()).or_default();
+    if chain.steps().any(|(_, own)| *own == key) {
+        states.entry(key).or_insert_with(|| StateFound { source: source.clone(), ancestor: None });
+        return Ok(());
+    }
+    if step != ChainStep::Schema.as_str() || chain.schema.is_none() {
+        return Ok(());
+    }
+    let now = session.made_of(id, chain, ChainStep::Schema)?;
+    let Some(missing) = made_of.missing_in(&now).filter(|missing| can_go_on(session, id, missing)) else {
+        return Ok(());
+    };
+    let words = match missing.as_slice() {
+        [one] => format!("it lacks {one}"),
+        several => format!("it lacks {} and {} more", several[0], several.len() - 1),
+    };
+    let distance = |found: &StateFound| found.ancestor.as_ref().map_or(usize::MAX, |text| distance(text));
+    let is_nearer = states.values().all(|other| distance(other) > missing.len());
+    if is_nearer {
+        states.retain(|_, other| other.ancestor.is_none());
+        states.insert(key, StateFound { source: source.clone(), ancestor: Some(words) });
+    }
+    Ok(())
+}
+
+/// How many inputs an ancestor lacks, by its words.
+fn distance(words: &str) -> usize {
+    words
+        .strip_suffix(" more")
+        .and_then(|rest| rest.rsplit(' ').next()?.parse::<usize>().ok())
+        .map_or(1, |more| more + 1)
+}
+
+/// Whether a schema step goes on where another one ended: a command finds out itself what is missing; of files that Seedbed
+/// executes the missing ones must be the last.
+fn can_go_on(session: &Session<'_>, id: &DatabaseId, missing: &[&str]) -> bool {
+    match &session.declaration(id).1.schema {
+        Some(SchemaStep::Sql { files }) => {
+            let count = files.len().saturating_sub(missing.len());
+            files[count..].iter().all(|file| missing.contains(&file.path.as_str()))
+        }
+        _ => true,
+    }
+}
+
+/// How many of the files of a schema that Seedbed executes have been executed on a database already.
+pub(crate) fn executed(session: &Session<'_>, id: &DatabaseId) -> Result<usize, Error> {
+    let before = session.database_record(id).made_of;
+    let now = session.made_of(id, &session.chains()[id], ChainStep::Schema)?;
+    let goes_on = before.missing_in(&now).is_some_and(|missing| can_go_on(session, id, &missing));
+    Ok(if goes_on { before.inputs.len() } else { 0 })
+}
+
+/// Gets a state from the store or a remote, and keeps it in the engine.
+pub(crate) fn fetch(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    key: &Key,
+    step: ChainStep,
+    source: &StateSource,
+) -> Result<(), Error> {
+    let store = session.store()?;
+    if let StateSource::Remote(name) = source {
+        let remote = crate::library::remote(&session.tree, Some(name))?;
+        let there = session.remote(remote, Purpose::Read)?;
+        if let Some(state) = there.state(key.as_str())? {
+            send_state(session.context, &there, store, &state, &mut Shared::default())?;
+        }
+    }
+    let state = store.state(key.as_str())?;
+    let state = state.ok_or_else(|| Error::StateGone { database: id.clone(), key: key.to_string() })?;
+    let mut database = session.database(id)?;
+    restore_as(session, id, &mut *database, &kept_state(key), &state.content, store, false)?;
+    let made_of = made_of_note(&state.content);
+    remember_kept(session, id, key.as_str(), step.as_str(), made_of)
+}
+
+/// Makes a kept state of what a store holds, and compares it with what was saved.
+pub(crate) fn restore_as(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    database: &mut dyn Database,
+    name: &StateName,
+    content: &Content,
+    store: &Store,
+    prove: bool,
+) -> Result<(), Error> {
+    let engine = session.location(id).engine().word();
+    if content.kind != engine {
+        return Err(Error::OtherEngine { database: id.clone(), engine: engine.to_owned(), kind: content.kind.clone() });
+    }
+    let file = Scratch::new(session, "incoming", id)?;
+    tree::restore_file(&content.root, file.path(), store).map_err(Error::Tree)?;
+    database.restore_as(name, file.path()).map_err(Error::database(id))?;
+    let checked = check(session, id, database, name, content, prove);
+    if checked.is_err() {
+        // What is wrong must not be taken for a state by anybody.
+        database.forget(name).map_err(Error::database(id))?;
+    }
+    checked
+}
+
+fn check(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    database: &mut dyn Database,
+    name: &StateName,
+    content: &Content,
+    prove: bool,
+) -> Result<(), Error> {
+    let mut kept = database.open_kept(name).map_err(Error::database(id))?;
+    if kept.fingerprint().map_err(Error::database(id))? != content.fingerprint {
+        return Err(Error::NotRestored(id.clone()));
+    }
+    if prove {
+        let findings = kept.check().map_err(Error::database(id))?;
+        if !findings.is_empty() {
+            return Err(Error::NotProved { database: id.clone(), findings });
+        }
+        session.context.monitor.on(Progress::Note(format!("{id}: the engine's own checker finds nothing wrong")));
+    }
+    Ok(())
+}
+
+/// Remembers that a state of a chain is kept, made of what is declared now.
+pub(crate) fn kept(session: &Session<'_>, id: &DatabaseId, state: &Key, step: ChainStep) -> Result<(), Error> {
+    let made_of = session.made_of(id, &session.chains()[id], step)?;
+    remember_kept(session, id, state.as_str(), step.as_str(), made_of)
+}
+
+/// Remembers that a state is kept, and lets go of those that are too many.
+pub(crate) fn remember_kept(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    key: &str,
+    step: &str,
+    made_of: MadeOf,
+) -> Result<(), Error> {
+    let engine = session.location(id).engine().word().to_owned();
+    let kept = KeptRecord { engine, step: step.to_owned(), used: session.now(), made_of };
+    let limit = if step == SNAPSHOT { SNAPSHOTS } else { session.states_policy().keep.max(1) };
+    let mut too_many = Vec::new();
+    session.change_record(|record| {
+        let all = record.kept.entry(id.clone()).or_default();
+        all.insert(key.to_owned(), kept);
+        let mut same: Vec<(String, String)> = all
+            .iter()
+            .filter(|(_, kept)| kept.step == step)
+            .map(|(key, kept)| (kept.used.clone(), key.clone()))
+            .collect();
+        same.sort();
+        // Times have seconds; the one that was kept now is not the one to go.
+        same.retain(|(_, other)| other != key);
+        let count = (same.len() + 1).saturating_sub(limit);
+        too_many = same.into_iter().take(count).map(|(_, key)| key).collect();
+        all.retain(|key, _| !too_many.contains(key));
+    })?;
+    if !too_many.is_empty() {
+        let mut database = session.database(id)?;
+        for key in too_many {
+            database.forget(&kept_state(&Key::from_text(key))).map_err(Error::database(id))?;
+        }
+    }
+    Ok(())
+}
+
+/// Remembers that a kept state was used, and what its schema was made of.
+pub(crate) fn used(session: &Session<'_>, id: &DatabaseId, state: &Key) -> Result<(), Error> {
+    let now = session.now();
+    session.change_record(|record| {
+        let Some(kept) = record.kept.get_mut(id).and_then(|kept| kept.get_mut(state.as_str())) else { return };
+        kept.used = now;
+        let (step, made_of) = (kept.step.clone(), kept.made_of.clone());
+        if let Some(database) = record.databases.get_mut(id)
+            && step == ChainStep::Schema.as_str()
+        {
+            database.made_of = made_of;
+        }
+    })
+}
+
+/// Puts a kept state into the store of the workspace; says whether it was not there.
+pub(crate) fn store(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    key: &Key,
+    known: &KeptRecord,
+    mut kept: Box<dyn Database>,
+) -> Result<bool, Error> {
+    let is_of_chain = ["base", "schema", "data"].contains(&known.step.as_str());
+    let store = session.store()?;
+    if !is_of_chain || store.state(key.as_str())?.is_some() {
+        return Ok(false);
+    }
+    let writer = store.writer()?;
+    let fingerprint = kept.fingerprint().map_err(Error::database(id))?;
+    let made_of = serde_json::to_string(&known.made_of).expect("these types have string keys and no failing parts");
+    let notes = BTreeMap::from([(MADE_OF.to_owned(), made_of)]);
+    let content = dumped(session, id, &mut *kept, fingerprint, notes, &writer)?;
+    let state = State { key: key.to_string(), step: known.step.clone(), content, made: session.now() };
+    store.put_state(writer, &state)?;
+    Ok(true)
+}
+
+/// Lets go of states in the store that are too many, too large or too old. What this environment needs stays.
+pub(crate) fn apply_policy(session: &Session<'_>) -> Result<usize, Error> {
+    let policy = session.states_policy();
+    let since = (session.context.now)().checked_sub(policy.age);
+    let since = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
+    let limits =
+        StatePolicy { count: Some(policy.keep.saturating_mul(3)), bytes: Some(policy.size_bytes), made_since: since };
+    let Some(store) = existing_store(session.context, &session.target.root)? else { return Ok(0) };
+    let chains = session.chains();
+    let needed: BTreeSet<&str> = chains.values().flat_map(|chain| chain.steps().map(|(_, key)| key.as_str())).collect();
+    let gone = store::prune(&store.states()?, &limits);
+    let gone: Vec<_> = gone.into_iter().filter(|key| !needed.contains(key.as_str())).collect();
+    for key in &gone {
+        store.delete_state(key)?;
+    }
+    Ok(gone.len())
+}
+
+fn made_of_note(content: &Content) -> MadeOf {
+    content.notes.get(MADE_OF).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
+}
+
+/// A file on its way between a database and a store; removed when this is dropped.
+pub(crate) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(crate) fn new(session: &Session<'_>, direction: &str, id: &DatabaseId) -> Result<Self, Error> {
+        let directory = session.place.directory().join(direction);
+        fs::create_dir_all(&directory).map_err(Error::io("create", &directory))?;
+        let process = std::process::id();
+        let path = directory.join(format!("{}.{}.{process}", id.workspace, id.name));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &path)(error));
+            }
+            _ => Ok(Self(path)),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It was removed already, or the next one of the same name removes it.
+        let _ = fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,187 @@
+//! What is finished after a command, in the background: spare copies, states for the store, tidying.
+
+use std::fs;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use plan::Key;
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::context::{Context, Mode, Target};
+use crate::databases::is_reachable;
+use crate::execute::kept_state;
+use crate::place::Place;
+use crate::record::Record;
+use crate::session::Session;
+use crate::{Error, Progress, states};
+
+/// What tending has done.
+#[derive(Debug, Default)]
+pub struct TendReport {
+    /// States that are in the store now and were not before: database, step, key.
+    pub stored: Vec<(String, String, String)>,
+    /// Databases of which a spare copy is ready.
+    pub spares: Vec<String>,
+    /// States that the policy has removed from the store.
+    pub removed: usize,
+}
+
+/// States above this size are stored when they are pushed, not before: a dump costs the machine more than it may be worth.
+const STORED_AT_ONCE: u64 = 256 << 20;
+
+/// Finishes what is done in the background. One process does it for an environment at a time; `None`: another one is at it,
+/// and this one is not to wait.
+pub fn tend(context: &Context<'_>, target: &Target, is_background: bool) -> Result<Option<TendReport>, Error> {
+    let place = target.place(context);
+    if Record::read(place.directory())?.is_none() {
+        return Err(Error::NoEnvironment(target.name.clone()));
+    }
+    let Some(_turn) = Turn::take(&place, is_background)? else { return Ok(None) };
+    let mut report = TendReport::default();
+    loop {
+        let before = Record::read(place.directory())?;
+        let session = Session::open(context, target, &Mode::Look(None), "tend")?;
+        let limit = if is_background { STORED_AT_ONCE } else { u64::MAX };
+        session.tend(limit, &mut report)?;
+        // A command that came meanwhile and found this one at work relies on it.
+        if context.interrupt.is_raised() || Record::read(place.directory())? == before {
+            return Ok(Some(report));
+        }
+    }
+}
+
+impl Session<'_> {
+    fn tend(&self, limit: u64, report: &mut TendReport) -> Result<(), Error> {
+        let record = self.record();
+        let declared = self.chains();
+        let spares = self.states_policy().spares;
+        for (id, kept) in &record.kept {
+            let is_here = self.model.databases.contains_key(id) && is_reachable(self, id);
+            if !is_here || kept.is_empty() || self.context.interrupt.is_raised() {
+                continue;
+            }
+            let mut database = self.database(id)?;
+            database.tidy().map_err(Error::database(id))?;
+            let present = database.kept().map_err(Error::database(id))?;
+            let key = declared[id].declared();
+            let state = present.iter().find(|present| present.name == kept_state(key));
+            if let Some(state) = state.filter(|_| spares > 0)
+                && !state.has_spare
+            {
+                database.prepare_spare(&kept_state(key)).map_err(Error::database(id))?;
+                if !report.spares.contains(&id.to_string()) {
+                    report.spares.push(id.to_string());
+                }
+            }
+        }
+        for (id, kept) in &record.kept {
+            if !self.model.databases.contains_key(id) || !is_reachable(self, id) {
+                continue;
+            }
+            let mut database = self.database(id)?;
+            let present = database.kept().map_err(Error::database(id))?;
+            for (key, known) in kept {
+                let key = Key::from_text(key.clone());
+                let found = present.iter().find(|present| present.name == kept_state(&key));
+                let Some(found) = found.filter(|found| found.bytes <= limit) else { continue };
+                if self.context.interrupt.is_raised() {
+                    return Ok(());
+                }
+                let kept = database.open_kept(&found.name).map_err(Error::database(id))?;
+                if states::store(self, id, &key, known, kept)? {
+                    report.stored.push((id.to_string(), known.step.clone(), key.to_string()));
+                }
+            }
+        }
+        report.removed += states::apply_policy(self)?;
+        Ok(())
+    }
+
+    /// Lets another process finish in the background what need not be waited for.
+    pub(crate) fn tend_in_background(&self) {
+        let log = self.place.directory().join("tend.log");
+        let started = fs::File::create(&log).and_then(|log| {
+            Command::new(&self.context.program)
+                .arg("--name")
+                .arg(&self.target.name)
+                .arg("-C")
+                .arg(&self.target.root)
+                .args(["--quiet", "--json", "tend", "--background"])
+                .stdin(Stdio::null())
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                // Ctrl-C in the terminal is not meant for it.
+                .process_group(0)
+                .spawn()
+        });
+        // It is of use and not needed: `tend` does the same, and so does the next command that starts it.
+        if let Err(error) = started {
+            let text = format!("what is done in the background could not be started: {error}");
+            self.context.monitor.on(Progress::Note(text));
+        }
+    }
+
+    /// How many states are kept, and how long: as the root workspace says.
+    pub(crate) fn states_policy(&self) -> &manifest::States {
+        &self.tree.workspace(self.tree.root).manifest.states
+    }
+}
+
+/// The turn of the one process that tends an environment. Given back by the kernel, however the process ends.
+struct Turn(#[expect(dead_code, reason = "it is held")] fs::File);
+
+impl Turn {
+    fn take(place: &Place, is_background: bool) -> Result<Option<Self>, Error> {
+        let path = place.directory().join("tend.pid");
+        let mut file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .read(true)
+            .write(true)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        let operation =
+            if is_background { FlockOperation::NonBlockingLockExclusive } else { FlockOperation::LockExclusive };
+        match flock(&file, operation) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(error) => return Err(Error::io("lock", &path)(error.into())),
+        }
+        file.set_len(0).map_err(Error::io("write", &path))?;
+        write!(file, "{}", std::process::id()).map_err(Error::io("write", &path))?;
+        Ok(Some(Self(file)))
+    }
+}
+
+/// Ends what tends an environment, and waits until it is gone: its servers and files are about to go.
+pub(crate) fn stop_tending(place: &Place) -> Result<(), Error> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    const PAUSE: Duration = Duration::from_millis(2);
+    let path = place.directory().join("tend.pid");
+    let Ok(file) = fs::File::open(&path) else { return Ok(()) };
+    let began = Instant::now();
+    let mut was_asked = None;
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(()),
+            Err(rustix::io::Errno::WOULDBLOCK) => {}
+            Err(error) => return Err(Error::io("lock", &path)(error.into())),
+        }
+        let signal = if began.elapsed() > PATIENCE { Signal::KILL } else { Signal::TERM };
+        if let Some(pid) = pid(&path).filter(|pid| was_asked != Some((*pid, signal)) && test_kill_process(*pid).is_ok())
+        {
+            // One that has just ended needs no signal.
+            let _ = kill_process(pid, signal);
+            was_asked = Some((pid, signal));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn pid(path: &Path) -> Option<Pid> {
+    Pid::from_raw(fs::read_to_string(path).ok()?.trim().parse().ok()?)
+}

@@ -1,0 +1,60 @@
+//! `seedbed check`, `seedbed repair`, `seedbed collect`
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::{Job, Outcome, count};
+use crate::arguments::{CheckArguments, CollectArguments};
+use crate::duration::size;
+use crate::failure::Failure;
+
+pub fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failure> {
+    let remote = arguments.remote.as_deref();
+    let checked = environment::check(job.context, &job.target()?, remote, arguments.data, &arguments.prove);
+    let report = job.tell(checked)?;
+    let mut text = String::new();
+    for finding in &report.findings {
+        writeln!(text, "{} {}", finding.path, finding.what).expect("it is a string");
+        if !finding.affected.is_empty() {
+            writeln!(text, "  needed by {}", finding.affected.join(", ")).expect("it is a string");
+        }
+    }
+    for (place, finding) in &report.disproved {
+        writeln!(text, "{place}: {finding}").expect("it is a string");
+    }
+    for place in &report.proved {
+        writeln!(text, "{place}: the engine's own checker finds nothing wrong").expect("it is a string");
+    }
+    let wrong = report.findings.len() + report.disproved.len();
+    if wrong == 0 {
+        text.push_str("the store is sound\n");
+    } else {
+        writeln!(text, "{}; `seedbed repair` mends what can be mended", count(wrong, "finding", "findings"))
+            .expect("it is a string");
+    }
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| json!({ "path": finding.path, "what": finding.what, "affected": finding.affected }))
+        .collect();
+    let disproved: Vec<Value> =
+        report.disproved.iter().map(|(place, finding)| json!({ "place": place, "finding": finding })).collect();
+    let json = json!({ "findings": findings, "proved": report.proved, "disproved": disproved });
+    Ok(Outcome { text, json, code: if wrong == 0 { 0 } else { 7 } })
+}
+
+pub fn collect(job: &Job<'_>, arguments: &CollectArguments) -> Result<Outcome, Failure> {
+    let remote = arguments.remote.as_deref();
+    let report = job.tell(environment::collect(job.context, &job.target()?, remote, arguments.dry_run))?;
+    let text = if arguments.dry_run {
+        format!("{} could be freed\n", size(report.condemned_bytes))
+    } else {
+        format!("freed {}; {} living objects stay\n", size(report.freed_bytes), report.living)
+    };
+    let json = json!({
+        "dry_run": arguments.dry_run, "living": report.living, "condemned_bytes": report.condemned_bytes,
+        "freed_bytes": report.freed_bytes, "removed_packs": report.removed_packs,
+    });
+    Ok(Outcome::of(text, json))
+}

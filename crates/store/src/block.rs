@@ -1,0 +1,206 @@
+//! Blocks: adjacent objects of one kind, compressed together.
+
+use crate::seal::Seal;
+use crate::{ObjectId, ObjectKind};
+
+/// Length of a block's header.
+pub(crate) const HEADER: usize = 56;
+/// A block is closed before it has more plain bytes than this.
+pub(crate) const PLAIN: usize = 256 * 1024;
+/// What a block may have at most, sealed and with its table: one object of the largest size, with room for the rest.
+pub(crate) const LARGEST: usize = crate::LARGEST_OBJECT + 64 * 1024 * 1024;
+pub(crate) const MAGIC: &[u8; 4] = b"BLK1";
+/// An entry of the table: id and length.
+const ENTRY: usize = 36;
+
+/// Objects on their way into a block.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) kind: ObjectKind,
+    pub(crate) objects: Vec<(ObjectId, u32)>,
+    pub(crate) plain: Vec<u8>,
+}
+
+/// What the header of a block says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Header {
+    pub(crate) kind: ObjectKind,
+    compressed: bool,
+    pub(crate) count: usize,
+    plain: usize,
+    /// Bytes after the header.
+    pub(crate) body: usize,
+    digest: [u8; 32],
+}
+
+/// Compresses blocks one after the other, and remembers whether it is worth the while.
+pub(crate) struct Encoder {
+    compressor: zstd::bulk::Compressor<'static>,
+    compressed: Vec<u8>,
+    /// The last block did not become smaller; the next is tried in samples first.
+    doubtful: bool,
+}
+
+/// Bytes that are tried of a doubtful block, in three places.
+const SAMPLE: usize = 4 * 1024;
+
+impl Encoder {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let mut compressor = zstd::bulk::Compressor::new(1)?;
+        // Ids prove the content; the frame need not.
+        compressor.include_checksum(false)?;
+        Ok(Self { compressor, compressed: Vec::new(), doubtful: false })
+    }
+
+    /// Whether `plain` became smaller; the result is in `self.compressed`.
+    fn compress(&mut self, plain: &[u8]) -> std::io::Result<bool> {
+        self.compressed.clear();
+        if self.doubtful && plain.len() >= 16 * SAMPLE {
+            let middle = plain.len() / 2;
+            let sample = [&plain[..SAMPLE], &plain[middle..middle + SAMPLE], &plain[plain.len() - SAMPLE..]].concat();
+            self.compressed.reserve(zstd::zstd_safe::compress_bound(sample.len()));
+            let size = self.compressor.compress_to_buffer(&sample, &mut self.compressed)?;
+            if size > sample.len() / 100 * 97 {
+                return Ok(false);
+            }
+            self.compressed.clear();
+        }
+        self.compressed.reserve(zstd::zstd_safe::compress_bound(plain.len()));
+        let size = self.compressor.compress_to_buffer(plain, &mut self.compressed)?;
+        let smaller = size < plain.len() / 100 * 98;
+        self.doubtful = !smaller;
+        Ok(smaller)
+    }
+
+    /// Appends the block to `out`.
+    pub(crate) fn encode(&mut self, batch: &Batch, seal: Option<&Seal>, out: &mut Vec<u8>) -> std::io::Result<()> {
+        let compressed = self.compress(&batch.plain)?;
+        let body: &[u8] = if compressed { &self.compressed } else { &batch.plain };
+        let table_length = batch.objects.len() * ENTRY;
+        let sealed_length = table_length + body.len() + if seal.is_some() { crate::seal::OVERHEAD } else { 0 };
+        let number = |value: usize| u32::try_from(value).expect("a block is far below 4 GiB").to_le_bytes();
+
+        let mut head = [0; 24];
+        head[..4].copy_from_slice(MAGIC);
+        head[4] = u8::from(batch.kind == ObjectKind::Node);
+        head[5] = u8::from(compressed);
+        head[8..12].copy_from_slice(&number(batch.objects.len()));
+        head[12..16].copy_from_slice(&number(batch.plain.len()));
+        head[16..20].copy_from_slice(&number(sealed_length));
+        let mut table = Vec::with_capacity(table_length);
+        for (id, length) in &batch.objects {
+            table.extend_from_slice(&id.0);
+            table.extend_from_slice(&length.to_le_bytes());
+        }
+
+        out.reserve(HEADER + sealed_length);
+        out.extend_from_slice(&head);
+        if let Some(seal) = seal {
+            out.extend_from_slice(&digest(&head, &[]));
+            table.extend_from_slice(body);
+            out.extend_from_slice(&seal.seal(&head, &table));
+        } else {
+            out.extend_from_slice(&digest(&head, &table));
+            out.extend_from_slice(&table);
+            out.extend_from_slice(body);
+        }
+        Ok(())
+    }
+}
+
+fn digest(head: &[u8], table: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(head).update(table);
+    *hasher.finalize().as_bytes()
+}
+
+fn number(bytes: &[u8], at: usize) -> usize {
+    let four = bytes[at..at + 4].first_chunk::<4>().expect("four bytes were taken");
+    u32::from_le_bytes(*four) as usize
+}
+
+/// What these bytes say as a header; nothing is proved yet.
+pub(crate) fn read_header(bytes: &[u8]) -> Option<Header> {
+    let head = bytes.first_chunk::<HEADER>()?;
+    let kind = match head[4] {
+        0 => ObjectKind::Data,
+        1 => ObjectKind::Node,
+        _ => return None,
+    };
+    let header = Header {
+        kind,
+        compressed: head[5] == 1,
+        count: number(head, 8),
+        plain: number(head, 12),
+        body: number(head, 16),
+        digest: *head[24..].first_chunk().expect("the header has 32 more bytes"),
+    };
+    let fits = &head[..4] == MAGIC
+        && head[5] <= 1
+        && head[6..8] == [0; 2]
+        && head[20..24] == [0; 4]
+        && header.body <= LARGEST
+        && header.plain <= crate::LARGEST_OBJECT.max(PLAIN)
+        && header.count <= header.body / ENTRY;
+    fits.then_some(header)
+}
+
+/// The objects that a block holds, by its table, which is proved by the header's digest.
+pub(crate) fn read_table(bytes: &[u8], opener: Option<&Seal>) -> Result<Vec<(ObjectId, u32)>, &'static str> {
+    let (header, table, _) = open(bytes, opener)?;
+    entries(&header, &table)
+}
+
+/// Whether header and table are what was written, as far as that can be said without keys.
+pub(crate) fn is_proved(bytes: &[u8], sealed: bool) -> bool {
+    let Some(header) = read_header(bytes) else { return false };
+    let table = if sealed { Some(&bytes[..0]) } else { bytes.get(HEADER..HEADER + header.count * ENTRY) };
+    table.is_some_and(|table| digest(&bytes[..24], table) == header.digest)
+}
+
+type Opened<'a> = (Header, std::borrow::Cow<'a, [u8]>, std::borrow::Cow<'a, [u8]>);
+
+fn open<'a>(bytes: &'a [u8], opener: Option<&Seal>) -> Result<Opened<'a>, &'static str> {
+    let header = read_header(bytes).ok_or("has no block where one should be")?;
+    if !is_proved(bytes, opener.is_some()) {
+        return Err("has a block whose header was changed");
+    }
+    let body = bytes.get(HEADER..HEADER + header.body).ok_or("has a block that is cut")?;
+    let table_length = header.count * ENTRY;
+    if let Some(opener) = opener {
+        let mut plain = opener.open(&bytes[..24], body).ok_or("has a block that cannot be opened")?;
+        if plain.len() < table_length {
+            return Err("has a block that is cut");
+        }
+        let rest = plain.split_off(table_length);
+        Ok((header, plain.into(), rest.into()))
+    } else {
+        let (table, rest) = body.split_at_checked(table_length).ok_or("has a block that is cut")?;
+        Ok((header, table.into(), rest.into()))
+    }
+}
+
+fn entries(header: &Header, table: &[u8]) -> Result<Vec<(ObjectId, u32)>, &'static str> {
+    let (entries, _) = table.as_chunks::<ENTRY>();
+    let mut objects = Vec::with_capacity(entries.len());
+    let mut total = 0;
+    for entry in entries {
+        let id = *entry.first_chunk().expect("an entry begins with 32 bytes");
+        let length = number(entry, 32);
+        total += length;
+        objects.push((ObjectId(id), u32::try_from(length).expect("it was a u32")));
+    }
+    if total == header.plain { Ok(objects) } else { Err("has a block whose lengths do not fit") }
+}
+
+/// The plain bytes of a block's objects, one after the other. They are proved by the ids only.
+pub(crate) fn decode(bytes: &[u8], opener: Option<&Seal>) -> Result<Vec<u8>, &'static str> {
+    let (header, _, body) = open(bytes, opener)?;
+    if !header.compressed {
+        return if body.len() == header.plain { Ok(body.into_owned()) } else { Err("has a block that is cut") };
+    }
+    match zstd::bulk::decompress(&body, header.plain) {
+        Ok(plain) if plain.len() == header.plain => Ok(plain),
+        _ => Err("has a block that cannot be decompressed"),
+    }
+}

@@ -1,0 +1,135 @@
+//! The few things that a directory backend asks of a file system, so that a test can refuse or record each of them.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+/// A file system. Nothing is durable before it is synced: the bytes of a file by [`Disk::sync_file`], its name by
+/// [`Disk::sync_directory`] of the directory.
+pub trait Disk: Send + Sync {
+    /// The whole file.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// Exactly `length` bytes from `offset`.
+    fn read_range(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>>;
+    /// Makes a new file with these bytes; fails when there is one. Others can see that it is being written.
+    fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Makes the bytes of a file durable.
+    fn sync_file(&self, path: &Path) -> io::Result<()>;
+    /// Makes the names in a directory durable.
+    fn sync_directory(&self, path: &Path) -> io::Result<()>;
+    /// Gives a file another name, in place of what had it.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name; fails when something has it.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Removes a file.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+    /// Makes a directory; fails when there is one.
+    fn create_directory(&self, path: &Path) -> io::Result<()>;
+    /// The names in a directory: each with the length of the file, or `None` for a directory.
+    fn list(&self, path: &Path) -> io::Result<Vec<(String, Option<u64>)>>;
+    /// Waits for the exclusive lock of a file, which is made when there is none. It ends with the value, or the process.
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>>;
+    /// Whether the process that makes this file by [`Disk::create`] is gone.
+    fn is_abandoned(&self, path: &Path) -> bool;
+}
+
+/// The file system of the machine.
+#[derive(Debug, Default)]
+pub struct SystemDisk {
+    /// Open files that were created and are not yet synced: their lock says that they are being written.
+    writing: std::sync::Mutex<Vec<(PathBuf, File)>>,
+}
+
+impl SystemDisk {
+    fn take_writing(&self, path: &Path) -> Option<File> {
+        let mut writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let position = writing.iter().position(|(other, _)| other == path)?;
+        Some(writing.swap_remove(position).1)
+    }
+}
+
+impl Disk for SystemDisk {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        fs::read(path)
+    }
+
+    fn read_range(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let file = File::open(path)?;
+        // A damaged index must not make us reserve what no file has.
+        if file.metadata()?.len() < offset.saturating_add(length as u64) {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before"));
+        }
+        let mut bytes = vec![0; length];
+        file.read_exact_at(&mut bytes, offset)?;
+        Ok(bytes)
+    }
+
+    fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        // Held until the file is synced: whoever clears up sees that somebody is at work.
+        let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
+        if let Err(error) = file.write_all(bytes) {
+            let _ = fs::remove_file(path);
+            return Err(error);
+        }
+        self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((path.to_owned(), file));
+        Ok(())
+    }
+
+    fn sync_file(&self, path: &Path) -> io::Result<()> {
+        match self.take_writing(path) {
+            Some(file) => file.sync_all(),
+            None => File::open(path)?.sync_all(),
+        }
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        File::open(path)?.sync_all()
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::hard_link(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        drop(self.take_writing(path));
+        fs::remove_file(path)
+    }
+
+    fn create_directory(&self, path: &Path) -> io::Result<()> {
+        fs::create_dir(path)
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<(String, Option<u64>)>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            // Not UTF-8 is not ours.
+            let Ok(name) = entry.file_name().into_string() else { continue };
+            match entry.metadata() {
+                Ok(metadata) => names.push((name, metadata.is_file().then_some(metadata.len()))),
+                // Removed since the directory was read.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(names)
+    }
+
+    fn lock(&self, path: &Path) -> io::Result<Box<dyn Send>> {
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        rustix::io::retry_on_intr(|| flock(&file, FlockOperation::LockExclusive))?;
+        Ok(Box::new(file))
+    }
+
+    fn is_abandoned(&self, path: &Path) -> bool {
+        File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+    }
+}

@@ -1,0 +1,77 @@
+//! An environment of ours, with a home directory of its own: nothing that this user has is touched, and nothing is left.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::measure::{Cost, measure};
+use super::processes;
+use super::tool::Site;
+use crate::run::output;
+
+/// A workspace, and the program that is run in it.
+pub struct Environment {
+    program: PathBuf,
+    site: Site,
+    workspace: PathBuf,
+}
+
+impl Environment {
+    /// Takes a workspace; the home directory is the one of the site.
+    pub fn new(program: &Path, site: Site, workspace: PathBuf) -> Self {
+        Self { program: program.to_owned(), site, workspace }
+    }
+
+    /// The command with these arguments.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.site.command(&self.program);
+        command.arg("-C").arg(&self.workspace).arg("--quiet").args(arguments).current_dir(&self.workspace);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn run(&self, arguments: &[&str]) -> Result<()> {
+        super::stop::check()?;
+        output(&mut self.command(arguments))?;
+        Ok(())
+    }
+
+    /// Runs a command, measured, and takes its report.
+    pub fn report(&self, arguments: &[&str]) -> Result<(Cost, Value)> {
+        let (cost, text) = measure(self.command(arguments).arg("--json"))?;
+        let value = serde_json::from_str(&text).with_context(|| format!("no JSON of {arguments:?}: {text}"))?;
+        Ok((cost, value))
+    }
+
+    /// The process that stays between commands.
+    pub fn supervisor(&self) -> Option<u32> {
+        processes::supervisor(&self.workspace.join(".seedbed"))
+    }
+
+    /// The root of its workspace.
+    pub fn workspace(&self) -> &Path {
+        &self.workspace
+    }
+}
+
+impl Drop for Environment {
+    fn drop(&mut self) {
+        // It may never have been made, and what measured it has failed already if this does.
+        let _ = self.command(&["destroy", "--yes"]).output();
+    }
+}
+
+/// How long the steps of a report took whose names have one of these words, in seconds, and how many there were.
+pub fn steps(report: &Value, words: &[&str]) -> (f64, usize) {
+    let steps = report["steps"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let wanted = steps.iter().filter(|step| {
+        let text =
+            format!("{} {}", step["step"].as_str().unwrap_or_default(), step["title"].as_str().unwrap_or_default());
+        words.iter().any(|word| text.contains(word))
+    });
+    wanted.fold((0.0, 0), |(seconds, count), step| {
+        (seconds + step["took_ms"].as_f64().unwrap_or_default() / 1000.0, count + 1)
+    })
+}
