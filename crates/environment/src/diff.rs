@@ -106,7 +106,8 @@ impl Session<'_> {
                             ChangeKind::Removed => '-',
                             _ => '~',
                         };
-                        files.push((sign, change.path.display().to_string()));
+                        let path = change.path.display().to_string();
+                        files.push((sign, if path.is_empty() { ".".to_owned() } else { path }));
                         Ok(())
                     })
                     .map_err(Error::Tree)?;

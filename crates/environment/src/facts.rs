@@ -100,7 +100,7 @@ impl FactsMaker<'_> {
             let name = id.to_string();
             let place = ServerPlace {
                 directory: self.place.server(&name),
-                socket_directory: self.place.server_sockets(),
+                socket_directory: self.place.server_sockets(&name),
                 host: "127.0.0.1".to_owned(),
                 port: self.record.ports[&name],
                 password: Secret::new(self.record.passwords[&name].clone()),

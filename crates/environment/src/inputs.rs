@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -21,6 +22,41 @@ pub fn digest<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> R
             hasher.update(name.as_bytes());
             hash_file(&path, &mut hasher)?;
         }
+    }
+    Ok(hasher.finalize().to_hex().to_string())
+}
+
+/// The same for files that are large and seldom change: what a file held is remembered by its size and times, in the
+/// directory of the workspace's environments.
+pub fn remembered_digest<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<String, Error> {
+    let memory = root.join(crate::place::DIRECTORY).join("digests.json");
+    let known: BTreeMap<String, String> = crate::durable::read_json(&memory).ok().flatten().unwrap_or_default();
+    let mut now = known.clone();
+    let mut hasher = blake3::Hasher::new();
+    for pattern in patterns {
+        for (name, path) in files(root, pattern)? {
+            hasher.update(&(name.len() as u64).to_le_bytes());
+            hasher.update(name.as_bytes());
+            let stat = fs::metadata(&path).map_err(Error::io("read", &path))?;
+            let (seconds, nanos) = (stat.ctime(), stat.ctime_nsec());
+            let key = format!("{name} {} {} {} {seconds}.{nanos}", stat.dev(), stat.ino(), stat.len());
+            let digest = match known.get(&key) {
+                Some(digest) => digest.clone(),
+                None => {
+                    let mut content = blake3::Hasher::new();
+                    hash_file(&path, &mut content)?;
+                    let digest = content.finalize().to_hex().to_string();
+                    now.retain(|other, _| !other.starts_with(&format!("{name} ")));
+                    now.insert(key, digest.clone());
+                    digest
+                }
+            };
+            hasher.update(digest.as_bytes());
+        }
+    }
+    // What cannot be remembered is found out again; a workspace without environments is left without their directory.
+    if now != known && memory.parent().is_some_and(Path::is_dir) {
+        drop(crate::durable::write_json(&memory, &now));
     }
     Ok(hasher.finalize().to_hex().to_string())
 }

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use database::StateName;
 use plan::DatabaseId;
-use store::{CheckOptions, CollectOptions, CollectReport, Finding, Store};
+use store::{CheckOptions, CollectOptions, CollectReport, Finding, Repaired, Store};
 
 use crate::context::{Context, Mode, Target};
-use crate::library::open_store;
+use crate::library::{Purpose, open_remote, open_store, remote};
 use crate::material::Material;
 use crate::session::Session;
+use crate::sharing::tree;
 use crate::snapshot::{Part, named_remote, part_of};
 use crate::{Error, states};
 
@@ -93,6 +94,16 @@ fn prove_one(session: &Session<'_>, store: &Store, tag: &str, report: &mut Check
     }
     report.disproved.extend(wrong);
     Ok(())
+}
+
+/// Mends the store of the workspace as far as it can be mended; what is missing is taken from a remote if one is named.
+pub fn repair(context: &Context<'_>, target: &Target, from: Option<&str>) -> Result<Repaired, Error> {
+    let store = open_store(context, &target.root)?;
+    let there = match from {
+        Some(name) => Some(open_remote(context, target, remote(&tree(target)?, Some(name))?, Purpose::Read)?),
+        None => None,
+    };
+    Ok(store::repair(&store, there.as_ref(), &|_| {})?)
 }
 
 /// Frees the space of what no snapshot, state or base needs.

@@ -61,7 +61,7 @@ pub use diff::{Difference, diff};
 pub use doctor::{Check, Finding, doctor};
 pub use down::{DownReport, down};
 pub use error::{Error, StepFailure, with_causes};
-pub use keeping::{CheckReport, check, collect};
+pub use keeping::{CheckReport, check, collect, repair};
 pub use load::{LoadOptions, load};
 pub use loader::{LoadReport, TypeReport};
 pub use logs::{LogLine, LogOptions, follow, logs};

@@ -73,7 +73,7 @@ fn bases(tree: &WorkspaceTree) -> Result<BTreeMap<DatabaseId, String>, Error> {
             };
             let patterns = file.into_iter().chain(cold).map(|file| file.path.as_str());
             let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
-            bases.insert(id, inputs::digest(&workspace.directory, patterns)?);
+            bases.insert(id, inputs::remembered_digest(&workspace.directory, patterns)?);
         }
     }
     Ok(bases)

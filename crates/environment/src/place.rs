@@ -39,9 +39,9 @@ impl Place {
         self.short.join("supervisor.sock")
     }
 
-    /// Where its servers have their sockets.
-    pub fn server_sockets(&self) -> PathBuf {
-        self.short.join("servers")
+    /// Where a server has its socket: each a directory of its own, since servers may run as different users.
+    pub fn server_sockets(&self, id: &str) -> PathBuf {
+        self.short.join("servers").join(id)
     }
 
     /// Where a server keeps its data.
@@ -90,7 +90,8 @@ impl Place {
         let parent = self.short.parent().expect("it was made by joining an id");
         make(parent, 0o711)?;
         check_owner(parent)?;
-        make(&self.short, 0o711)
+        make(&self.short, 0o711)?;
+        make(&self.short.join("servers"), 0o711)
     }
 
     /// Removes everything of the environment; what its tasks have made stays. It is there as a whole or not at all,

@@ -102,6 +102,8 @@ pub enum Command {
     Check(CheckArguments),
     /// Mend a store as far as it can be mended
     Repair(RepairArguments),
+    /// Show your key for encrypted remotes; it is made when there is none
+    Identity,
     /// Free the space of what no snapshot or state needs
     Collect(CollectArguments),
     /// Finish what is done in the background: spare copies, stored states, tidying

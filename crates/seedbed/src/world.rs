@@ -42,6 +42,8 @@ pub struct World {
     pub remotes: Elsewhere,
     /// The keys that open encrypted stores.
     pub identities: Vec<store::Identity>,
+    /// The file that they are in.
+    pub identity_file: PathBuf,
     /// Who works here.
     pub author: String,
 }
@@ -77,9 +79,8 @@ impl Remotes for Elsewhere {
 /// The file with the keys that open encrypted stores, below the home directory: one a line.
 const IDENTITIES: &str = ".config/seedbed/identities";
 
-fn identities(variables: &BTreeMap<String, String>, home: &Path) -> io::Result<Vec<store::Identity>> {
-    let path = variables.get("SEEDBED_IDENTITIES").map_or_else(|| home.join(IDENTITIES), PathBuf::from);
-    let text = match std::fs::read_to_string(&path) {
+fn identities(path: &Path) -> io::Result<Vec<store::Identity>> {
+    let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         text => text?,
     };
@@ -108,10 +109,12 @@ impl World {
         let columns = variables.get("COLUMNS").and_then(|columns| columns.parse().ok());
         let seen = || rustix::termios::tcgetwinsize(io::stderr()).ok().map(|size| usize::from(size.ws_col));
         let home = variables.get("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
+        let identity_file = variables.get("SEEDBED_IDENTITIES").map_or_else(|| home.join(IDENTITIES), PathBuf::from);
         let cache = variables.get("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("seedbed");
         let word = |names: [&str; 2]| names.iter().find_map(|name| variables.get(*name)).cloned().unwrap_or_default();
         Ok(Self {
-            identities: identities(&variables, &home)?,
+            identities: identities(&identity_file)?,
+            identity_file,
             author: word(["USER", "LOGNAME"]),
             remotes: Elsewhere(remotes::Settings { env: variables.clone(), cache, home }),
             engines: vec![

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::{Job, Outcome, count};
-use crate::arguments::{CheckArguments, CollectArguments};
+use crate::arguments::{CheckArguments, CollectArguments, RepairArguments};
 use crate::duration::size;
 use crate::failure::Failure;
 
@@ -42,6 +42,44 @@ pub fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failu
         report.disproved.iter().map(|(place, finding)| json!({ "place": place, "finding": finding })).collect();
     let json = json!({ "findings": findings, "proved": report.proved, "disproved": disproved });
     Ok(Outcome { text, json, code: if wrong == 0 { 0 } else { 7 } })
+}
+
+pub fn repair(job: &Job<'_>, arguments: &RepairArguments) -> Result<Outcome, Failure> {
+    let report = job.tell(environment::repair(job.context, &job.target()?, arguments.from.as_deref()))?;
+    let mut text = String::new();
+    if report.reindexed_packs > 0 {
+        writeln!(text, "indexed anew: {}", count_of(report.reindexed_packs, "pack", "packs")).expect("it is a string");
+    }
+    if report.fetched_objects > 0 {
+        writeln!(text, "fetched: {}", count_of(report.fetched_objects, "object", "objects")).expect("it is a string");
+    }
+    if report.dropped_blocks > 0 {
+        writeln!(text, "dropped: {}", count_of(report.dropped_blocks, "damaged block", "damaged blocks"))
+            .expect("it is a string");
+    }
+    for finding in &report.lost {
+        writeln!(text, "lost: {} {}", finding.path, finding.what).expect("it is a string");
+        if !finding.affected.is_empty() {
+            writeln!(text, "  needed by {}", finding.affected.join(", ")).expect("it is a string");
+        }
+    }
+    if report.lost.is_empty() {
+        text.push_str("the store is sound\n");
+    }
+    let lost: Vec<Value> = report
+        .lost
+        .iter()
+        .map(|finding| json!({ "path": finding.path, "what": finding.what, "affected": finding.affected }))
+        .collect();
+    let json = json!({
+        "reindexed_packs": report.reindexed_packs, "fetched_objects": report.fetched_objects,
+        "dropped_blocks": report.dropped_blocks, "lost": lost,
+    });
+    Ok(Outcome { text, json, code: if report.lost.is_empty() { 0 } else { 7 } })
+}
+
+fn count_of(number: u64, one: &str, many: &str) -> String {
+    count(usize::try_from(number).unwrap_or(usize::MAX), one, many)
 }
 
 pub fn collect(job: &Job<'_>, arguments: &CollectArguments) -> Result<Outcome, Failure> {

@@ -7,6 +7,7 @@ mod destroy;
 mod diff;
 mod doctor;
 mod down;
+mod identity;
 mod keeping;
 mod load;
 mod logs;
@@ -134,7 +135,8 @@ pub fn run() -> ExitCode {
         Command::Verify(options) => verify::run(&job, options),
         Command::Base(command) => base::run(&job, command),
         Command::Check(options) => keeping::check(&job, options),
-        Command::Repair(_) => Err(Failure::refused("later")),
+        Command::Repair(options) => keeping::repair(&job, options),
+        Command::Identity => identity::run(&job),
         Command::Collect(options) => keeping::collect(&job, options),
         Command::Tend(options) => tend::run(&job, options),
         Command::Reset => reset::run(&job),
