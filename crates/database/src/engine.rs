@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use crate::{Database, DatabaseError, FileError, Location, Secret};
@@ -75,6 +75,19 @@ pub trait Engine: Send + Sync {
 
     /// Opens a database, which need not exist yet; nothing is connected to before it is needed.
     fn open(&self, location: &Location, settings: &DatabaseSettings) -> Result<Box<dyn Database>, DatabaseError>;
+
+    /// Says which file has the programs of such a server, for a machine where none is installed; `None` if there is none.
+    fn package(&self, request: &ServerRequest) -> Option<ServerPackage> {
+        let _ = request;
+        None
+    }
+
+    /// Unpacks the programs of a package into a directory, which is complete when it appears; gives the directory of the
+    /// programs. The digest of the file was checked.
+    fn unpack(&self, file: &Path, to: &Path) -> Result<PathBuf, EngineError> {
+        let _ = (file, to);
+        Err(EngineError::NoServer(self.kind()))
+    }
 
     /// Says which files hold the state of a stopped server; `None` for an engine without a server.
     fn server_files(&self, place: &ServerPlace) -> Option<ServerFiles>;
@@ -155,6 +168,21 @@ impl ServerFound {
     pub fn major(&self) -> &str {
         self.version.split(|character: char| !character.is_ascii_digit()).next().unwrap_or_default()
     }
+}
+
+/// A file of the Python package index that has the programs of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerPackage {
+    /// The package.
+    pub package: &'static str,
+    /// The version of the package.
+    pub version: &'static str,
+    /// The name of the file.
+    pub file: &'static str,
+    /// The SHA-256 of the file, in hexadecimal digits.
+    pub sha256: &'static str,
+    /// The major version of the server.
+    pub major: &'static str,
 }
 
 /// Says where a server lives and how it is reached.

@@ -21,8 +21,8 @@ pub mod contract;
 pub use database::{Database, Kept};
 pub use durable::{DurableRename, FileError, remove_file, sync_directory, sync_file, sync_tree};
 pub use engine::{
-    DatabaseSettings, Durability, Engine, EngineError, EngineKind, ServerFiles, ServerFound, ServerPlace,
-    ServerProcess, ServerRequest, ShellCommand, UnknownEngine,
+    DatabaseSettings, Durability, Engine, EngineError, EngineKind, ServerFiles, ServerFound, ServerPackage,
+    ServerPlace, ServerProcess, ServerRequest, ShellCommand, UnknownEngine,
 };
 pub use error::{Cause, DatabaseError};
 pub use fingerprint::{FingerprintBuilder, RowDigest};

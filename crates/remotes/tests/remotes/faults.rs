@@ -14,26 +14,27 @@ struct Setting {
     server: S3Server,
     proxy: Proxy,
     home: TempDir,
+    timeout: &'static str,
 }
 
 impl Setting {
-    fn new() -> Self {
+    fn new(timeout: &'static str) -> Self {
         let server = S3Server::start(Conditions::Kept);
         let proxy = Proxy::start(server.address);
-        Self { server, proxy, home: tempfile::tempdir().expect("a directory") }
+        Self { server, proxy, home: tempfile::tempdir().expect("a directory"), timeout }
     }
 
     fn open(&self, address: std::net::SocketAddr) -> Arc<dyn Backend> {
         let endpoint = format!("http://{address}");
         let mut variables = s3_variables(&endpoint);
-        variables.push(("SEEDBED_REMOTE_TIMEOUT", "2"));
+        variables.push(("SEEDBED_REMOTE_TIMEOUT", self.timeout));
         open("s3://bucket/store", &settings(self.home.path(), &variables)).expect("opened")
     }
 }
 
 #[test]
 fn what_fails_twice_is_tried_again() {
-    let setting = Setting::new();
+    let setting = Setting::new("2");
     let direct = setting.open(setting.server.address);
     let large = bytes((8 << 20) + 1, 1);
     let small = bytes(5000, 2);
@@ -66,7 +67,7 @@ fn what_fails_twice_is_tried_again() {
 
 #[test]
 fn what_stays_broken_is_an_error() {
-    let setting = Setting::new();
+    let setting = Setting::new("1");
     let direct = setting.open(setting.server.address);
     direct.write("packs/there", &bytes(100_000, 1)).expect("written");
     for number in 0..30 {
@@ -85,7 +86,7 @@ fn what_stays_broken_is_an_error() {
 
 #[test]
 fn a_writer_whose_answer_got_lost_knows_that_it_won() {
-    let setting = Setting::new();
+    let setting = Setting::new("2");
     let backend = setting.open(setting.proxy.address);
     let first = backend.write_if("records/a", b"0", &Expect::Absent).expect("the server is probed");
     let mut expect = Expect::Version(first);
@@ -108,7 +109,7 @@ fn a_writer_whose_answer_got_lost_knows_that_it_won() {
 
 #[test]
 fn two_writers_on_a_bad_line_never_both_win() {
-    let setting = Setting::new();
+    let setting = Setting::new("2");
     let backends = [setting.open(setting.proxy.address), setting.open(setting.proxy.address)];
     backends[0].write_if("records/first", b"", &Expect::Absent).expect("the server is probed");
     for round in 0..12_usize {

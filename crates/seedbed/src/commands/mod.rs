@@ -104,6 +104,7 @@ pub fn run() -> ExitCode {
         variables: world.variables.clone(),
         is_root: world.is_root,
         remotes: &world.remotes,
+        packages: world.packages.clone(),
         identities: world.identities.clone(),
         author: world.author.clone(),
         now: world::now,
