@@ -1,10 +1,11 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask bench up`, `cargo xtask bench state`, `cargo xtask bless`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench state`, `cargo xtask bless`.
 
 mod bench;
 mod postgres;
 mod run;
 mod state;
 mod test;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ const HELP: &str = "usage:
   cargo xtask test          everything that CI runs: formatting, lints, and every test
   cargo xtask lint          formatting, lints and dependencies only
   cargo xtask bless         rewrite the expected output of file-driven tests and the generated files
+  cargo xtask torture       commands killed at random moments, two at once in half of the runs; --runs 2000 --seed 1
   cargo xtask bench up      figures of `up`, `reset` and the supervisor, with their bars
   cargo xtask bench state   figures of snapshots, resets and shared states beside those of other tools; --help says more
 ";
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         ["test"] => test::lint().and_then(|()| test::all()),
         ["lint"] => test::lint(),
         ["bless"] => test::bless(),
+        ["torture", rest @ ..] => torture::torture(rest),
         ["bench", "up"] => bench::up(),
         ["bench", "state", rest @ ..] => state::state(rest),
         // How `bench state` starts what it measures.

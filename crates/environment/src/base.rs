@@ -210,8 +210,8 @@ pub(crate) fn scrubbed(
         make_cold(session, id, &mut *copy.database)?;
         let fingerprint = copy.database.fingerprint().map_err(Error::database(id))?;
         let mut notes = content.notes.clone();
-        // It is not the state that these keys name any more.
-        notes.retain(|name, _| name != "data" && name != "made_of");
+        // It is not the state that this key names any more.
+        notes.retain(|name, _| name != "data");
         notes.insert(SCRUBBED.to_owned(), rules);
         dumped(session, id, &mut *copy.database, fingerprint, notes, writer)
     });

@@ -1,6 +1,6 @@
 //! What the states of a database's chain are made of, and how two of them differ.
 
-use manifest::{SchemaStep, Workspace};
+use manifest::{FileReference, SchemaStep, Workspace};
 use plan::{Chain, ChainStep, DatabaseId, Key};
 
 use crate::record::MadeOf;
@@ -27,11 +27,12 @@ impl Session<'_> {
             }
             ChainStep::Schema => {
                 let before = chain.base.as_ref().unwrap_or(&chain.create).to_string();
-                let words = model.schema.as_ref().map(|schema| schema.words.to_string()).unwrap_or_default();
-                let files = match &declared.schema {
-                    Some(SchemaStep::Command { inputs, .. }) => inputs.as_slice(),
-                    Some(SchemaStep::Sql { files }) => files.as_slice(),
-                    None => &[],
+                let (words, files) = match &declared.schema {
+                    Some(SchemaStep::Command { inputs, .. }) => {
+                        (model.schema.as_ref().map(|schema| schema.words.to_string()).unwrap_or_default(), inputs.as_slice())
+                    }
+                    Some(SchemaStep::Sql { files }) => (list(files), files.as_slice()),
+                    None => Default::default(),
                 };
                 let patterns = files.iter().map(|file| file.path.as_str());
                 MadeOf { before, words, inputs: inputs::listed(&workspace.directory, patterns)? }
@@ -53,11 +54,34 @@ impl Session<'_> {
     }
 }
 
+/// Files that Seedbed executes itself, in their order: a line each.
+fn list(files: &[FileReference]) -> String {
+    files.iter().fold(LIST.to_owned(), |text, file| format!("{text}\n{}", file.path))
+}
+
+/// How a list of files begins.
+const LIST: &str = "sql";
+
 impl MadeOf {
+    /// How many files Seedbed has executed itself.
+    pub(crate) fn executed(&self) -> usize {
+        if self.is_list() { self.words.lines().count() - 1 } else { 0 }
+    }
+
+    fn is_list(&self) -> bool {
+        self.words.lines().next() == Some(LIST)
+    }
+
+    /// Whether it begins with the same words: a list of files goes on where a shorter one has ended.
+    fn begins(&self, now: &Self) -> bool {
+        let rest = now.words.strip_prefix(&self.words);
+        rest.is_some_and(|rest| rest.is_empty() || (self.is_list() && rest.starts_with('\n')))
+    }
+
     /// Whether a schema step can go on from a state that was made of this: the same step on the same content, with some
     /// inputs fewer. Gives those.
     pub(crate) fn missing_in<'a>(&self, now: &'a Self) -> Option<Vec<&'a str>> {
-        let is_same = self.before == now.before && self.words == now.words && self.inputs.len() < now.inputs.len();
+        let is_same = self.before == now.before && self.begins(now) && self.inputs.len() < now.inputs.len();
         let is_part = || self.inputs.iter().all(|(name, digest)| now.inputs.get(name) == Some(digest));
         // A step without inputs says nothing of what it has done.
         (is_same && !self.inputs.is_empty() && is_part())
@@ -70,7 +94,9 @@ impl MadeOf {
         if self.before != before.before {
             changes.push("the step before it changed".to_owned());
         }
-        if self.words != before.words {
+        // Of a list of files it is told which came and went.
+        let is_told = self.is_list() && before.is_list() && !self.inputs.keys().eq(before.inputs.keys());
+        if self.words != before.words && !is_told {
             changes.push("its words in the manifest changed".to_owned());
         }
         for (name, digest) in &self.inputs {
@@ -111,6 +137,30 @@ mod tests {
         for (before, expected) in cases {
             assert_eq!(before.missing_in(&now), expected, "{before:?}");
         }
+    }
+
+    #[test]
+    fn a_list_of_files_goes_on_only_where_a_shorter_one_has_ended() {
+        let files = |names: &[&str]| {
+            let words = names.iter().fold(LIST.to_owned(), |text, name| format!("{text}\n{name}"));
+            made_of("b", &words, &names.iter().map(|name| (*name, "same")).collect::<Vec<_>>())
+        };
+        let now = files(&["a.sql", "b.sql", "b"]);
+        let cases: [(&[&str], Option<Vec<&str>>); 6] = [
+            (&["a.sql", "b.sql"], Some(vec!["b"])),
+            (&["a.sql"], Some(vec!["b", "b.sql"])),
+            (&["b.sql"], None),
+            (&["b.sql", "a.sql"], None),
+            (&["a.sql", "b"], None),
+            (&["a.sql", "b.sql", "b"], None),
+        ];
+        for (before, expected) in cases {
+            let before = files(before);
+            assert_eq!(before.missing_in(&now), expected, "{before:?}");
+            assert_eq!(before.executed(), before.inputs.len());
+        }
+        assert_eq!(now.changes_since(&files(&["a.sql", "b.sql"])), ["b is new"]);
+        assert_eq!(now.changes_since(&files(&["b.sql", "a.sql", "b"])), ["its words in the manifest changed"]);
     }
 
     #[test]

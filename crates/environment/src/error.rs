@@ -307,20 +307,20 @@ impl Error {
     /// Whether the reason is that a disk is full.
     pub fn is_disk_full(&self) -> bool {
         match self {
-            Self::Io { source, .. } | Self::Store(store::StoreError::Io { source, .. }) => {
-                source.kind() == io::ErrorKind::StorageFull
-            }
             Self::DiskFull { .. } => true,
             Self::Database { source, .. } | Self::Load { source, .. } | Self::Script { source, .. } => {
                 source.is_disk_full()
             }
-            Self::Engine { source: database::EngineError::File(error), .. } => {
-                error.source.kind() == io::ErrorKind::StorageFull
-            }
             Self::Failed(failures) => failures.iter().any(|failure| failure.reason.contains("No space left on device")),
-            _ => false,
+            other => has_full_disk(other),
         }
     }
+}
+
+/// Whether an error or one of its causes is the system's word that a disk is full.
+fn has_full_disk(error: &(dyn std::error::Error + 'static)) -> bool {
+    let is_full = error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::StorageFull);
+    is_full || error.source().is_some_and(has_full_disk)
 }
 
 /// The error with its causes, on one line.

@@ -182,24 +182,26 @@ impl Session<'_> {
         if aside.is_empty() && resources.is_empty() {
             return self.journal.settle(&settled);
         }
+        let undo = UndoRecord { command: command.to_owned(), at: self.now(), databases: aside, resources };
+        // From here on the content is what it is to be, and whoever finds the journal goes on with this.
+        self.journal.succeed(&settled, undo)?;
+        self.put_aside()
+    }
+
+    /// Gives what a command has put aside that has succeeded the names by which `undo` finds it.
+    pub(crate) fn put_aside(&self) -> Result<(), Error> {
+        let Some(mut undo) = self.journal.contents().succeeded else { return Ok(()) };
         let before = self.record().undo;
-        // From here on the content is what it is to be; a name that cannot be given only means that there is no way back.
-        self.journal.settle(&settled)?;
-        let mut undo =
-            UndoRecord { command: command.to_owned(), at: self.now(), databases: BTreeMap::new(), resources };
-        for (name, record) in aside {
-            let Some(id) = DatabaseId::parse(&name) else { continue };
-            let renamed = self.database(&id).and_then(|mut database| {
-                database.rename_kept(&undo_state(), &previous_state()).map_err(Error::database(&id))
-            });
-            match renamed {
-                Ok(()) => drop(undo.databases.insert(name, record)),
-                Err(error) => {
-                    let text = format!("what {id} held cannot be had back by `undo`: {}", with_causes(&error));
-                    self.context.monitor.on(Progress::Note(text));
-                }
+        // A name that cannot be given only means that there is no way back.
+        undo.databases.retain(|name, record| {
+            let id = DatabaseId::parse(name).filter(|id| self.can_hold(id, &record.engine));
+            let renamed = id.map(|id| self.rename_aside(&id));
+            if let Some(Err(error)) = &renamed {
+                let text = format!("what {name} held cannot be had back by `undo`: {}", with_causes(error));
+                self.context.monitor.on(Progress::Note(text));
             }
-        }
+            renamed.is_some_and(|renamed| renamed.is_ok())
+        });
         let now = undo.databases.clone();
         self.change_record(|record| record.undo = Some(undo))?;
         // Together they are one state: what an older command has put aside of other databases does not belong to it.
@@ -216,7 +218,24 @@ impl Session<'_> {
                 }
             }
         }
-        Ok(())
+        self.journal.settle_succeeded()
+    }
+
+    fn rename_aside(&self, id: &DatabaseId) -> Result<(), Error> {
+        let mut database = self.database(id)?;
+        match database.rename_kept(&undo_state(), &previous_state()) {
+            // A process that was killed has done it already.
+            Err(DatabaseError::UnknownState { .. }) if keeps_previous(id, &mut *database)? => Ok(()),
+            renamed => renamed.map_err(Error::database(id)),
+        }
+    }
+
+    /// Finishes what a command has begun that had succeeded, and was killed.
+    pub(crate) fn finish(&self, aside: &UndoRecord) -> Result<(), Error> {
+        let databases = aside.databases.keys().filter_map(|name| DatabaseId::parse(name)).collect();
+        let servers = plan::servers(&self.model, &self.observed, &self.inputs, &databases);
+        self.carry_out(&servers, &Material::of("undo"))?;
+        self.put_aside()
     }
 
     /// The error itself, or, when nothing is left on the disk, that: few programs say so in so many words.
@@ -373,12 +392,15 @@ impl Worker<'_> {
                     states::fetch(session, id, state, *step, source)?;
                 }
                 self.replace(id, |database, aside| database.reset_to(&name, aside))?;
+                let chain = &session.chains()[id];
+                let made_of = match schema {
+                    Some(_) => session.made_of(id, chain, ChainStep::Schema)?,
+                    // Of an older schema it is known from the state itself.
+                    None => MadeOf::default(),
+                };
                 let key = |key: &Option<Key>| key.as_ref().map(ToString::to_string);
                 let engine = session.location(id).engine().word().to_owned();
-                self.remember(
-                    id,
-                    DatabaseRecord { engine, schema: key(schema), data: key(data), ..DatabaseRecord::default() },
-                )?;
+                self.remember(id, DatabaseRecord { engine, schema: key(schema), made_of, data: key(data) })?;
                 if schema.is_some() || session.model.databases[id].schema.is_none() {
                     session.journal.settle_made(id)?;
                 }
@@ -478,7 +500,8 @@ impl Worker<'_> {
         let fingerprint = database.fingerprint().map_err(Error::database(id))?;
         let record = session.database_record(id);
         let notes = [("schema", record.schema), ("data", record.data)];
-        let notes = notes.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key?))).collect();
+        let notes = notes.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key?)));
+        let notes = notes.chain([states::note(&record.made_of)]).collect();
         self.material.draft().save_database(session, id, &mut *database, fingerprint.clone(), notes)?;
         if database.size().map_err(Error::database(id))? <= KEPT_AT_ONCE {
             // The restore of what was just saved is then a matter of names.
@@ -511,8 +534,8 @@ impl Worker<'_> {
         self.replace(id, |database, aside| database.reset_to(&name, aside))?;
         let engine = self.session.location(id).engine().word().to_owned();
         let note = |name: &str| content.notes.get(name).cloned();
-        let (schema, data) = (note("schema"), note("data"));
-        self.remember(id, DatabaseRecord { engine, schema, data, ..DatabaseRecord::default() })?;
+        let (schema, data, made_of) = (note("schema"), note("data"), states::made_of_note(content));
+        self.remember(id, DatabaseRecord { engine, schema, made_of, data })?;
         self.session.journal.settle_made(id)
     }
 
@@ -531,7 +554,11 @@ impl Worker<'_> {
         let name = id.to_string();
         if let Some(before) = contents.protected.get(&name) {
             let mut database = session.database(id)?;
-            match database.take(&undo_state(), None) {
+            // What an `undo` was about to put back is what is there now: it goes back to where it was, too.
+            let is_displaced = session.record().undo.is_some_and(|undo| undo.databases.contains_key(&name))
+                && !keeps_previous(id, &mut *database)?;
+            let previous = previous_state();
+            match database.take(&undo_state(), is_displaced.then_some(&previous)) {
                 // Nothing was put aside yet, or a recovery that was cut short has put it back: nothing else removes it
                 // while the journal names it.
                 Ok(()) | Err(DatabaseError::UnknownState { .. }) => {}
@@ -617,6 +644,11 @@ const KEPT_AT_ONCE: u64 = 32 << 20;
 /// The name under which a state of a chain is kept.
 pub(crate) fn kept_state(key: &Key) -> StateName {
     StateName::new(format!("state-{}", &key.as_str()[..32])).expect("letters, digits and a hyphen")
+}
+
+fn keeps_previous(id: &DatabaseId, database: &mut dyn Database) -> Result<bool, Error> {
+    let kept = database.kept().map_err(Error::database(id))?;
+    Ok(kept.iter().any(|kept| kept.name == previous_state()))
 }
 
 fn undo_state() -> StateName {

@@ -11,7 +11,7 @@ use plan::{DatabaseId, ResourceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::record::DatabaseRecord;
+use crate::record::{DatabaseRecord, UndoRecord};
 use crate::{Error, durable};
 
 /// The version of the file.
@@ -40,6 +40,10 @@ pub struct Contents {
     pub resources: BTreeMap<String, String>,
     /// Rows that a load has inserted, to be deleted again from databases that are neither of the above.
     pub inserted: Vec<Inserted>,
+    /// What a command has put aside that has succeeded, as long as it is not under the names by which `undo` finds it. This
+    /// is the one thing that is to be finished, not undone.
+    #[serde(default)]
+    pub succeeded: Option<UndoRecord>,
 }
 
 /// Rows of one table.
@@ -130,13 +134,20 @@ impl Journal {
 
     /// Says that all went well with these databases, or that all is undone.
     pub fn settle(&self, databases: &BTreeSet<DatabaseId>) -> Result<(), Error> {
-        let is_settled = |name: &str| DatabaseId::parse(name).is_none_or(|id| databases.contains(&id));
+        self.change(|contents| contents.settle(databases))
+    }
+
+    /// Says that all went well with these databases, and what was put aside by that.
+    pub fn succeed(&self, databases: &BTreeSet<DatabaseId>, aside: UndoRecord) -> Result<(), Error> {
         self.change(|contents| {
-            contents.protected.retain(|name, _| !is_settled(name));
-            contents.made.retain(|name| !is_settled(name));
-            contents.inserted.retain(|rows| !is_settled(&rows.database));
-            contents.resources.clear();
+            contents.settle(databases);
+            contents.succeeded = Some(aside);
         })
+    }
+
+    /// Says that `undo` finds what was put aside.
+    pub fn settle_succeeded(&self) -> Result<(), Error> {
+        self.change(|contents| contents.succeeded = None)
     }
 
     fn change(&self, change: impl FnOnce(&mut Contents)) -> Result<(), Error> {
@@ -148,9 +159,18 @@ impl Journal {
 }
 
 impl Contents {
-    /// Whether there is nothing to undo.
+    fn settle(&mut self, databases: &BTreeSet<DatabaseId>) {
+        let is_settled = |name: &str| DatabaseId::parse(name).is_none_or(|id| databases.contains(&id));
+        self.protected.retain(|name, _| !is_settled(name));
+        self.made.retain(|name| !is_settled(name));
+        self.inserted.retain(|rows| !is_settled(&rows.database));
+        self.resources.clear();
+    }
+
+    /// Whether there is nothing to undo and nothing to finish.
     pub fn is_empty(&self) -> bool {
-        self.protected.is_empty() && self.made.is_empty() && self.inserted.is_empty() && self.resources.is_empty()
+        let has_databases = !(self.protected.is_empty() && self.made.is_empty() && self.inserted.is_empty());
+        !has_databases && self.resources.is_empty() && self.succeeded.is_none()
     }
 
     /// The databases that are concerned.

@@ -19,7 +19,7 @@ pub(crate) const FILES: &str = "files";
 pub(crate) fn save(session: &Session<'_>, id: &ResourceId, draft: &Draft<'_>) -> Result<(), Error> {
     let resource = &session.model.resources[id];
     let saved = save_to(session, resource, draft.writer(), draft.allow_holes)?;
-    let holes = saved.holes.iter().map(|hole| format!("{id}: {}: {:?}", hole.path.display(), hole.why)).collect();
+    let holes = saved.holes.iter().map(|hole| hole_in(id, hole)).collect();
     let kind = FILES.to_owned();
     let content = Content {
         name: id.to_string(),
@@ -32,6 +32,12 @@ pub(crate) fn save(session: &Session<'_>, id: &ResourceId, draft: &Draft<'_>) ->
     };
     draft.add(content, holes);
     Ok(())
+}
+
+/// What is not in a snapshot, and why, in words.
+fn hole_in(id: &ResourceId, hole: &tree::Hole) -> String {
+    let detail = if hole.detail.is_empty() { String::new() } else { format!(": {}", hole.detail) };
+    format!("{id}: {} {}{detail}", hole.path.display(), hole.why.as_str())
 }
 
 /// Writes a resource as it is now to the store; nothing names it when the result is dropped.
@@ -95,13 +101,13 @@ fn put(session: &Session<'_>, id: &ResourceId, root: &ObjectId, store: &Store) -
     let writer = own.writer()?;
     let saved = save_to(session, resource, &writer, false)?;
     let written = writer.finish()?;
-    // Both that which is about to be replaced and that which was put aside before are named, until the command is over.
+    // What is about to be replaced is named, and beside it what `undo` would bring back if this command did not succeed.
     let name = reference(session, id);
     let before = own.reference::<serde_json::Value>(&name)?;
-    let kept = before.iter().flat_map(|before| before.objects.iter().copied()).chain([saved.root]).collect::<Vec<_>>();
-    let recent = &kept[kept.len().saturating_sub(2)..];
+    let undo = session.record().undo.and_then(|undo| undo.resources.get(&id.to_string())?.parse().ok());
+    let named: Vec<ObjectId> = undo.into_iter().chain([saved.root]).collect();
     let expect = before.as_ref().map_or(Expect::Absent, |before| Expect::Version(before.version.clone()));
-    own.put_reference(&name, recent, &json!({ "seedbed_aside": 1 }), &expect, &written.session)?;
+    own.put_reference(&name, &named, &json!({ "seedbed_aside": 1 }), &expect, &written.session)?;
     drop(written);
     session.journal.replace_files(id, saved.root.to_string())?;
     bring(session, resource, root, store)

@@ -57,9 +57,16 @@ impl<'a> Session<'a> {
     pub fn open(context: &'a Context<'a>, target: &Target, mode: &Mode, command: &str) -> Result<Self, Error> {
         loop {
             let session = Self::look(context, target, mode, command)?;
-            let has_files = !session.journal.contents().resources.is_empty();
-            if (session.left_to_undo().is_empty() && !has_files) || matches!(mode, Mode::Look(_)) {
+            let left = session.journal.contents();
+            let is_settled = session.left_to_undo().is_empty() && left.resources.is_empty() && left.succeeded.is_none();
+            if is_settled || matches!(mode, Mode::Look(_)) {
                 return Ok(session);
+            }
+            if let Some(aside) = left.succeeded {
+                let was_running = !session.observed.running.is_empty();
+                session.finish(&aside)?;
+                session.rest(was_running)?;
+                continue;
             }
             context
                 .monitor

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use database::{Database, StateName};
-use manifest::SchemaStep;
 use plan::{Chain, ChainStep, DatabaseId, Key, StateFound, StateSource};
 use store::{Content, State, StatePolicy, Store};
 
@@ -149,9 +148,7 @@ fn add(
         return Ok(());
     }
     let now = session.made_of(id, chain, ChainStep::Schema)?;
-    let Some(missing) = made_of.missing_in(&now).filter(|missing| can_go_on(session, id, missing)) else {
-        return Ok(());
-    };
+    let Some(missing) = made_of.missing_in(&now) else { return Ok(()) };
     let words = match missing.as_slice() {
         [one] => format!("it lacks {one}"),
         several => format!("it lacks {} and {} more", several[0], several.len() - 1),
@@ -173,24 +170,11 @@ fn distance(words: &str) -> usize {
         .map_or(1, |more| more + 1)
 }
 
-/// Whether a schema step goes on where another one ended: a command finds out itself what is missing; of files that Seedbed
-/// executes the missing ones must be the last.
-fn can_go_on(session: &Session<'_>, id: &DatabaseId, missing: &[&str]) -> bool {
-    match &session.declaration(id).1.schema {
-        Some(SchemaStep::Sql { files }) => {
-            let count = files.len().saturating_sub(missing.len());
-            files[count..].iter().all(|file| missing.contains(&file.path.as_str()))
-        }
-        _ => true,
-    }
-}
-
 /// How many of the files of a schema that Seedbed executes have been executed on a database already.
 pub(crate) fn executed(session: &Session<'_>, id: &DatabaseId) -> Result<usize, Error> {
     let before = session.database_record(id).made_of;
     let now = session.made_of(id, &session.chains()[id], ChainStep::Schema)?;
-    let goes_on = before.missing_in(&now).is_some_and(|missing| can_go_on(session, id, &missing));
-    Ok(if goes_on { before.inputs.len() } else { 0 })
+    Ok(before.missing_in(&now).map_or(0, |_| before.executed()))
 }
 
 /// Gets a state from the store or a remote, and keeps it in the engine.
@@ -336,8 +320,7 @@ pub(crate) fn store(
     }
     let writer = store.writer()?;
     let fingerprint = kept.fingerprint().map_err(Error::database(id))?;
-    let made_of = serde_json::to_string(&known.made_of).expect("these types have string keys and no failing parts");
-    let notes = BTreeMap::from([(MADE_OF.to_owned(), made_of)]);
+    let notes = BTreeMap::from([note(&known.made_of)]);
     let content = dumped(session, id, &mut *kept, fingerprint, notes, &writer)?;
     let state = State { key: key.to_string(), step: known.step.clone(), content, made: session.now() };
     store.put_state(writer, &state)?;
@@ -362,7 +345,13 @@ pub(crate) fn apply_policy(session: &Session<'_>) -> Result<usize, Error> {
     Ok(gone.len())
 }
 
-fn made_of_note(content: &Content) -> MadeOf {
+/// The note of what a schema was made of.
+pub(crate) fn note(made_of: &MadeOf) -> (String, String) {
+    let text = serde_json::to_string(made_of).expect("these types have string keys and no failing parts");
+    (MADE_OF.to_owned(), text)
+}
+
+pub(crate) fn made_of_note(content: &Content) -> MadeOf {
     content.notes.get(MADE_OF).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 

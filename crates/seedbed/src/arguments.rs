@@ -345,7 +345,8 @@ pub enum BaseCommand {
 #[derive(Debug, Args)]
 pub struct PublishArguments {
     /// The name to publish it under
-    pub name: String,
+    #[arg(value_name = "NAME")]
+    pub base: String,
     /// DATABASE or WORKSPACE/DATABASE; default: the only one of the workspace
     #[arg(long, value_name = "DATABASE")]
     pub database: Option<String>,

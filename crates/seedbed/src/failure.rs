@@ -80,7 +80,9 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::TagElsewhere { .. } => (6, "refused"),
         Error::NothingToUndo => (5, "nothing-to-undo"),
         Error::NoDatabase { .. } | Error::WhichDatabase { .. } => (5, "no-database"),
-        Error::NoRemote { .. } | Error::NoBase { .. } => (5, "no-remote"),
+        Error::NoRemote { .. } | Error::NoBase { .. } | Error::Store(store::StoreError::NoStore { .. }) => {
+            (5, "no-remote")
+        }
         Error::Remote { .. } | Error::Fetch { .. } | Error::Store(store::StoreError::Backend(_)) => (4, "remote"),
         Error::BadRecipient(_) => (3, "recipient"),
         Error::Tree(_) => (1, "files"),
@@ -145,6 +147,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::WhichDatabase { .. } => Some("name one".to_owned()),
         Error::StateGone { .. } => Some("repeat the command; it is made then".to_owned()),
         Error::NotProved { .. } => Some("nothing was changed".to_owned()),
+        Error::Store(store::StoreError::NoStore { .. }) => Some("`seedbed push` makes it".to_owned()),
         Error::Store(store::StoreError::NoKey { .. }) => {
             Some("its key belongs into the file of identities, see the reference on remotes".to_owned())
         }

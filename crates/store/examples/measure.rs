@@ -4,9 +4,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use store::{CreateOptions, DirectoryBackend, ObjectId, ObjectKind, ObjectReader, ObjectWriter, Store, StoreError};
+use store::{
+    Backend, BackendError, CreateOptions, DirectoryBackend, Entry, Expect, ObjectId, ObjectKind, ObjectReader,
+    ObjectWriter, Store, StoreError, Version,
+};
+
+const ANSWER: Duration = Duration::from_millis(20);
 
 /// CPU seconds of this process.
 fn cpu() -> f64 {
@@ -41,6 +47,50 @@ fn random(mebibytes: usize) -> Vec<u8> {
     let mut bytes = vec![0; mebibytes << 20];
     hasher.finalize_xof().fill(&mut bytes);
     bytes
+}
+
+/// A place that takes 20 ms to answer.
+struct Far(DirectoryBackend);
+
+impl Backend for Far {
+    fn describe(&self) -> String {
+        self.0.describe()
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, BackendError> {
+        sleep(ANSWER);
+        self.0.read(name)
+    }
+
+    fn read_range(&self, name: &str, offset: u64, length: u64) -> Result<Vec<u8>, BackendError> {
+        sleep(ANSWER);
+        self.0.read_range(name, offset, length)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
+        sleep(ANSWER);
+        self.0.write(name, bytes)
+    }
+
+    fn read_versioned(&self, name: &str) -> Result<Option<(Vec<u8>, Version)>, BackendError> {
+        sleep(ANSWER);
+        self.0.read_versioned(name)
+    }
+
+    fn write_if(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<Version, BackendError> {
+        sleep(ANSWER);
+        self.0.write_if(name, bytes, expect)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), BackendError> {
+        sleep(ANSWER);
+        self.0.delete(name)
+    }
+
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(Entry) -> Result<(), BackendError>) -> Result<(), BackendError> {
+        sleep(ANSWER);
+        self.0.list(prefix, each)
+    }
 }
 
 fn main() -> Result<(), StoreError> {
@@ -82,5 +132,7 @@ fn main() -> Result<(), StoreError> {
         })
     })?;
     println!("{} MB read", bytes / 1_000_000);
-    Ok(())
+    let far = Arc::new(Far(DirectoryBackend::new(&place)));
+    let remote = Store::open(far, &directory.join("cache"), &[])?;
+    measured("get_many, 20 ms for each call", || remote.get_many(&ids, &mut |_, _| Ok(())))
 }

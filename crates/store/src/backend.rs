@@ -31,6 +31,11 @@ pub trait Backend: Send + Sync {
 
     /// Hands out every file whose name begins with `prefix`, in any order, without holding all of them in memory.
     fn list(&self, prefix: &str, each: &mut dyn FnMut(Entry) -> Result<(), BackendError>) -> Result<(), BackendError>;
+
+    /// Removes what writers that died left half written, where a place can have such. Others may write meanwhile.
+    fn tidy(&self) -> Result<(), BackendError> {
+        Ok(())
+    }
 }
 
 /// What a file was when it was read: an etag, or a digest of the bytes. Says nothing but equal or not.

@@ -1,5 +1,7 @@
 //! Blocks: adjacent objects of one kind, compressed together.
 
+use std::borrow::Cow;
+
 use crate::seal::Seal;
 use crate::{ObjectId, ObjectKind};
 
@@ -158,14 +160,14 @@ pub(crate) fn is_proved(bytes: &[u8], sealed: bool) -> bool {
     table.is_some_and(|table| digest(&bytes[..24], table) == header.digest)
 }
 
-type Opened<'a> = (Header, std::borrow::Cow<'a, [u8]>, std::borrow::Cow<'a, [u8]>);
+type Opened<'a> = (Header, Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 fn open<'a>(bytes: &'a [u8], opener: Option<&Seal>) -> Result<Opened<'a>, &'static str> {
     let header = read_header(bytes).ok_or("has no block where one should be")?;
     if !is_proved(bytes, opener.is_some()) {
         return Err("has a block whose header was changed");
     }
-    let body = bytes.get(HEADER..HEADER + header.body).ok_or("has a block that is cut")?;
+    let body = bytes.get(HEADER..).filter(|body| body.len() == header.body).ok_or("has a block that is cut")?;
     let table_length = header.count * ENTRY;
     if let Some(opener) = opener {
         let mut plain = opener.open(&bytes[..24], body).ok_or("has a block that cannot be opened")?;
@@ -194,13 +196,13 @@ fn entries(header: &Header, table: &[u8]) -> Result<Vec<(ObjectId, u32)>, &'stat
 }
 
 /// The plain bytes of a block's objects, one after the other. They are proved by the ids only.
-pub(crate) fn decode(bytes: &[u8], opener: Option<&Seal>) -> Result<Vec<u8>, &'static str> {
+pub(crate) fn decode<'a>(bytes: &'a [u8], opener: Option<&Seal>) -> Result<Cow<'a, [u8]>, &'static str> {
     let (header, _, body) = open(bytes, opener)?;
     if !header.compressed {
-        return if body.len() == header.plain { Ok(body.into_owned()) } else { Err("has a block that is cut") };
+        return if body.len() == header.plain { Ok(body) } else { Err("has a block that is cut") };
     }
     match zstd::bulk::decompress(&body, header.plain) {
-        Ok(plain) if plain.len() == header.plain => Ok(plain),
+        Ok(plain) if plain.len() == header.plain => Ok(plain.into()),
         _ => Err("has a block that cannot be decompressed"),
     }
 }

@@ -20,13 +20,20 @@ pub(crate) struct Census {
     /// All objects; `None` in an empty store.
     table: Option<Table>,
     /// Readable fragments with their packs.
-    pub(crate) fragments: BTreeMap<String, Vec<PackId>>,
+    pub(crate) fragments: BTreeMap<String, FragmentFound>,
     /// Fragments that cannot be read, each with what is wrong.
     pub(crate) damaged: Vec<(String, String)>,
     /// Packs in the place, with their sizes.
     pub(crate) listed: BTreeMap<PackId, u64>,
     /// Sizes of packs as the fragments tell.
     pub(crate) indexed: BTreeMap<PackId, u64>,
+}
+
+/// A fragment that can be read.
+pub(crate) struct FragmentFound {
+    pub(crate) packs: Vec<PackId>,
+    /// How many objects it names.
+    pub(crate) objects: usize,
 }
 
 impl Drop for Census {
@@ -78,10 +85,11 @@ impl Census {
             };
             match fragment::decode(&name, &bytes, inner.keys.as_ref()) {
                 Ok(packs) => {
-                    objects +=
-                        packs.iter().flat_map(|pack| &pack.blocks).map(|block| block.objects.len()).sum::<usize>();
+                    let count = packs.iter().flat_map(|pack| &pack.blocks).map(|block| block.objects.len()).sum();
+                    objects += count;
                     census.indexed.extend(packs.iter().map(|pack| (pack.id, pack.length)));
-                    census.fragments.insert(name, packs.iter().map(|pack| pack.id).collect());
+                    let found = FragmentFound { packs: packs.iter().map(|pack| pack.id).collect(), objects: count };
+                    census.fragments.insert(name, found);
                     batch.extend(packs);
                 }
                 Err(problem) => census.damaged.push((name, problem.to_owned())),
@@ -127,6 +135,12 @@ impl Census {
     /// How many objects there are, copies counted.
     pub(crate) fn count(&self) -> u64 {
         self.table.as_ref().map_or(0, |table| table.count)
+    }
+
+    /// Whether there is such an object.
+    pub(crate) fn has(&self, id: &ObjectId) -> Result<bool, StoreError> {
+        let Some(table) = &self.table else { return Ok(false) };
+        Ok(table.position(id).map_err(StoreError::io("read", table.path()))?.is_some())
     }
 
     /// Calls with all copies of each object: the number of the first, and for each the record and its pack.

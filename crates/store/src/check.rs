@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::census::{Census, Marks, Roots};
 use crate::object::object_id;
-use crate::pack::{self, PackId};
-use crate::store::Store;
+use crate::pack::{self, PackBlock, PackId};
+use crate::seal::Seal;
+use crate::store::{Inner, Store};
 use crate::{ObjectId, Progress, StoreError, block};
 
 /// How thoroughly a store is checked.
@@ -46,24 +47,13 @@ pub fn check(store: &Store, options: CheckOptions, progress: &dyn Fn(Progress)) 
     let mut findings = Vec::new();
     // References first: what is committed later than they were listed is not this check's business.
     let Roots { roots, damaged: damaged_references } = store.roots()?;
-    for (name, error) in damaged_references {
-        let affected = vec![name.clone()];
-        findings.push(Finding { path: format!("references/{name}"), what: error.to_string(), affected });
-    }
+    findings.extend(damaged_references.into_iter().map(unreadable));
     if let Err(error) = inner.read_state() {
         match error {
             StoreError::Damaged { name, problem, .. } => {
                 findings.push(Finding { path: name, what: problem, affected: Vec::new() });
             }
             other => return Err(other),
-        }
-    }
-    for name in store.session_names()? {
-        match inner.read_session(&name) {
-            Err(StoreError::Damaged { name, problem, .. }) => {
-                findings.push(Finding { path: name, what: problem, affected: Vec::new() });
-            }
-            other => drop(other?),
         }
     }
     let census = Census::take(inner)?;
@@ -96,16 +86,8 @@ pub fn check(store: &Store, options: CheckOptions, progress: &dyn Fn(Progress)) 
     let all: Vec<ObjectId> = roots.iter().flat_map(|(_, objects)| objects.clone()).collect();
     census.mark(inner, &all, &mut marks, &|pack, block| damage.spares(pack, block), progress)?;
     if !marks.missing.is_empty() {
-        // Which of them it is: once for each, since it is rare.
-        for (name, objects) in &roots {
-            let mut marks = Marks::new(census.count());
-            census.mark(inner, objects, &mut marks, &|pack, block| damage.spares(pack, block), &|_| {})?;
-            if let Some(first) = marks.missing.first() {
-                let what = format!("reaches {} objects that cannot be read, such as {first}", marks.missing.len());
-                let path = format!("references/{name}");
-                findings.push(Finding { path, what, affected: vec![name.clone()] });
-            }
-        }
+        let spares = |pack: &PackId, block| damage.spares(pack, block);
+        findings.extend(incomplete(inner, &census, &roots, &spares)?);
         let affected: BTreeSet<String> = findings.iter().flat_map(|finding| finding.affected.clone()).collect();
         for finding in findings.iter_mut().filter(|finding| finding.affected.is_empty()) {
             if finding.path.starts_with("packs/") || finding.path.starts_with("index/") {
@@ -114,6 +96,49 @@ pub fn check(store: &Store, options: CheckOptions, progress: &dyn Fn(Progress)) 
         }
     }
     Ok(findings)
+}
+
+/// What is said of a reference that cannot be read.
+pub(crate) fn unreadable((name, error): (String, StoreError)) -> Finding {
+    Finding { path: format!("references/{name}"), what: error.to_string(), affected: vec![name] }
+}
+
+/// The references that reach what cannot be had. Each is walked by itself: it is rare that one must.
+pub(crate) fn incomplete(
+    inner: &Inner,
+    census: &Census,
+    roots: &[(String, Vec<ObjectId>)],
+    good: &dyn Fn(&PackId, u32) -> bool,
+) -> Result<Vec<Finding>, StoreError> {
+    let mut findings = Vec::new();
+    for (name, objects) in roots {
+        let mut marks = Marks::new(census.count());
+        census.mark(inner, objects, &mut marks, good, &|_| {})?;
+        if let Some(first) = marks.missing.first() {
+            let what = format!("reaches {} objects that cannot be read, such as {first}", marks.missing.len());
+            findings.push(Finding { path: format!("references/{name}"), what, affected: vec![name.clone()] });
+        }
+    }
+    Ok(findings)
+}
+
+/// Calls with each object of a block: its id, and its bytes if they are what the id says. Whether `each` was content
+/// with all of them; not if the block cannot be opened.
+#[expect(clippy::type_complexity, reason = "a closure with its arguments")]
+pub(crate) fn prove(
+    bytes: &[u8],
+    found: &PackBlock,
+    opener: Option<&Seal>,
+    each: &mut dyn FnMut(&ObjectId, Option<&[u8]>) -> Result<bool, StoreError>,
+) -> Result<bool, StoreError> {
+    let Ok(plain) = block::decode(bytes, opener) else { return Ok(false) };
+    let (mut rest, mut content) = (&*plain, true);
+    for (id, length) in &found.objects {
+        let Some((object, others)) = rest.split_at_checked(*length as usize) else { return Ok(false) };
+        rest = others;
+        content &= each(id, (object_id(found.kind, object) == *id).then_some(object))?;
+    }
+    Ok(content)
 }
 
 /// Reads a whole pack; what is wrong with it, if anything is.
@@ -135,20 +160,10 @@ fn check_pack(store: &Store, id: &PackId, indexed: bool, damage: &mut Damage) ->
     let opener = store.inner.keys.as_ref().and_then(|keys| keys.opener(salt));
     let scan = pack::scan(&bytes, opener.as_ref());
     let mut bad = scan.damaged.len() + scan.closed;
-    let mut good = BTreeSet::new();
     for found in &scan.blocks {
         let (from, to) = (found.offset as usize, found.offset as usize + found.length as usize);
-        let proved = block::decode(&bytes[from..to], opener.as_ref()).is_ok_and(|plain| {
-            let mut rest = plain.as_slice();
-            found.objects.iter().all(|(object, length)| {
-                let Some((bytes, others)) = rest.split_at_checked(*length as usize) else { return false };
-                rest = others;
-                object_id(found.kind, bytes) == *object
-            })
-        });
-        if proved {
-            good.insert(found.offset);
-        } else {
+        let proved = prove(&bytes[from..to], found, opener.as_ref(), &mut |_, bytes| Ok(bytes.is_some()))?;
+        if !proved {
             bad += 1;
             damage.blocks.insert((*id, found.offset));
         }

@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::census::{Census, Marks, Roots};
+use crate::fence::Fence;
 use crate::object::object_id;
 use crate::pack::{self, PackId};
-use crate::session::{CollectState, STATE, Session, SessionFile, encode};
+use crate::session::{CollectState, Session, SessionFile, encode};
 use crate::store::Store;
 use crate::writer::Writer;
 use crate::{Expect, ObjectId, ObjectKind, ObjectWriter, Progress, StoreError, Version, fragment, process};
 
 /// So many living objects are copied at once.
 const COPIED: usize = 256;
-/// A fragment has about so many objects.
-const FRAGMENT_OBJECTS: usize = 60_000;
 
 /// How a store is collected.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,6 +75,9 @@ pub fn collect(
     progress: &dyn Fn(Progress),
 ) -> Result<CollectReport, StoreError> {
     let mut report = CollectReport::default();
+    if !options.dry_run {
+        store.inner.backend.tidy()?;
+    }
     for round in 0..options.generations.max(1) {
         let collection = Collection { store, options, progress, first: round == 0 };
         let more = collection.run(&mut report)?;
@@ -96,28 +98,19 @@ struct Collection<'a> {
 impl Collection<'_> {
     /// One generation; whether another one could do more.
     fn run(&self, report: &mut CollectReport) -> Result<bool, StoreError> {
-        let (mut state, mut version) = self.fence()?;
-        let result = self.run_fenced(&mut state, &mut version, report);
-        if !self.options.dry_run {
-            // Also after a failure: the next one need not ask whether this one lives.
-            state.collector = None;
-            let end = self.publish(&state, &version);
-            if result.is_ok() {
-                end?;
-            }
-        }
-        result
+        let inner = &self.store.inner;
+        let mut fence =
+            if self.options.dry_run { Fence::look(inner)? } else { Fence::raise(inner, self.options.take_over)? };
+        let more = self.run_fenced(&mut fence, report);
+        let end = fence.release();
+        let more = more?;
+        end.map(|()| more)
     }
 
-    fn run_fenced(
-        &self,
-        state: &mut CollectState,
-        version: &mut Version,
-        report: &mut CollectReport,
-    ) -> Result<bool, StoreError> {
+    fn run_fenced(&self, fence: &mut Fence<'_>, report: &mut CollectReport) -> Result<bool, StoreError> {
         let inner = &self.store.inner;
         // Sessions before references: a writer that ends meanwhile is seen here or there.
-        let oldest = self.sessions(state, report)?;
+        let oldest = self.sessions(&mut fence.state, report)?;
         let Roots { roots, damaged } = self.store.roots()?;
         if let Some((_, error)) = damaged.into_iter().next() {
             return Err(error);
@@ -133,18 +126,20 @@ impl Collection<'_> {
             return Err(inner.damaged(&format!("object {id}"), "is missing"));
         }
 
-        let before = state.condemned.clone();
-        state.condemned = self.condemn(&census, &marks, &before, state.generation, report)?;
-        let generation = state.generation;
+        let before = std::mem::take(&mut fence.state.condemned);
+        let generation = fence.state.generation;
+        fence.state.condemned = self.condemn(&census, &marks, &before, generation, report)?;
         let due = |condemned: &u64| *condemned + 2 <= generation && oldest.is_none_or(|oldest| *condemned < oldest);
-        let swept: BTreeSet<PackId> = state
+        let swept: BTreeSet<PackId> = fence
+            .state
             .condemned
             .iter()
             .filter(|(_, condemned)| due(condemned))
             .filter_map(|(pack, _)| pack.parse().ok())
             .collect();
-        report.condemned_packs = (state.condemned.len() - swept.len()) as u64;
-        report.condemned_bytes = state
+        report.condemned_packs = (fence.state.condemned.len() - swept.len()) as u64;
+        report.condemned_bytes = fence
+            .state
             .condemned
             .keys()
             .filter_map(|pack| pack.parse::<PackId>().ok())
@@ -157,41 +152,13 @@ impl Collection<'_> {
             return Ok(false);
         }
 
-        self.rescue(&census, &marks, state, report)?;
-        *version = self.publish(state, version)?;
+        self.rescue(&census, &marks, &fence.state, report)?;
+        fence.publish()?;
         self.sweep(&census, &swept, report)?;
         for pack in &swept {
-            state.condemned.remove(&pack.to_string());
+            fence.state.condemned.remove(&pack.to_string());
         }
-        Ok(!state.condemned.is_empty() && oldest.is_none())
-    }
-
-    /// Raises the generation, so that writers that begin later know of this collection.
-    fn fence(&self) -> Result<(CollectState, Version), StoreError> {
-        let inner = &self.store.inner;
-        let (mut state, expect) = inner.read_state()?;
-        state.generation += 1;
-        if self.options.dry_run {
-            return Ok((state, Version(String::new())));
-        }
-        let gone = |collector: &String| process::is_gone(collector) == Some(true);
-        if !state.collector.as_ref().is_none_or(gone) && !self.options.take_over {
-            return Err(StoreError::Collecting { place: self.store.place() });
-        }
-        state.collector = Some(process::identity().unwrap_or_else(|| "unknown".to_owned()));
-        let version = inner.backend.write_if(STATE, &encode(STATE, &state), &expect);
-        let version = version.map_err(|error| self.overtaken(error))?;
-        Ok((state, version))
-    }
-
-    fn publish(&self, state: &CollectState, version: &Version) -> Result<Version, StoreError> {
-        let expect = Expect::Version(version.clone());
-        let written = self.store.inner.backend.write_if(STATE, &encode(STATE, state), &expect);
-        written.map_err(|error| self.overtaken(error))
-    }
-
-    fn overtaken(&self, error: crate::BackendError) -> StoreError {
-        if error.is_conflict() { StoreError::Collecting { place: self.store.place() } } else { error.into() }
+        Ok(!fence.state.condemned.is_empty() && oldest.is_none())
     }
 
     /// The oldest generation in which a living writer began; dead ones are expired.
@@ -201,7 +168,19 @@ impl Collection<'_> {
         let mut oldest: Option<u64> = None;
         report.writers = 0;
         for name in self.store.session_names()? {
-            let Some((session, version)) = inner.read_session(&name)? else { continue };
+            let (session, version) = match inner.read_session(&name) {
+                // Without power, or by damage: its writer, if it lives, learns it at the end.
+                Err(StoreError::Damaged { .. }) => {
+                    if !self.options.dry_run {
+                        inner.backend.delete(&name)?;
+                    }
+                    continue;
+                }
+                other => match other? {
+                    Some(read) => read,
+                    None => continue,
+                },
+            };
             let unchanged = before.get(&name).filter(|(seen, _)| *seen == version.0).map_or(0, |(_, times)| *times);
             let times = unchanged + u32::from(self.first);
             let dead = session.expired
@@ -332,38 +311,7 @@ impl Collection<'_> {
     /// Removes packs: from the index first.
     fn sweep(&self, census: &Census, swept: &BTreeSet<PackId>, report: &mut CollectReport) -> Result<(), StoreError> {
         let inner = &self.store.inner;
-        let affected: Vec<&String> = census
-            .fragments
-            .iter()
-            .filter(|(_, packs)| packs.iter().any(|pack| swept.contains(pack)))
-            .map(|(name, _)| name)
-            .collect();
-        let (mut kept, mut objects) = (Vec::new(), 0);
-        let write = |kept: &mut Vec<pack::PackContents>| -> Result<(), StoreError> {
-            let bytes = fragment::encode(kept, inner.keys.as_ref());
-            kept.clear();
-            Ok(inner.backend.write(&fragment::file_name(&bytes), &bytes)?)
-        };
-        for name in &affected {
-            let bytes = inner.backend.read(name)?;
-            let packs = fragment::decode(name, &bytes, inner.keys.as_ref());
-            for pack in packs.map_err(|problem| inner.damaged(name, problem))? {
-                if !swept.contains(&pack.id) {
-                    objects += pack.blocks.iter().map(|block| block.objects.len()).sum::<usize>();
-                    kept.push(pack);
-                }
-            }
-            if objects >= FRAGMENT_OBJECTS {
-                write(&mut kept)?;
-                objects = 0;
-            }
-        }
-        if !kept.is_empty() {
-            write(&mut kept)?;
-        }
-        for name in affected {
-            inner.backend.delete(name)?;
-        }
+        fragment::rewrite(inner, census, swept)?;
         for pack in swept {
             inner.backend.delete(&pack::file_name(pack))?;
             report.removed_packs += 1;

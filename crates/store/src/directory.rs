@@ -13,6 +13,8 @@ use crate::{Backend, BackendError, Entry, Expect, Version};
 const DRAFTS: &str = ".drafts";
 /// Held while a file is compared and written.
 const LOCK: &str = ".lock";
+/// What is in here is of processes, and means nothing when the machine has stopped: it is never synced.
+const SESSIONS: &str = "sessions/";
 
 /// Keeps a store in a directory, which is made at the first write. Any number of processes may use it at once; on a
 /// network file system if it has `flock` and atomic renames.
@@ -32,23 +34,6 @@ impl DirectoryBackend {
     /// The store in this directory of another file system, for tests.
     pub fn on(disk: Arc<dyn Disk>, root: impl Into<PathBuf>) -> Self {
         Self { root: root.into(), disk, durable: Mutex::default() }
-    }
-
-    /// Removes drafts whose writers are gone.
-    pub fn clear(&self) -> Result<(), BackendError> {
-        let drafts = self.root.join(DRAFTS);
-        let names = match self.disk.list(&drafts) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            other => other.map_err(|error| self.error("list", DRAFTS, error))?,
-        };
-        for (name, _) in names {
-            let path = drafts.join(&name);
-            if self.disk.is_abandoned(&path) {
-                // Somebody else may clear at the same time.
-                let _ = self.disk.remove(&path);
-            }
-        }
-        Ok(())
     }
 
     fn path(&self, name: &str) -> Result<PathBuf, BackendError> {
@@ -73,6 +58,18 @@ impl DirectoryBackend {
                 BackendError::Full { name, place, source: error.into() }
             }
             _ => BackendError::Io { action, name, place, source: error.into() },
+        }
+    }
+
+    /// Makes a directory that need not outlast the machine.
+    fn make_fleeting(&self, path: &Path) -> io::Result<()> {
+        match self.disk.create_directory(path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.make_directory(path.parent().ok_or(error)?)?;
+                self.make_fleeting(path)
+            }
+            other => other,
         }
     }
 
@@ -110,19 +107,25 @@ impl DirectoryBackend {
     }
 
     /// Writes a draft, durably, and gives it its name by `place`.
-    fn place(&self, path: &Path, bytes: &[u8], place: &dyn Fn(&Path) -> io::Result<()>) -> io::Result<()> {
+    fn place(&self, name: &str, bytes: &[u8], place: &dyn Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+        let path = self.root.join(name);
+        let lasting = !name.starts_with(SESSIONS);
         let drafts = self.root.join(DRAFTS);
         let parent = path.parent().expect("a name in the store has a directory above it");
         let draft = drafts.join(random_name());
-        self.make_directory(&drafts)?;
-        self.make_directory(parent)?;
+        self.make_fleeting(&drafts)?;
+        if lasting {
+            self.make_directory(parent)?;
+        } else {
+            self.make_fleeting(parent)?;
+        }
         self.disk.create(&draft, bytes)?;
-        let placed = self.disk.sync_file(&draft).and_then(|()| place(&draft));
-        if let Err(error) = placed {
+        let synced = if lasting { self.disk.sync_file(&draft) } else { Ok(()) };
+        if let Err(error) = synced.and_then(|()| place(&draft, &path)) {
             let _ = self.disk.remove(&draft);
             return Err(error);
         }
-        self.disk.sync_directory(parent)
+        if lasting { self.disk.sync_directory(parent) } else { Ok(()) }
     }
 }
 
@@ -147,8 +150,8 @@ impl Backend for DirectoryBackend {
     }
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
-        let path = self.path(name)?;
-        self.place(&path, bytes, &|draft| self.disk.rename(draft, &path))
+        self.path(name)?;
+        self.place(name, bytes, &|draft, path| self.disk.rename(draft, path))
             .map_err(|error| self.error("write", name, error))
     }
 
@@ -165,12 +168,13 @@ impl Backend for DirectoryBackend {
 
     fn write_if(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<Version, BackendError> {
         let conflict = || BackendError::Conflict { name: name.to_owned(), place: self.describe() };
-        let path = self.path(name)?;
+        self.path(name)?;
         match expect {
             Expect::Absent => {
                 // The kernel lets one of several links win.
-                let link = |draft: &Path| self.disk.link(draft, &path).and_then(|()| self.disk.remove(draft));
-                match self.place(&path, bytes, &link) {
+                let link =
+                    |draft: &Path, path: &Path| self.disk.link(draft, path).and_then(|()| self.disk.remove(draft));
+                match self.place(name, bytes, &link) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(conflict()),
                     other => other.map_err(|error| self.error("write", name, error))?,
                 }
@@ -198,6 +202,7 @@ impl Backend for DirectoryBackend {
         };
         match self.disk.remove(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Ok(()) if name.starts_with(SESSIONS) => Ok(()),
             other => {
                 let parent = path.parent().expect("a name in the store has a directory above it");
                 other.and_then(|()| self.disk.sync_directory(parent)).map_err(|error| self.error("remove", name, error))
@@ -220,6 +225,23 @@ impl Backend for DirectoryBackend {
                     None if name.starts_with(prefix) || prefix.starts_with(&format!("{name}/")) => waiting.push(name),
                     _ => {}
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Drafts whose writers are gone.
+    fn tidy(&self) -> Result<(), BackendError> {
+        let drafts = self.root.join(DRAFTS);
+        let names = match self.disk.list(&drafts) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(|error| self.error("list", DRAFTS, error))?,
+        };
+        for (name, _) in names {
+            let path = drafts.join(&name);
+            if self.disk.is_abandoned(&path) {
+                // Somebody else may clear at the same time.
+                let _ = self.disk.remove(&path);
             }
         }
         Ok(())

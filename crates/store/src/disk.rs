@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -39,12 +40,17 @@ pub trait Disk: Send + Sync {
 /// The file system of the machine.
 #[derive(Debug, Default)]
 pub struct SystemDisk {
-    /// Open files that were created and are not yet synced: their lock says that they are being written.
-    writing: std::sync::Mutex<Vec<(PathBuf, File)>>,
+    /// Open files that were created and have no other name yet: their lock says that they are being written.
+    writing: std::sync::Mutex<Vec<(PathBuf, Arc<File>)>>,
 }
 
 impl SystemDisk {
-    fn take_writing(&self, path: &Path) -> Option<File> {
+    fn writing(&self, path: &Path) -> Option<Arc<File>> {
+        let writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        writing.iter().find(|(other, _)| other == path).map(|(_, file)| file.clone())
+    }
+
+    fn take_writing(&self, path: &Path) -> Option<Arc<File>> {
         let mut writing = self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let position = writing.iter().position(|(other, _)| other == path)?;
         Some(writing.swap_remove(position).1)
@@ -69,18 +75,18 @@ impl Disk for SystemDisk {
 
     fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
         let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        // Held until the file is synced: whoever clears up sees that somebody is at work.
+        // Held until the file has its name or is removed: whoever clears up sees that somebody is at work.
         let _ = flock(&file, FlockOperation::NonBlockingLockExclusive);
         if let Err(error) = file.write_all(bytes) {
             let _ = fs::remove_file(path);
             return Err(error);
         }
-        self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((path.to_owned(), file));
+        self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((path.to_owned(), Arc::new(file)));
         Ok(())
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {
-        match self.take_writing(path) {
+        match self.writing(path) {
             Some(file) => file.sync_all(),
             None => File::open(path)?.sync_all(),
         }
@@ -91,7 +97,9 @@ impl Disk for SystemDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
+        let renamed = fs::rename(from, to);
+        drop(self.take_writing(from));
+        renamed
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -99,8 +107,9 @@ impl Disk for SystemDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
+        let removed = fs::remove_file(path);
         drop(self.take_writing(path));
-        fs::remove_file(path)
+        removed
     }
 
     fn create_directory(&self, path: &Path) -> io::Result<()> {
@@ -130,6 +139,10 @@ impl Disk for SystemDisk {
     }
 
     fn is_abandoned(&self, path: &Path) -> bool {
-        File::open(path).is_ok_and(|file| flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok())
+        // An empty one may have been made this moment, and be locked the next.
+        File::open(path).is_ok_and(|file| {
+            file.metadata().is_ok_and(|metadata| metadata.len() > 0)
+                && flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        })
     }
 }

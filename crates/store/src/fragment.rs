@@ -1,12 +1,20 @@
 //! Fragments of the index: what some packs hold, as bytes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::census::{Census, FragmentFound};
 use crate::keys::StoreKeys;
-use crate::pack::{PackBlock, PackContents};
+use crate::pack::{PackBlock, PackContents, PackId};
 use crate::random::random_bytes;
-use crate::{ObjectId, ObjectKind};
+use crate::store::Inner;
+use crate::{ObjectId, ObjectKind, StoreError};
 
 const MAGIC: &[u8; 8] = b"SEEDIDX1";
 const HEADER: usize = 40;
+/// A fragment that is made of others has about so many objects.
+const OBJECTS: usize = 60_000;
+/// More small fragments than this are written as one.
+const MANY: usize = 32;
 
 /// The file of a fragment in the store.
 pub(crate) fn file_name(bytes: &[u8]) -> String {
@@ -106,4 +114,83 @@ fn read(reader: &mut Reader<'_>) -> Option<Vec<PackContents>> {
         packs.push(PackContents { id, salt, length, blocks });
     }
     reader.0.is_empty().then_some(packs)
+}
+
+/// Writes packs into as few fragments as is good.
+pub(crate) struct Fragments<'a> {
+    inner: &'a Inner,
+    waiting: Vec<PackContents>,
+    objects: usize,
+}
+
+impl<'a> Fragments<'a> {
+    pub(crate) fn new(inner: &'a Inner) -> Self {
+        Self { inner, waiting: Vec::new(), objects: 0 }
+    }
+
+    pub(crate) fn push(&mut self, pack: PackContents) -> Result<(), StoreError> {
+        self.objects += count(&pack);
+        self.waiting.push(pack);
+        if self.objects >= OBJECTS { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes what waits.
+    pub(crate) fn flush(&mut self) -> Result<(), StoreError> {
+        if !self.waiting.is_empty() {
+            let bytes = encode(&self.waiting, self.inner.keys.as_ref());
+            self.inner.backend.write(&file_name(&bytes), &bytes)?;
+            self.waiting.clear();
+            self.objects = 0;
+        }
+        Ok(())
+    }
+}
+
+fn count(pack: &PackContents) -> usize {
+    pack.blocks.iter().map(|block| block.objects.len()).sum()
+}
+
+/// What readable fragments say of some packs.
+pub(crate) fn contents(
+    inner: &Inner,
+    census: &Census,
+    wanted: &BTreeSet<PackId>,
+) -> Result<BTreeMap<PackId, PackContents>, StoreError> {
+    let mut contents = BTreeMap::new();
+    for (name, _) in census.fragments.iter().filter(|(_, found)| found.packs.iter().any(|pack| wanted.contains(pack))) {
+        let packs = decode(name, &inner.backend.read(name)?, inner.keys.as_ref());
+        let packs = packs.map_err(|problem| inner.damaged(name, problem))?;
+        contents.extend(packs.into_iter().filter(|pack| wanted.contains(&pack.id)).map(|pack| (pack.id, pack)));
+    }
+    Ok(contents)
+}
+
+/// Takes packs out of the index, and where there are many small fragments makes one of them. What stays is in new
+/// fragments before the old ones go. Only for the one that holds the [fence](crate::fence::Fence).
+pub(crate) fn rewrite(inner: &Inner, census: &Census, gone: &BTreeSet<PackId>) -> Result<(), StoreError> {
+    let is_small = |found: &FragmentFound| found.objects < OBJECTS / 2;
+    let many = census.fragments.values().filter(|found| is_small(found)).count() > MANY;
+    let affected: Vec<&String> = census
+        .fragments
+        .iter()
+        .filter(|(_, found)| many && is_small(found) || found.packs.iter().any(|pack| gone.contains(pack)))
+        .map(|(name, _)| name)
+        .collect();
+    let mut written = BTreeSet::new();
+    let mut fragments = Fragments::new(inner);
+    for name in &affected {
+        let bytes = inner.backend.read(name)?;
+        let packs = decode(name, &bytes, inner.keys.as_ref());
+        for pack in packs.map_err(|problem| inner.damaged(name, problem))? {
+            // A pack can stand in several fragments.
+            if !gone.contains(&pack.id) && written.insert(pack.id) {
+                fragments.push(pack)?;
+            }
+        }
+    }
+    fragments.flush()?;
+    for name in affected {
+        inner.backend.delete(name)?;
+    }
+    Ok(())
 }

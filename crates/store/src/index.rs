@@ -36,7 +36,10 @@ struct ManifestTable {
 /// What a look-up sees; replaced as a whole.
 #[derive(Default)]
 struct View {
+    /// Those that cannot be read among them.
     fragments: BTreeSet<String>,
+    /// Fragments that cannot be read, each with what is wrong.
+    damaged: BTreeMap<String, String>,
     tables: Vec<Arc<Table>>,
 }
 
@@ -84,6 +87,11 @@ impl Index {
         let mut wanted = self.view().fragments.clone();
         wanted.insert(name.to_owned());
         self.update(&wanted, &BTreeMap::from([(name.to_owned(), packs)]))
+    }
+
+    /// A fragment that cannot be read, and what is wrong with it: what it names is not found.
+    pub(crate) fn damage(&self) -> Option<(String, String)> {
+        self.view().damaged.first_key_value().map(|(name, problem)| (name.clone(), problem.clone()))
     }
 
     /// All places of an object, in the order in which they are to be tried.
@@ -136,10 +144,11 @@ impl Index {
         let mut batch = Vec::new();
         let mut names = BTreeSet::new();
         let mut objects = 0;
+        let mut damaged = BTreeMap::new();
         for name in &missing {
             let packs = match known.get(name) {
                 Some(packs) => packs.clone(),
-                None => match self.read_fragment(name)? {
+                None => match self.read_fragment(name, &mut damaged)? {
                     Some(packs) => packs,
                     None => continue,
                 },
@@ -160,8 +169,9 @@ impl Index {
         let manifest = Manifest { tables: kept.iter().map(|(entry, _)| entry.clone()).collect() };
         self.write_manifest(&manifest)?;
         self.remove_others(&manifest);
-        let fragments = manifest.tables.iter().flat_map(|entry| entry.fragments.iter().cloned()).collect();
-        let view = View { fragments, tables: kept.into_iter().map(|(_, table)| table).collect() };
+        let fragments = manifest.tables.iter().flat_map(|entry| entry.fragments.iter());
+        let fragments = fragments.chain(damaged.keys()).cloned().collect();
+        let view = View { fragments, damaged, tables: kept.into_iter().map(|(_, table)| table).collect() };
         *self.view.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(view);
         Ok(())
     }
@@ -178,7 +188,11 @@ impl Index {
         Ok((ManifestTable { file, fragments }, table))
     }
 
-    fn read_fragment(&self, name: &str) -> Result<Option<Vec<PackContents>>, StoreError> {
+    fn read_fragment(
+        &self,
+        name: &str,
+        damaged: &mut BTreeMap<String, String>,
+    ) -> Result<Option<Vec<PackContents>>, StoreError> {
         if !self.can_read() {
             return Ok(None);
         }
@@ -188,11 +202,14 @@ impl Index {
             Err(error) if error.is_not_found() => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        fragment::decode(name, &bytes, self.keys.as_ref()).map(Some).map_err(|problem| StoreError::Damaged {
-            name: name.to_owned(),
-            place: self.backend.describe(),
-            problem: problem.to_owned(),
-        })
+        match fragment::decode(name, &bytes, self.keys.as_ref()) {
+            Ok(packs) => Ok(Some(packs)),
+            // What the others name can be read.
+            Err(problem) => {
+                damaged.insert(name.to_owned(), problem.to_owned());
+                Ok(None)
+            }
+        }
     }
 
     fn write_table(&self, write: impl FnOnce(&Path) -> io::Result<()>) -> Result<(String, Arc<Table>), StoreError> {

@@ -3,6 +3,7 @@
 //! A store lives on a [`Backend`]; a local one and a remote are the same format, told in `docs/formats/store.md`. It
 //! knows nothing of databases and files: it is given objects, and names of what they hold.
 
+mod ahead;
 mod backend;
 mod block;
 mod census;
@@ -12,6 +13,7 @@ mod directory;
 mod disk;
 mod document;
 mod error;
+mod fence;
 mod fragment;
 mod index;
 mod keys;
@@ -22,6 +24,7 @@ mod process;
 mod random;
 mod reader;
 mod references;
+mod repair;
 mod seal;
 mod session;
 mod snapshot;
@@ -44,6 +47,7 @@ pub use object::{
     BadObjectId, LARGEST_OBJECT, ObjectId, ObjectKind, ObjectReader, ObjectWriter, decode_node, encode_node,
 };
 pub use references::Reference;
+pub use repair::{Repaired, repair};
 pub use session::Session;
 pub use snapshot::{Content, Snapshot, SnapshotId};
 pub use snapshots::{Record, RecordDetails, check_tag};

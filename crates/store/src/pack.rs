@@ -54,6 +54,12 @@ pub(crate) struct PackBuilder {
 }
 
 impl PackBuilder {
+    /// An empty one that uses this buffer.
+    pub(crate) fn with(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Self { bytes, blocks: Vec::new() }
+    }
+
     /// Appends a block.
     pub(crate) fn push(&mut self, batch: &Batch, encoder: &mut Encoder, seal: Option<&Seal>) -> std::io::Result<()> {
         if self.bytes.is_empty() {

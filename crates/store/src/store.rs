@@ -145,7 +145,13 @@ impl Store {
     /// Begins to write.
     pub fn writer(&self) -> Result<Writer, StoreError> {
         let session = Session::begin(&self.inner)?;
+        // Else the drafts of writers that were killed would stay until somebody collects.
+        self.inner.backend.tidy()?;
         self.refresh()?;
+        // A node that is found may have children that only the damaged part of the index names.
+        if let Some((name, problem)) = self.inner.index.damage() {
+            return Err(self.inner.damaged(&name, &problem));
+        }
         Writer::new(self.inner.clone(), session)
     }
 
@@ -160,7 +166,7 @@ impl Store {
         if places.is_empty() && self.inner.index.refresh()? {
             places = self.inner.index.find(id)?;
         }
-        places.first().map(|place| place.kind).ok_or(StoreError::NoObject { id: *id })
+        places.first().map(|place| place.kind).ok_or_else(|| self.inner.missing(id))
     }
 
     /// Whether the store has an object, as far as this process knows; see [`Store::refresh`].
@@ -173,6 +179,14 @@ impl Inner {
     pub(crate) fn damaged(&self, name: &str, problem: &str) -> StoreError {
         let place = self.backend.describe();
         StoreError::Damaged { name: name.to_owned(), place, problem: problem.to_owned() }
+    }
+
+    /// What to say of an object that is not found.
+    pub(crate) fn missing(&self, id: &ObjectId) -> StoreError {
+        match self.index.damage() {
+            Some((name, problem)) => self.damaged(&name, &problem),
+            None => StoreError::NoObject { id: *id },
+        }
     }
 
     pub(crate) fn outrun(&self) -> StoreError {

@@ -43,30 +43,42 @@ pub fn transfer(
     roots: &[ObjectId],
     progress: &dyn Fn(Progress),
 ) -> Result<Transferred, StoreError> {
-    let mut transfer = Transfer {
-        from,
-        writer: to.writer()?,
-        data: BTreeSet::new(),
-        nodes: Vec::new(),
-        waiting: HashSet::new(),
-        node_bytes: 0,
-        done: Progress::default(),
-        skipped: 0,
-        progress,
-    };
-    for root in roots {
-        transfer.walk(root)?;
-    }
-    transfer.flush()?;
-    let Transfer { writer, done, skipped, .. } = transfer;
+    let writer = to.writer()?;
+    let mut transfer = Transfer::new(from, &writer, progress);
+    transfer.run(roots)?;
+    let Transfer { done, skipped, .. } = transfer;
     let written = writer.finish()?;
     let (stored_bytes, session) = (written.new_bytes, written.session);
     Ok(Transferred { objects: done.objects, bytes: done.bytes, stored_bytes, skipped, session })
 }
 
+/// Takes what can be had of the objects that `roots` reach, and leaves out what `from` has not. How many there were.
+pub(crate) fn fetch(
+    from: &Store,
+    writer: &Writer,
+    roots: &[ObjectId],
+    progress: &dyn Fn(Progress),
+) -> Result<u64, StoreError> {
+    let mut transfer = Transfer::new(from, writer, progress);
+    transfer.lenient = true;
+    transfer.run(roots)?;
+    Ok(transfer.done.objects)
+}
+
+/// Whether an error says that an object cannot be had, and nothing of the others.
+fn is_of_object(error: &StoreError) -> bool {
+    match error {
+        StoreError::NoObject { .. } | StoreError::NotANode { .. } | StoreError::Damaged { .. } => true,
+        StoreError::Backend(error) => error.is_not_found(),
+        _ => false,
+    }
+}
+
 struct Transfer<'a> {
     from: &'a Store,
-    writer: Writer,
+    writer: &'a Writer,
+    /// What cannot be had is left out.
+    lenient: bool,
     /// To be sent.
     data: BTreeSet<ObjectId>,
     /// To be sent after the data, in this order: children first.
@@ -85,7 +97,29 @@ struct Open {
     children: std::vec::IntoIter<ObjectId>,
 }
 
-impl Transfer<'_> {
+impl<'a> Transfer<'a> {
+    fn new(from: &'a Store, writer: &'a Writer, progress: &'a dyn Fn(Progress)) -> Self {
+        Self {
+            from,
+            writer,
+            lenient: false,
+            data: BTreeSet::new(),
+            nodes: Vec::new(),
+            waiting: HashSet::new(),
+            node_bytes: 0,
+            done: Progress::default(),
+            skipped: 0,
+            progress,
+        }
+    }
+
+    fn run(&mut self, roots: &[ObjectId]) -> Result<(), StoreError> {
+        for root in roots {
+            self.walk(root)?;
+        }
+        self.flush()
+    }
+
     fn walk(&mut self, root: &ObjectId) -> Result<(), StoreError> {
         let mut open: Vec<Open> = self.enter(root)?.into_iter().collect();
         while let Some(last) = open.last_mut() {
@@ -112,32 +146,57 @@ impl Transfer<'_> {
             self.skipped += 1;
             return Ok(None);
         }
-        match self.from.kind(id)? {
-            ObjectKind::Data => {
+        match self.look(id) {
+            Err(error) if self.lenient && is_of_object(&error) => Ok(None),
+            Err(error) => Err(error),
+            Ok(None) => {
                 self.data.insert(*id);
                 if self.data.len() >= OBJECTS {
                     self.flush_data()?;
                 }
                 Ok(None)
             }
-            ObjectKind::Node => {
-                let bytes = self.from.get(id)?;
-                let (children, _) = decode_node(&bytes).ok_or_else(|| StoreError::NotANode { id: *id })?;
-                Ok(Some(Open { id: *id, children: children.into_iter(), bytes }))
-            }
+            Ok(open) => Ok(open),
         }
+    }
+
+    /// The node with this id; `None` when it is data.
+    fn look(&self, id: &ObjectId) -> Result<Option<Open>, StoreError> {
+        if self.from.kind(id)? == ObjectKind::Data {
+            return Ok(None);
+        }
+        let bytes = self.from.get(id)?;
+        let (children, _) = decode_node(&bytes).ok_or_else(|| StoreError::NotANode { id: *id })?;
+        Ok(Some(Open { id: *id, children: children.into_iter(), bytes }))
     }
 
     fn flush_data(&mut self) -> Result<(), StoreError> {
         let ids: Vec<ObjectId> = std::mem::take(&mut self.data).into_iter().collect();
-        let (writer, done, progress) = (&self.writer, &mut self.done, self.progress);
-        self.from.get_many(&ids, &mut |at, bytes| {
-            writer.put(ObjectKind::Data, ids[at], bytes)?;
+        let (writer, done, progress) = (self.writer, &mut self.done, self.progress);
+        let mut put = |id: ObjectId, bytes: &[u8]| {
+            writer.put(ObjectKind::Data, id, bytes)?;
             done.objects += 1;
             done.bytes += bytes.len() as u64;
             progress(*done);
             Ok(())
-        })
+        };
+        match self.from.get_many(&ids, &mut |at, bytes| put(ids[at], bytes)) {
+            // One of them: the others are taken one by one.
+            Err(error) if self.lenient && is_of_object(&error) => {
+                for id in ids {
+                    if writer.contains(&id)? {
+                        continue;
+                    }
+                    match self.from.get(&id) {
+                        Ok(bytes) => put(id, &bytes)?,
+                        Err(error) if is_of_object(&error) => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     fn flush(&mut self) -> Result<(), StoreError> {

@@ -56,6 +56,8 @@ struct Shared {
     /// Told of every change of the queue.
     changed: Condvar,
     packs: Mutex<Vec<PackContents>>,
+    /// Empty buffers for packs: memory that is there already.
+    spare_packs: Mutex<Vec<Vec<u8>>>,
     unpublished_bytes: AtomicU64,
     unpublished_objects: AtomicU64,
     objects: AtomicU64,
@@ -125,6 +127,7 @@ impl Writer {
             queue: Mutex::default(),
             changed: Condvar::new(),
             packs: Mutex::default(),
+            spare_packs: Mutex::default(),
             unpublished_bytes: AtomicU64::new(0),
             unpublished_objects: AtomicU64::new(0),
             objects: AtomicU64::new(0),
@@ -291,17 +294,26 @@ impl Shared {
 
     fn pack(&self, batch: &Batch, builders: &mut [PackBuilder; 2], encoder: &mut Encoder) -> Result<(), StoreError> {
         let builder = &mut builders[usize::from(batch.kind == ObjectKind::Node)];
+        if builder.len() == 0
+            && let Some(buffer) = lock(&self.spare_packs).pop()
+        {
+            *builder = PackBuilder::with(buffer);
+        }
         builder.push(batch, encoder, self.seal.as_ref()).map_err(StoreError::other)?;
         if builder.is_full() { self.write(std::mem::take(builder)) } else { Ok(()) }
     }
 
     fn write(&self, builder: PackBuilder) -> Result<(), StoreError> {
-        let Some((bytes, contents)) = builder.finish(self.salt) else { return Ok(()) };
+        let Some((mut bytes, contents)) = builder.finish(self.salt) else { return Ok(()) };
         self.inner.backend.write(&pack::file_name(&contents.id), &bytes)?;
         self.unpublished_bytes.fetch_add(contents.length, Ordering::Relaxed);
         self.new_bytes.fetch_add(contents.length, Ordering::Relaxed);
         self.pack_count.fetch_add(1, Ordering::Relaxed);
         lock(&self.packs).push(contents);
+        if bytes.capacity() >= pack::TARGET / 2 {
+            bytes.clear();
+            lock(&self.spare_packs).push(bytes);
+        }
         Ok(())
     }
 

@@ -8,7 +8,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use store::{CheckOptions, CollectOptions, CreateOptions, DirectoryBackend, Disk, Store, StoreError, check, collect};
+use store::{
+    CheckOptions, CollectOptions, CreateOptions, DirectoryBackend, Disk, Store, StoreError, check, collect, repair,
+};
 use support::{bytes, commit, restore};
 
 /// A file: what programs see of it, and what would be left of it without power.
@@ -28,6 +30,17 @@ struct State {
     seen: Names,
     durable: Names,
     operations: usize,
+}
+
+impl State {
+    /// As if the process that collected or repaired were gone.
+    fn without_collector(mut self) -> Self {
+        if let Some(Some(file)) = self.seen.get(Path::new("/store/collect/state")).copied() {
+            // Damaged is replaced, and names nobody.
+            self.files[file].seen[0] ^= 1;
+        }
+        self
+    }
 }
 
 #[derive(Default)]
@@ -288,5 +301,51 @@ fn whichever_operation_fails_what_was_reported_is_there_and_all_is_whole() {
         let mut done = BTreeMap::new();
         let _ = live(&disk, cache.path(), &mut done);
         assert_whole(disk.left(Left::Everything), &done, &format!("failed at {fails_at}"));
+    }
+}
+
+/// A byte of the unique part of every pack, and the end of every fragment: all objects are sound.
+fn harm(state: &mut State) {
+    for (path, file) in state.seen.clone() {
+        let Some(file) = file else { continue };
+        let bytes = &mut state.files[file].seen;
+        if path.starts_with("/store/packs") {
+            bytes[20] ^= 1;
+        } else if path.starts_with("/store/index") {
+            bytes.truncate(bytes.len() / 2);
+        }
+        let bytes = bytes.clone();
+        state.files[file].durable = bytes;
+    }
+}
+
+#[test]
+fn wherever_a_repair_stops_the_next_one_makes_all_whole() {
+    let disk = FragileDisk::failing(State::default(), 0, false);
+    let cache = tempfile::tempdir().unwrap();
+    let mut done = BTreeMap::new();
+    live(&disk, cache.path(), &mut done).unwrap();
+    let mut state = disk.left(Left::Synced);
+    harm(&mut state);
+    for stops_at in 1.. {
+        let disk = FragileDisk::failing(state.clone(), stops_at, true);
+        let run = |disk: &Arc<FragileDisk>| {
+            let cache = tempfile::tempdir().unwrap();
+            let store = Store::open(Arc::new(DirectoryBackend::on(disk.clone(), "/store")), cache.path(), &[])?;
+            repair(&store, None, &|_| {})
+        };
+        let stopped = run(&disk);
+        for left in [Left::Everything, Left::Synced] {
+            let disk = FragileDisk::failing(disk.left(left), 0, false);
+            // The process that stopped was this one, which lives.
+            let unfenced = disk.left(Left::Everything).without_collector();
+            let disk = FragileDisk::failing(unfenced, 0, false);
+            assert_eq!(run(&disk).unwrap().lost, [], "stopped at {stops_at}, left {left:?}");
+            assert_whole(disk.left(Left::Everything), &done, &format!("stopped at {stops_at}, left {left:?}"));
+        }
+        if stopped.is_ok() {
+            assert!(stops_at > 20, "{stops_at}");
+            break;
+        }
     }
 }

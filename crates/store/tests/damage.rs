@@ -4,27 +4,10 @@
 mod support;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use store::{CheckOptions, check};
-use support::{bytes, commit, create, open, restore, try_open};
-
-fn files_of(directory: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.file_name().unwrap().to_string_lossy().starts_with('.') {
-            continue;
-        }
-        if path.is_dir() {
-            files.extend(files_of(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files.sort();
-    files
-}
+use support::{bytes, commit, create, files_of, open, restore, try_open};
 
 /// Looks at a damaged store in all ways; the damage must be named, and what is read must be right.
 fn assert_found(directory: &Path, damaged: &Path, what: &str, parts: &[Vec<u8>]) {

@@ -33,7 +33,7 @@ mod target;
 pub use diff::{Change, ChangeKind, diff};
 pub use entry::{Body, Class, Entry, FileContent, Form, HoleReason, Timestamp};
 pub use error::TreeError;
-pub use journal::interrupted;
+pub use journal::{interrupted, settle};
 pub use list::{Listed, list, summary};
 pub use node::RootNode;
 pub use read::{read_file, restore_file};

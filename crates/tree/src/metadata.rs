@@ -248,3 +248,17 @@ pub fn has_fine_times(directory: impl std::os::fd::AsFd) -> bool {
 pub fn has_fine_times(_: impl std::os::fd::AsFd) -> bool {
     false
 }
+
+/// Makes durable all that was written to the file system of an open directory.
+#[cfg(target_os = "linux")]
+pub fn sync_file_system(directory: impl std::os::fd::AsFd) -> rustix::io::Result<()> {
+    rustix::fs::syncfs(directory)
+}
+
+/// Makes durable all that was written to the file system of an open directory.
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps)] // The other system can fail.
+pub fn sync_file_system(_: impl std::os::fd::AsFd) -> rustix::io::Result<()> {
+    rustix::fs::sync();
+    Ok(())
+}

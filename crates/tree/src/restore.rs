@@ -49,11 +49,14 @@ pub struct RestoreOptions {
     pub leave: Vec<String>,
     /// Whether owners and groups are set, by name where the name is known on this machine.
     pub owners: bool,
+    /// Whether everything is durable when the restore returns. If not, [`crate::settle`] makes it so; what the end of
+    /// the machine undoes until then is named by [`crate::interrupted`]. Where that could not be told, it is synced.
+    pub sync: bool,
 }
 
 impl Default for RestoreOptions {
     fn default() -> Self {
-        Self { delete: true, only: Vec::new(), leave: Vec::new(), owners: false }
+        Self { delete: true, only: Vec::new(), leave: Vec::new(), owners: false, sync: true }
     }
 }
 
@@ -72,6 +75,8 @@ pub struct Restored {
     pub removed: u64,
     /// Owners and attributes that this process may not set or the file system cannot keep, with their paths.
     pub refused: Vec<String>,
+    /// Whether it is durable. If not, [`crate::settle`] is to be called.
+    pub settled: bool,
 }
 
 /// Makes `to` be the directory that was saved. `cache` is the stat cache of `to`; it is made when it is not there.
@@ -134,25 +139,23 @@ pub fn restore(
         apply: selected,
     });
     state.flush()?;
-    sync(&open, to)?;
+    // Of a file system that other machines have too, the journal could not tell what became of it.
+    let later = !options.sync && metadata::has_fine_times(&open);
+    if !later {
+        metadata::sync_file_system(&open).map_err(TreeError::os("sync", to))?;
+    }
     let keep_old = state.keep_old;
     state.new_cache.finish(if keep_old { &roots } else { &roots[..1] })?;
-    journal::end(cache)?;
     let mut report = state.report;
+    report.settled = !(later && journal::written(cache, root)?);
+    if report.settled {
+        if later {
+            metadata::sync_file_system(&open).map_err(TreeError::os("sync", to))?;
+        }
+        journal::end(cache)?;
+    }
     report.written_bytes = state.written_bytes.into_inner();
     Ok(report)
-}
-
-#[cfg(target_os = "linux")]
-fn sync(root: &OwnedFd, path: &Path) -> Result<(), TreeError> {
-    rustix::fs::syncfs(root).map_err(TreeError::os("sync", path))
-}
-
-#[cfg(not(target_os = "linux"))]
-#[allow(clippy::unnecessary_wraps)] // The other system can fail.
-fn sync(_: &OwnedFd, _: &Path) -> Result<(), TreeError> {
-    rustix::fs::sync();
-    Ok(())
 }
 
 /// A step of the walk, in the order of the tree.
@@ -671,10 +674,10 @@ impl Restore<'_> {
         }
         let items = &*items;
         let this = &*self;
-        let done: Vec<Done> = parallel::run(&work, self.window_bytes, |work, (): &mut ()| match work {
+        let done: Vec<Done> = parallel::run(&work, self.window_bytes, |work, buffer: &mut Vec<u8>| match work {
             Work::Batch(indexes) => this.write_batch(items, indexes),
             Work::Segment { file, segment } => {
-                let written = targets[*file].1.write(segment, this.reader)?;
+                let written = targets[*file].1.write(segment, this.reader, buffer)?;
                 this.count_written(written);
                 Ok(Vec::new())
             }

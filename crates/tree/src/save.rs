@@ -24,7 +24,7 @@ use crate::node::RootNode;
 use crate::owners::Owners;
 use crate::rules::{Place, Rules, Selection};
 use crate::stat_cache::{Racy, StatCache, StatCacheWriter};
-use crate::{TreeError, parallel};
+use crate::{TreeError, journal, parallel};
 
 /// Directories in each other, at most: each is open while the walk is in it.
 pub const DEPTH: usize = 400;
@@ -221,7 +221,7 @@ impl<'a> Save<'a> {
         progress: &'a (dyn Fn(Progress) + Sync),
     ) -> Result<Self, TreeError> {
         let new_cache = StatCacheWriter::create(cache)?;
-        let cache = StatCache::open(cache);
+        let cache = if journal::is_doubtful(cache) { StatCache::empty() } else { StatCache::open(cache) };
         let mut trusted = true;
         for root in cache.roots() {
             trusted = trusted && writer.contains(root)?;

@@ -50,16 +50,15 @@ pub struct StatCache {
 }
 
 impl StatCache {
+    /// Remembers nothing.
+    pub fn empty() -> Self {
+        Self { file: None, roots: Vec::new(), frame: Vec::new(), position: 0, next: None, missing: 0 }
+    }
+
     /// Opens a cache; one that is absent or damaged is empty.
     pub fn open(path: &Path) -> Self {
-        let mut cache = Self {
-            file: File::open(path).ok().map(|file| BufReader::with_capacity(FRAME_BYTES * 2, file)),
-            roots: Vec::new(),
-            frame: Vec::new(),
-            position: 0,
-            next: None,
-            missing: 0,
-        };
+        let file = File::open(path).ok().map(|file| BufReader::with_capacity(FRAME_BYTES * 2, file));
+        let mut cache = Self { file, ..Self::empty() };
         let header = cache.read_frame().and_then(|()| {
             let (magic, ids) = cache.frame.split_first_chunk::<16>()?;
             let (ids, rest) = ids.as_chunks::<32>();

@@ -97,8 +97,8 @@ impl Target {
         Ok(work)
     }
 
-    /// Writes what differs in a segment; returns how many bytes that was.
-    pub fn write(&self, work: &SegmentWork, reader: &dyn ObjectReader) -> Result<u64, TreeError> {
+    /// Writes what differs in a segment; returns how many bytes that was. `buffer` is for what is written together.
+    pub fn write(&self, work: &SegmentWork, reader: &dyn ObjectReader, buffer: &mut Vec<u8>) -> Result<u64, TreeError> {
         let os = |error: Errno| TreeError::os("write", &self.path)(error);
         // If the store has not the old pieces any more, nothing is known of what is there, and all is written.
         let old = work.old.and_then(|(segment, length)| content::pieces(segment, length, reader).ok());
@@ -127,6 +127,7 @@ impl Target {
             }
         }
         let mut written = 0;
+        let mut run = Run::new(&self.file, buffer);
         get_many(reader, &wanted, |position, bytes| {
             let (offset, length) = places[position];
             if bytes.len() != length as usize {
@@ -134,8 +135,9 @@ impl Target {
                 return Err(TreeError::BadNode { id: wanted[position], problem });
             }
             written += u64::from(length);
-            write_all_at(&self.file, bytes, offset).map_err(TreeError::io("write", &self.path))
+            run.write(bytes, offset).map_err(TreeError::io("write", &self.path))
         })?;
+        run.flush().map_err(TreeError::io("write", &self.path))?;
         Ok(written)
     }
 
@@ -180,6 +182,49 @@ impl Target {
         refused: &mut Vec<String>,
     ) -> Result<FileStat, TreeError> {
         finish(&self.file, self.temporary.as_deref(), job, &self.path, owner, refused)
+    }
+}
+
+/// Gathers chunks that are neighbours in a file: a system call for each costs more than to copy it.
+struct Run<'a> {
+    file: &'a OwnedFd,
+    bytes: &'a mut Vec<u8>,
+    /// Where the first of the bytes belongs.
+    start: u64,
+}
+
+impl<'a> Run<'a> {
+    /// It should stay in the processor's cache.
+    const BYTES: usize = 512 << 10;
+
+    /// From here on to copy costs more than the system call.
+    const LARGE: usize = 64 << 10;
+
+    fn new(file: &'a OwnedFd, bytes: &'a mut Vec<u8>) -> Self {
+        bytes.clear();
+        bytes.reserve(Self::BYTES);
+        Self { file, bytes, start: 0 }
+    }
+
+    fn write(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let is_large = bytes.len() >= Self::LARGE;
+        let follows = self.start + self.bytes.len() as u64 == offset;
+        if is_large || !follows || self.bytes.len() + bytes.len() > Self::BYTES {
+            self.flush()?;
+            self.start = offset;
+        }
+        if is_large {
+            return write_all_at(self.file, bytes, offset);
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        write_all_at(self.file, self.bytes, self.start)?;
+        self.start += self.bytes.len() as u64;
+        self.bytes.clear();
+        Ok(())
     }
 }
 

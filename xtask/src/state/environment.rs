@@ -28,6 +28,11 @@ impl Environment {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.site.command(&self.program);
         command.arg("-C").arg(&self.workspace).arg("--quiet").args(arguments).current_dir(&self.workspace);
+        // Tasks may build something, with the toolchain that is below the true home directory.
+        let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
+        for (name, default) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            command.env(name, std::env::var_os(name).unwrap_or_else(|| home.join(default).into_os_string()));
+        }
         command
     }
 
@@ -74,4 +79,20 @@ pub fn steps(report: &Value, words: &[&str]) -> (f64, usize) {
     wanted.fold((0.0, 0), |(seconds, count), step| {
         (seconds + step["took_ms"].as_f64().unwrap_or_default() / 1000.0, count + 1)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_found_by_a_word_of_their_name_or_title() {
+        let report = serde_json::json!({ "steps": [
+            { "step": "reset:lms/lms", "title": "bring lms/lms back", "took_ms": 20 },
+            { "step": "server:postgres", "title": "start postgres", "took_ms": 300 },
+        ] });
+        assert_eq!(steps(&report, &["lms/lms"]), (0.02, 1));
+        assert_eq!(steps(&report, &["postgres", "back"]), (0.32, 2));
+        assert_eq!(steps(&serde_json::json!({}), &["lms"]), (0.0, 0));
+    }
 }

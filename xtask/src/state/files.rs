@@ -152,3 +152,44 @@ fn same_content(left: &Path, right: &Path) -> Result<bool> {
 fn open(path: &Path) -> Result<File> {
     File::open(path).with_context(|| format!("cannot open {}", path.display()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            let path = root.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn a_directory_becomes_another_and_what_is_equal_is_not_touched() {
+        let wanted = tree(&[("same", "1"), ("changed", "22"), ("new/deep", "3")]);
+        let found = tree(&[("changed", "1"), ("gone/deep", "4")]);
+        output(Command::new("cp").arg("-p").arg(wanted.path().join("same")).arg(found.path())).unwrap();
+        let before = fs::metadata(found.path().join("same")).unwrap();
+        assert_eq!(
+            difference(wanted.path(), found.path()).unwrap(),
+            "1 contents differ, 1 directories missing, 1 files missing, 2 too many"
+        );
+
+        bring(wanted.path(), found.path()).unwrap();
+
+        assert_eq!(difference(wanted.path(), found.path()).unwrap(), "exact");
+        let after = fs::metadata(found.path().join("same")).unwrap();
+        assert_eq!((after.ctime(), after.ctime_nsec()), (before.ctime(), before.ctime_nsec()));
+    }
+
+    #[test]
+    fn another_mode_is_a_difference() {
+        let (wanted, found) = (tree(&[("file", "1")]), tree(&[("file", "1")]));
+        fs::set_permissions(found.path().join("file"), PermissionsExt::from_mode(0o600)).unwrap();
+        fs::set_permissions(wanted.path().join("file"), PermissionsExt::from_mode(0o640)).unwrap();
+        assert_eq!(difference(wanted.path(), found.path()).unwrap(), "1 modes differ");
+    }
+}

@@ -38,7 +38,8 @@ pub fn measure(command: &mut Command) -> Result<(Cost, String)> {
     stop::check()?;
     let shown = format!("{command:?}");
     let report = tempfile::NamedTempFile::new().context("cannot make a temporary file")?;
-    let mut measured = Command::new(std::env::current_exe()?);
+    // Not its path: it may be built anew while this one runs.
+    let mut measured = Command::new("/proc/self/exe");
     measured.arg("measured").arg(report.path()).arg(command.get_program()).args(command.get_args());
     if let Some(directory) = command.get_current_dir() {
         measured.current_dir(directory);

@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::{Parser, ValueEnum};
+use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 
 use crate::run::{cargo, output, root, run};
@@ -120,6 +121,9 @@ pub fn state(words: &[&str]) -> Result<()> {
     let work = options.work.clone().unwrap_or_else(|| root().join("target/bench-state"));
     fs::create_dir_all(&work).with_context(|| format!("cannot create {}", work.display()))?;
     let work = fs::canonicalize(&work)?;
+    let lock = fs::File::create(work.join("lock"))?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive)
+        .with_context(|| format!("another one measures in {}", work.display()))?;
     let runs = usize::from(options.runs);
     let is_wanted = |part: Part| options.only.is_empty() || options.only.contains(&part);
     let needs_ours = options.tool.is_empty()

@@ -15,6 +15,10 @@ use super::files;
 use super::tool::Site;
 use crate::run::{cargo, output, root};
 
+/// Where a workspace has its store, and what it remembers of stores.
+const STORE: &str = ".seedbed/store";
+const STORE_CACHE: &str = ".seedbed/store-cache";
+
 /// Measures the campus, with its databases in SQLite or in PostgreSQL.
 pub fn measure(program: &Path, work: &Path, runs: usize) -> Result<Vec<Bar>> {
     let mut bars = Vec::new();
@@ -37,29 +41,31 @@ fn campus(program: &Path, work: &Path, runs: usize, profile: Option<&str>) -> Re
         first.run(&["push", "--states", "--allow-findings"])?;
     }
     let second = directory.join("second");
-    let copy = workspace(&second);
     build(&second, &remote)?;
     let (mut fetched, mut started, mut again) = (Vec::new(), Vec::new(), Vec::new());
-    for run in 1..=runs {
-        // What is fetched is nowhere on a machine before it is: each time it is another home.
-        {
-            let fetching = Environment::new(program, site(&second, &format!("fetch{run}"))?, copy.clone());
-            let (cost, _) = fetching.report(&["fetch"])?;
-            fetched.push(cost.wall);
-        }
-        let environment = Environment::new(program, site(&second, &format!("up{run}"))?, copy.clone());
-        let (cost, report) = environment.report(&up)?;
+    // The first one warms caches, and lets the tasks of the campus find that all is built: that is no part of the data.
+    for run in 0..=runs {
+        let home = second.join("homes").join(run.to_string());
+        let environment = Environment::new(program, site(&home)?, workspace(&second));
+        forget(environment.workspace())?;
+        let (up_cost, report) = environment.report(&up)?;
         check(&report)?;
-        started.push(cost.wall);
         environment.run(&["down"])?;
-        let (cost, _) = environment.report(&up)?;
-        again.push(cost.wall);
+        let (again_cost, _) = environment.report(&up)?;
+        environment.run(&["tend"])?;
+        forget(environment.workspace())?;
+        let (fetch_cost, _) = environment.report(&["fetch"])?;
+        let fetched_bytes = files::size(&[environment.workspace().join(STORE)])?;
+        ensure!(fetched_bytes > 0, "`fetch` has brought nothing");
         eprintln!(
-            "  {word}, run {run}: fetch {:.3} s, up {:.3} s, up after down {:.3} s",
-            fetched[run - 1],
-            started[run - 1],
-            cost.wall
+            "  {word}, run {run}: fetch {:.3} s ({fetched_bytes} bytes), up {:.3} s, up after down {:.3} s",
+            fetch_cost.wall, up_cost.wall, again_cost.wall
         );
+        if run > 0 {
+            fetched.push(fetch_cost.wall);
+            started.push(up_cost.wall);
+            again.push(again_cost.wall);
+        }
     }
     let middle = |values: &[f64]| median(values).context("no run");
     let (fetched, started, again) = (middle(&fetched)?, middle(&started)?, middle(&again)?);
@@ -79,15 +85,21 @@ fn campus(program: &Path, work: &Path, runs: usize, profile: Option<&str>) -> Re
 /// A copy of the campus, built, that has the remote.
 fn machine(program: &Path, directory: &Path, remote: &Path) -> Result<Environment> {
     build(directory, remote)?;
-    Ok(Environment::new(program, site(directory, "home")?, workspace(directory)))
+    Ok(Environment::new(program, site(directory)?, workspace(directory)))
+}
+
+/// Removes the workspace's store: nothing of what is in the remote is here any more.
+fn forget(workspace: &Path) -> Result<()> {
+    files::remove(&workspace.join(STORE))?;
+    files::remove(&workspace.join(STORE_CACHE))
 }
 
 fn workspace(machine: &Path) -> PathBuf {
     machine.join("campus/programs")
 }
 
-fn site(machine: &Path, home: &str) -> Result<Site> {
-    let site = Site { directory: machine.join("sites").join(home) };
+fn site(directory: &Path) -> Result<Site> {
+    let site = Site { directory: directory.join("site") };
     for directory in [site.work(), site.home()] {
         fs::create_dir_all(&directory)?;
     }
@@ -106,12 +118,14 @@ fn build(machine: &Path, remote: &Path) -> Result<()> {
     }
     let mut manifest = OpenOptions::new().append(true).open(campus.join("programs/seedbed.yaml"))?;
     writeln!(manifest, "\nremotes:\n  team: {}", remote.display())?;
-    // What the tasks of the campus build is no part of what is measured.
-    if root().join("campus/target").exists() {
-        files::copy(&root().join("campus/target"), &campus.join("target"))?;
-    }
-    let mut command = cargo("campus", &["build", "--workspace", "--locked", "--quiet", "--target-dir"]);
-    output(command.arg(campus.join("target")).current_dir(&campus))?;
+    // What the tasks of the campus build is no part of what is measured. Most of it is the same in every copy.
+    let build = |directory: &Path| {
+        let mut command = cargo("campus", &["build", "--workspace", "--locked", "--quiet", "--target-dir"]);
+        output(command.arg(directory.join("target")).current_dir(directory))
+    };
+    build(&root().join("campus"))?;
+    files::copy(&root().join("campus/target"), &campus.join("target"))?;
+    build(&campus)?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use database::{Engine as _, Location};
+use database::{DatabaseSettings, Engine as _, Location};
 use database_sqlite::SqliteEngine;
 use dataset::{Options, Registry, SpecSet};
 use source::SourceFile;
@@ -83,7 +83,8 @@ impl World {
 
     fn open(&self, id: &DatabaseId) -> Result<Box<dyn Database>, Error> {
         let path = |end: &str| self.directory.path().join(format!("{}{end}", id.name));
-        SqliteEngine.open(&Location::Sqlite { path: path(".db"), kept: path(".kept") }).map_err(Error::database(id))
+        let location = Location::Sqlite { path: path(".db"), kept: path(".kept") };
+        SqliteEngine.open(&location, &DatabaseSettings::default()).map_err(Error::database(id))
     }
 
     fn journal(&self) -> Journal {

@@ -17,7 +17,7 @@ pub fn run(job: &Job<'_>, command: &BaseCommand) -> Result<Outcome, Failure> {
         BaseCommand::Publish(arguments) => {
             let file = arguments.file.as_ref().map(|file| job.arguments.global.directory.join(file));
             let options = PublishOptions {
-                name: &arguments.name,
+                name: &arguments.base,
                 database: arguments.database.as_deref(),
                 file: file.as_deref(),
                 to: arguments.to.as_deref(),

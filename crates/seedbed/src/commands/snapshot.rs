@@ -65,10 +65,11 @@ pub fn list(job: &Job<'_>, arguments: &SnapshotsArguments) -> Result<Outcome, Fa
             ]
         })
         .collect();
-    let text = if rows.is_empty() {
-        "no snapshots yet; `seedbed snapshot TAG` takes one\n".to_owned()
-    } else {
-        table(["TAG", "ID", "TAKEN", "SIZE", "MESSAGE"], &rows)
+    let text = match (rows.is_empty(), pattern, remote) {
+        (false, ..) => table(["TAG", "ID", "TAKEN", "SIZE", "MESSAGE"], &rows),
+        (true, Some(pattern), _) => format!("no snapshot has a tag like '{pattern}'\n"),
+        (true, None, Some(remote)) => format!("no snapshots in {remote}; `seedbed push TAG` sends one\n"),
+        (true, None, None) => "no snapshots yet; `seedbed snapshot TAG` takes one\n".to_owned(),
     };
     Ok(Outcome::of(text, json!({ "snapshots": records.iter().map(record_json).collect::<Vec<Value>>() })))
 }

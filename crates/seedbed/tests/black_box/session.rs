@@ -8,17 +8,22 @@
 //! | command | does |
 //! | --- | --- |
 //! | `seedbed …` | runs the program in the workspace |
-//! | `sql [ENVIRONMENT:]DATABASE SQL` | asks a database; a line for each row |
+//! | `sql [ENVIRONMENT:]DATABASE[@DIRECTORY] SQL` | asks a database, of the workspace or of one below it; a line for each row |
 //! | `get SERVICE PATH` | asks a service by HTTP |
 //! | `restarted` | the services whose process is another than when last asked |
 //! | `replace PATH OLD NEW` | edits a file |
 //! | `remove PATH` | removes a file |
+//! | `sh SCRIPT` | does something else in the workspace |
+//! | `tended [ARGUMENT …]` | waits until nothing is left to be done in the background: for sessions in which it can be seen |
+//! | `flip DIRECTORY` | changes one bit in the middle of the largest file below |
+//! | `socket PATH` | makes a socket |
 
 use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
 
 use crate::redaction::redact;
 use crate::workspace::Workspace;
@@ -109,9 +114,36 @@ impl Session {
                 fs::remove_file(path(name)).unwrap();
                 String::new()
             }
+            ["sh", script] => {
+                let ran = self.workspace().shell(script);
+                format!("{}{}", ran.stderr, ran.stdout)
+            }
+            ["tended", ref arguments @ ..] => {
+                self.workspace().seedbed(&[arguments, &["tend", "--quiet"]].concat()).ends_with(0);
+                String::new()
+            }
+            ["flip", directory] => {
+                let file = largest(&path(directory)).expect("there is a file");
+                let mut bytes = fs::read(&file).unwrap();
+                let middle = bytes.len() / 2;
+                bytes[middle] ^= 1;
+                fs::write(file, bytes).unwrap();
+                String::new()
+            }
+            ["socket", name] => {
+                UnixListener::bind(path(name)).unwrap();
+                String::new()
+            }
             _ => panic!("a session has no command {words:?}"),
         }
     }
+}
+
+/// The largest file below a directory.
+fn largest(directory: &Path) -> Option<PathBuf> {
+    let size = |file: &PathBuf| fs::metadata(file).unwrap().len();
+    let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter_map(|entry| if entry.is_dir() { largest(&entry) } else { Some(entry) }).max_by_key(size)
 }
 
 /// The words of a command; quotes of both kinds keep spaces, and `\n` is a line end.

@@ -21,7 +21,10 @@ macro_rules! sessions {
 sessions! {
     bad_data
     bad_manifests
+    bases
     changes
+    checks
+    db
     dependencies
     doctor
     failing_loads
@@ -32,8 +35,13 @@ sessions! {
     loading
     names
     profiles
+    remotes
+    resources
     resets
     snapshots
+    states
+    undo
+    verify
 }
 
 #[test]

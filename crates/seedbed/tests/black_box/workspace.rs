@@ -75,6 +75,14 @@ impl Workspace {
         program::run(&mut self.command(arguments), PATIENCE)
     }
 
+    /// Runs a script of the shell here.
+    #[track_caller]
+    pub fn shell(&self, script: &str) -> Ran {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]).current_dir(&self.root);
+        program::run(&mut command, PATIENCE).ends_with(0)
+    }
+
     /// The process of each service that runs, in the default environment.
     pub fn processes(&self) -> BTreeMap<String, u64> {
         let status = self.seedbed(&["status", "--json"]).ends_with(0).json();
@@ -91,10 +99,12 @@ impl Workspace {
         format!("{} {}", answer.status, answer.body.trim_end())
     }
 
-    /// Asks a database, named `[ENVIRONMENT:]WORKSPACE/DATABASE`: a line for each row.
+    /// Asks a database, named `[ENVIRONMENT:]WORKSPACE/DATABASE[@DIRECTORY]`: a line for each row.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let (environment, database) = database.split_once(':').unwrap_or(("default", database));
-        let file = self.root.join(".seedbed").join(environment).join("databases").join(format!("{database}.sqlite3"));
+        let (database, directory) = database.split_once('@').unwrap_or((database, "."));
+        let environment = self.root.join(directory).join(".seedbed").join(environment);
+        let file = environment.join("databases").join(format!("{database}.sqlite3"));
         assert!(file.exists(), "there is no {}", file.display());
         let connection = Connection::open(file).unwrap();
         let mut statement = connection.prepare(sql).unwrap();
@@ -112,18 +122,27 @@ impl Workspace {
 
 impl Drop for Workspace {
     fn drop(&mut self) {
-        let environments = fs::read_dir(self.root.join(".seedbed")).into_iter().flatten().flatten();
-        for environment in environments.filter(|entry| entry.path().join("environment.json").exists()) {
-            // A test may have taken the manifest away; what runs is found by its place alone.
-            let _ = fs::OpenOptions::new().create(true).append(true).open(self.root.join("seedbed.yaml"));
-            let name = environment.file_name().into_string().unwrap();
-            let ended = self.command(&["destroy", "--yes", "--quiet", "--name", &name]).output().unwrap();
-            if !ended.status.success() {
-                let path = self.directory.path().display();
-                eprintln!("{path} could not be destroyed: {}", String::from_utf8_lossy(&ended.stderr));
+        for root in workspaces(&self.root) {
+            let environments = fs::read_dir(root.join(".seedbed")).into_iter().flatten().flatten();
+            for environment in environments.filter(|entry| entry.path().join("environment.json").exists()) {
+                // A test may have taken the manifest away; what runs is found by its place alone.
+                let _ = fs::OpenOptions::new().create(true).append(true).open(root.join("seedbed.yaml"));
+                let name = environment.file_name().into_string().unwrap();
+                let mut destroy = self.command(&["destroy", "--yes", "--quiet", "--name", &name]);
+                let ended = destroy.current_dir(&root).output().unwrap();
+                if !ended.status.success() {
+                    let path = self.directory.path().display();
+                    eprintln!("{path} could not be destroyed: {}", String::from_utf8_lossy(&ended.stderr));
+                }
             }
         }
     }
+}
+
+/// A directory and those in it that have environments.
+fn workspaces(root: &Path) -> Vec<PathBuf> {
+    let below = fs::read_dir(root).into_iter().flatten().flatten().map(|entry| entry.path());
+    below.chain([root.to_owned()]).filter(|directory| directory.join(".seedbed").is_dir()).collect()
 }
 
 /// The small service that the tests start.

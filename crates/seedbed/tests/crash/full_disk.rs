@@ -8,14 +8,14 @@ use rusqlite::Connection;
 use crate::world::{DECLARED, World, skip};
 
 /// Kilobytes of a disk on which everything has room.
-const AMPLE: u64 = 64 << 10;
+pub const AMPLE: u64 = 64 << 10;
 
 /// A file system in memory; unmounted when it is dropped.
-struct Disk(PathBuf);
+pub struct Disk(PathBuf);
 
 impl Disk {
     /// Mounts one, if this user may.
-    fn mount(directory: &Path) -> Option<Self> {
+    pub fn mount(directory: &Path) -> Option<Self> {
         if !rustix::process::geteuid().is_root() {
             skip("only root can mount a small disk");
             return None;
@@ -35,12 +35,12 @@ impl Disk {
         if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
     }
 
-    fn resize(&self, kilobytes: u64) {
+    pub fn resize(&self, kilobytes: u64) {
         self.mount_command(&["-o", &format!("remount,size={kilobytes}k")]).expect("another size");
     }
 
     /// Leaves so much free beside what is used now.
-    fn leave(&self, kilobytes: u64) {
+    pub fn leave(&self, kilobytes: u64) {
         self.resize(self.used() + kilobytes);
     }
 

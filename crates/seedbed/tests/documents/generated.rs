@@ -31,7 +31,9 @@ fn help(words: &[&str]) -> String {
 /// The names of the commands, from the help of the program.
 fn commands(help: &str) -> Vec<&str> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
-    lines.take_while(|line| !line.is_empty()).filter_map(|line| line.split_whitespace().next()).collect()
+    // What does not fit into a line goes on in the next, further to the right.
+    let named = lines.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
+    named.filter_map(|line| line.split_whitespace().next()).collect()
 }
 
 #[test]
@@ -44,6 +46,10 @@ fn commands_and_options() {
     for name in names {
         let options = help(&[name]);
         write!(text, "\n## `seedbed {name}`\n\n```text\n{options}```\n").unwrap();
+        for inner in commands(&options).into_iter().filter(|inner| *inner != "help") {
+            let options = help(&[name, inner]);
+            write!(text, "\n### `seedbed {name} {inner}`\n\n```text\n{options}```\n").unwrap();
+        }
     }
     text.push('\n');
     check("docs/reference/commands.md", "commands", &text);

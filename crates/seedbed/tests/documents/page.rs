@@ -60,10 +60,7 @@ fn readme() {
     if !has("curl") {
         return;
     }
-    let mut session = Session::in_repository("readme", "documents");
-    // The page begins when the campus is built; in a new clone this is the moment of the compiler.
-    session.run("seedbed -C campus/programs up; seedbed -C campus/programs destroy --yes");
-    check("README.md", session);
+    check("README.md", Session::in_clone("readme"));
 }
 
 #[test]
@@ -88,4 +85,12 @@ fn when_something_goes_wrong() {
         return;
     }
     check("docs/guide/when-something-goes-wrong.md", Session::in_empty_directory("when-something-goes-wrong"));
+}
+
+#[test]
+fn states_and_snapshots() {
+    if !has("python3") {
+        return;
+    }
+    check("docs/guide/states-and-snapshots.md", Session::in_empty_directory("states-and-snapshots"));
 }

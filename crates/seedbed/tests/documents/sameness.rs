@@ -1,6 +1,6 @@
 //! When what a command prints is what the page shows.
 //!
-//! Figures that differ each time (durations, sizes, chosen ports, process ids, moments, ids of snapshots) and the
+//! Figures that differ each time (durations, sizes, rates, chosen ports, process ids, moments, ids of snapshots) and the
 //! width of columns do not count. Steps run side by side, so the order of lines within a paragraph does not count
 //! either. `[..]` stands for any text within a line, a line `...` for any lines of its paragraph.
 
@@ -55,14 +55,15 @@ fn lasting(line: &str) -> String {
     const UNITS: [&str; 7] = ["ms", "s", "B", "kB", "MB", "GB", "TB"];
     let words: Vec<&str> = line.split_whitespace().collect();
     let core = |word: &str| word.trim_matches(['(', ')', ',', ';', ':', '\'']).to_owned();
+    let is_unit = |word: &str| UNITS.contains(&word.strip_suffix("/s").unwrap_or(word));
     let is_number = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     let mut lasting: Vec<String> = Vec::new();
     for (index, word) in words.iter().enumerate() {
         let inner = core(word);
         let next = words.get(index + 1).map(|next| core(next)).unwrap_or_default();
         let before = index.checked_sub(1).map(|index| core(words[index])).unwrap_or_default();
-        let is_figure = is_number(&inner) && (UNITS.contains(&next.as_str()) || before == "process" || before == "pid")
-            || UNITS.contains(&inner.as_str()) && is_number(&before)
+        let is_figure = is_number(&inner) && (is_unit(&next) || before == "process" || before == "pid")
+            || is_unit(&inner) && is_number(&before)
             || inner.len() == 12 && inner.bytes().all(|byte| byte.is_ascii_hexdigit())
             || is_moment(&inner);
         lasting.push(if is_figure { word.replace(&inner, "#") } else { without_port(word) });
@@ -90,6 +91,7 @@ fn without_port(word: &str) -> String {
 fn figures_and_order_do_not_count() {
     assert!(fits("✓ a  1 ms\n✓ b  2 ms\n", "✓ b  1.20 s\n✓ a    15 ms\n"));
     assert!(fits("saved (592a5cfd51f2, 1.0 kB): 3 ms", "saved (b50f890b4fc3, 278.5 kB): 94 ms"));
+    assert!(fits("3 things, 42.0 kB in 80 ms (525.0 kB/s)", "3 things, 42.1 kB in 1.12 s (37.6 kB/s)"));
     assert!(fits(
         "at http://127.0.0.1:1/x since 2026-11-21T10:38:24Z",
         "at http://127.0.0.1:25586/x since 2027-01-01T00:00:00Z"

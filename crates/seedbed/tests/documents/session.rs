@@ -18,10 +18,6 @@ pub struct Session {
     directory: PathBuf,
     /// Variables that the page has set.
     variables: String,
-    /// Files that were written outside the scratch directory.
-    written: Vec<PathBuf>,
-    /// The name of the environment, if the page uses one that may be in use.
-    name: Option<String>,
 }
 
 impl Session {
@@ -30,19 +26,22 @@ impl Session {
         let scratch = scratch(page);
         let root = scratch.join("home");
         fs::create_dir_all(&root).unwrap();
+        Self::new(scratch, root, "/home/you")
+    }
+
+    /// In a clone of this repository, as far as pages need it: the campus, built, and nothing that its owner has there.
+    pub fn in_clone(page: &str) -> Self {
+        let campus = crate::repository().join("campus");
+        build(&campus.join("programs"));
+        let scratch = scratch(page);
+        let root = scratch.join("home");
+        copy(&campus, &root.join("campus"));
+        Self::new(scratch, root, "/home/you/seedbed")
+    }
+
+    fn new(scratch: PathBuf, root: PathBuf, called: &'static str) -> Self {
         let root = fs::canonicalize(root).unwrap();
-        Self::new(scratch, root, "/home/you", None)
-    }
-
-    /// In the repository; `seedbed` takes an environment of this name, so that nobody's own is touched.
-    pub fn in_repository(page: &str, name: &str) -> Self {
-        let root = fs::canonicalize(crate::repository()).unwrap();
-        Self::new(scratch(page), root, "/home/you/seedbed", Some(format!("{name}-{}", std::process::id())))
-    }
-
-    fn new(scratch: PathBuf, root: PathBuf, called: &'static str, name: Option<String>) -> Self {
-        let (directory, variables, written) = (root.clone(), String::new(), Vec::new());
-        let session = Self { scratch, root, called, directory, variables, written, name };
+        let session = Self { scratch, directory: root.clone(), root, called, variables: String::new() };
         session.install();
         session
     }
@@ -52,21 +51,17 @@ impl Session {
         use std::os::unix::fs::PermissionsExt;
         let directory = self.scratch.join("bin");
         fs::create_dir_all(&directory).unwrap();
-        let name = self.name.as_ref().map_or_else(String::new, |name| format!("--name {name} "));
-        let script = format!("#!/bin/sh\nexec '{}' {name}\"$@\"\n", env!("CARGO_BIN_EXE_seedbed"));
+        let script = format!("#!/bin/sh\nexec '{}' \"$@\"\n", env!("CARGO_BIN_EXE_seedbed"));
         let path = directory.join("seedbed");
         fs::write(&path, script).unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
     /// Writes a file of the page.
-    pub fn write(&mut self, path: &str, text: &str) {
+    pub fn write(&self, path: &str, text: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
-        if !path.starts_with(&self.scratch) {
-            self.written.push(path);
-        }
     }
 
     /// Types a command and gives what it prints, in the words of the page.
@@ -101,27 +96,13 @@ impl Session {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        self.in_words_of_page(&fs::read_to_string(&output).unwrap())
-    }
-
-    fn in_words_of_page(&self, printed: &str) -> String {
-        let mut text = printed.replace(self.root.to_str().unwrap(), self.called);
-        if let Some(name) = &self.name {
-            text = text.replace(&format!(" ({name})"), "").replace(name, "default");
-        }
-        text
+        fs::read_to_string(&output).unwrap().replace(self.root.to_str().unwrap(), self.called)
     }
 
     /// The records of the environments that are there.
     pub fn environments(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        let own = |record: &PathBuf| match &self.name {
-            Some(name) => record.parent().is_some_and(|directory| directory.ends_with(name)),
-            None => true,
-        };
-        // In the repository only where the page stands: there is much else.
-        search(if self.name.is_some() { &self.directory } else { &self.root }, 4, &mut found);
-        found.retain(own);
+        search(&self.root, 5, &mut found);
         found
     }
 }
@@ -147,9 +128,6 @@ impl Drop for Session {
             let mut destroy = Command::new(env!("CARGO_BIN_EXE_seedbed"));
             let _ = destroy.arg("-C").arg(workspace).arg("--name").arg(name).args(["destroy", "--yes"]).output();
         }
-        for path in &self.written {
-            let _ = fs::remove_file(path);
-        }
         let _ = fs::remove_dir_all(&self.scratch);
     }
 }
@@ -159,4 +137,29 @@ fn scratch(page: &str) -> PathBuf {
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).unwrap();
     directory
+}
+
+/// Runs the tasks of an example, which its copies then need not repeat; in a new clone this is the moment of the compiler.
+fn build(example: &Path) {
+    let name = format!("documents-{}", std::process::id());
+    for command in [["up", "--quiet"], ["destroy", "--yes"]] {
+        let mut seedbed = Command::new(env!("CARGO_BIN_EXE_seedbed"));
+        let output = seedbed.arg("-C").arg(example).args(["--name", &name]).args(command).output().unwrap();
+        assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+/// Copies what is in git, and that its tasks have run. What they have made is shared.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().flatten() {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        match entry.file_name().to_str().unwrap() {
+            "target" => std::os::unix::fs::symlink(&source, &target).unwrap(),
+            ".seedbed" if source.join("tasks").is_dir() => copy(&source.join("tasks"), &target.join("tasks")),
+            ".seedbed" => {}
+            _ if source.is_dir() => copy(&source, &target),
+            _ => drop(fs::copy(&source, &target).unwrap()),
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Stores and contents for tests.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use store::{
@@ -94,4 +94,22 @@ pub fn restore(store: &Store, tag: &str) -> Result<Vec<Vec<u8>>, StoreError> {
     let record = store.find(tag)?;
     let snapshot = store.snapshot(&record)?;
     read_tree(store, &snapshot.contents[0].root)
+}
+
+/// All files below, but those that begin with a dot; sorted.
+pub fn files_of(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.file_name().unwrap().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if path.is_dir() {
+            files.extend(files_of(&path));
+        } else {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
 }

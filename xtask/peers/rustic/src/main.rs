@@ -5,11 +5,12 @@ use std::process::ExitCode;
 use anyhow::{Result, ensure};
 use rustic_backend::BackendOptions;
 use rustic_core::{
-    BackupOptions, ConfigOptions, Credentials, KeyOptions, LocalDestination, LsOptions, OpenStatus, PathList, Repository,
-    RepositoryOptions, RestoreOptions, SnapshotOptions,
+    BackupOptions, ConfigOptions, Credentials, KeyOptions, LocalDestination, LsOptions, OpenStatus, PathList,
+    Repository, RepositoryOptions, RestoreOptions, SnapshotOptions,
 };
 
-const HELP: &str = "usage: bench_peer_rustic init REPOSITORY | backup REPOSITORY TAG DIRECTORY | restore REPOSITORY TAG DIRECTORY";
+const HELP: &str =
+    "usage: bench_peer_rustic init REPOSITORY | backup REPOSITORY TAG DIRECTORY | restore REPOSITORY TAG DIRECTORY";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -63,7 +64,8 @@ fn backup(repository: &str, tag: &str, directory: &str) -> Result<()> {
 /// Brings `directory` to what the snapshot has of the same path; files that it does not have are removed.
 fn restore(repository: &str, tag: &str, directory: &str) -> Result<()> {
     let repository = open(repository)?.to_indexed()?;
-    let node = repository.node_from_snapshot_path(&format!("latest:{directory}"), |snapshot| snapshot.tags.contains(tag))?;
+    let node =
+        repository.node_from_snapshot_path(&format!("latest:{directory}"), |snapshot| snapshot.tags.contains(tag))?;
     let entries = repository.ls(&node, &LsOptions::default())?;
     let destination = LocalDestination::new(directory, true, !node.is_dir())?;
     let options = RestoreOptions::default().delete(true);
