@@ -28,9 +28,10 @@ impl Session<'_> {
             ChainStep::Schema => {
                 let before = chain.base.as_ref().unwrap_or(&chain.create).to_string();
                 let (words, files) = match &declared.schema {
-                    Some(SchemaStep::Command { inputs, .. }) => {
-                        (model.schema.as_ref().map(|schema| schema.words.to_string()).unwrap_or_default(), inputs.as_slice())
-                    }
+                    Some(SchemaStep::Command { inputs, .. }) => (
+                        model.schema.as_ref().map(|schema| schema.words.to_string()).unwrap_or_default(),
+                        inputs.as_slice(),
+                    ),
                     Some(SchemaStep::Sql { files }) => (list(files), files.as_slice()),
                     None => Default::default(),
                 };

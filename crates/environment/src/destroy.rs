@@ -1,10 +1,11 @@
 //! `destroy`: the environment is gone, with its databases. Snapshots are in the store of the workspace, and stay.
 
-use crate::Error;
 use crate::context::{Context, Target};
 use crate::down::stop_all;
 use crate::lock::Lock;
 use crate::record::Record;
+use crate::resources::forget_aside;
+use crate::{Error, Progress, with_causes};
 
 /// What would be lost.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,5 +34,11 @@ pub fn destroy(context: &Context<'_>, target: &Target) -> Result<(), Error> {
     stop_all(context, target)?;
     let _lock = Lock::take(&place, "destroy", context)?;
     stop_all(context, target)?;
-    place.remove()
+    place.remove()?;
+    // Nothing can be undone any more. A store that cannot be changed does not keep the environment alive.
+    if let Err(error) = forget_aside(context, target) {
+        let text = format!("what `undo` would have used stays in the store: {}", with_causes(&error));
+        context.monitor.on(Progress::Note(text));
+    }
+    Ok(())
 }

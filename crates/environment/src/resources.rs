@@ -8,6 +8,8 @@ use serde_json::json;
 use store::{Content, Expect, ObjectId, ObjectWriter, Store, Written};
 use tree::{RestoreOptions, Rules, Saved};
 
+use crate::context::{Context, Target};
+use crate::library::existing_store;
 use crate::material::{Draft, Source};
 use crate::session::Session;
 use crate::{Error, Progress};
@@ -142,6 +144,15 @@ pub(crate) fn recover(session: &Session<'_>) -> Result<(), Error> {
         }
     }
     session.journal.settle_files()
+}
+
+/// Lets go of what was put aside of the resources of an environment.
+pub(crate) fn forget_aside(context: &Context<'_>, target: &Target) -> Result<(), Error> {
+    let Some(store) = existing_store(context, &target.root)? else { return Ok(()) };
+    for name in store.references(&format!("aside/{}/", target.name))? {
+        store.delete_reference(&name)?;
+    }
+    Ok(())
 }
 
 /// What keeps alive in the store what was put aside of a resource.

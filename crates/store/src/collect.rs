@@ -311,7 +311,10 @@ impl Collection<'_> {
     /// Removes packs: from the index first.
     fn sweep(&self, census: &Census, swept: &BTreeSet<PackId>, report: &mut CollectReport) -> Result<(), StoreError> {
         let inner = &self.store.inner;
-        fragment::rewrite(inner, census, swept)?;
+        // Also what a collection left in the index that was taken over while it swept: nothing living is missing.
+        let mut gone = swept.clone();
+        gone.extend(census.indexed.keys().filter(|pack| !census.listed.contains_key(pack)));
+        fragment::rewrite(inner, census, &gone)?;
         for pack in swept {
             inner.backend.delete(&pack::file_name(pack))?;
             report.removed_packs += 1;

@@ -179,7 +179,13 @@ pub(crate) fn rewrite(inner: &Inner, census: &Census, gone: &BTreeSet<PackId>) -
     let mut written = BTreeSet::new();
     let mut fragments = Fragments::new(inner);
     for name in &affected {
-        let bytes = inner.backend.read(name)?;
+        let bytes = match inner.backend.read(name) {
+            // A collection that was taken over lives after all; the next one sees what it left.
+            Err(error) if error.is_not_found() => {
+                return Err(StoreError::Collecting { place: inner.backend.describe() });
+            }
+            other => other?,
+        };
         let packs = decode(name, &bytes, inner.keys.as_ref());
         for pack in packs.map_err(|problem| inner.damaged(name, problem))? {
             // A pack can stand in several fragments.

@@ -100,11 +100,13 @@ fn texts(list: &Value, key: &str) -> Vec<String> {
 
 fn from_up_to_destroy(engine: &str, up: &[&str]) {
     let campus = Campus { name: format!("black-box-{engine}") };
-    // What a test that was killed has left.
+    // What a test that was killed has left. The store is that of the repository, in which snapshots stay.
+    let tag = campus.name.as_str();
     campus.seedbed(&["destroy", "--yes"]);
+    campus.seedbed(&["delete", tag, "--yes"]);
     campus.seedbed(up).ends_with(0);
     campus.has_the_demonstration();
-    campus.seedbed(&["snapshot", "declared"]).ends_with(0);
+    campus.seedbed(&["snapshot", tag]).ends_with(0);
 
     // A learner leaves a course; the next ones find it so, until the state is brought back.
     let leave = || {
@@ -125,7 +127,7 @@ fn from_up_to_destroy(engine: &str, up: &[&str]) {
     assert_eq!(steps.iter().filter(repeated).collect::<Vec<_>>(), Vec::<&String>::new(), "state is as it was left");
     assert_eq!(campus.enrollment(DEMO)["is_active"], false);
 
-    campus.seedbed(&["restore", "declared"]).ends_with(0);
+    campus.seedbed(&["restore", tag]).ends_with(0);
     campus.has_the_demonstration();
     leave();
     let reset = campus.seedbed(&["reset", "--json"]).ends_with(0).json();
@@ -135,6 +137,7 @@ fn from_up_to_destroy(engine: &str, up: &[&str]) {
     let nothing = campus.seedbed(&["up", "--json"]).ends_with(0).json();
     assert_eq!(nothing["steps"], json!([]), "all of it runs");
     campus.seedbed(&["destroy", "--yes"]).ends_with(0);
+    campus.seedbed(&["delete", tag, "--yes"]).ends_with(0);
     campus.seedbed(&["status"]).ends_with(5);
 }
 

@@ -1,8 +1,8 @@
 //! Runs the program, never for longer than a deadline.
 
 use std::fs::File;
-use std::io::{Read, Seek};
-use std::process::{Command, Stdio};
+use std::io::{Read, Seek, Write};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -46,10 +46,19 @@ pub fn seedbed() -> Command {
 /// Runs a command to its end. A command that does not end is killed, and the test fails with what it said.
 #[track_caller]
 pub fn run(command: &mut Command, patience: Duration) -> Ran {
+    run_with(command, "", patience)
+}
+
+/// Runs a command with this as its standard input.
+#[track_caller]
+pub fn run_with(command: &mut Command, input: &str, patience: Duration) -> Ran {
+    let mut stdin = tempfile::tempfile().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    stdin.rewind().unwrap();
     // Files, since a pipe that nobody reads from would fill.
     let mut stdout = tempfile::tempfile().unwrap();
     let mut stderr = tempfile::tempfile().unwrap();
-    command.stdin(Stdio::null()).stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+    command.stdin(stdin).stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
     let mut child = command.spawn().unwrap();
     let status = wait_until("the program ends", patience, || child.try_wait().unwrap().ok_or("it still runs"));
     let code = match status {

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use crate::workspace::Workspace;
 
@@ -57,57 +58,90 @@ fn a_damaged_snapshot_is_refused_before_anything_is_touched() {
     let workspace = Workspace::of(&[("seedbed.yaml", DATABASE), ("schema.sql", "CREATE TABLE t (a);")]);
     workspace.seedbed(&["up"]).ends_with(0);
     workspace.sql("shop/shop", "INSERT INTO t VALUES ('saved')");
+    workspace.seedbed(&["tend"]).ends_with(0);
+    let before = packs(&workspace);
     workspace.seedbed(&["snapshot", "first"]).ends_with(0);
+    let new: Vec<PathBuf> = packs(&workspace).into_iter().filter(|pack| !before.contains(pack)).collect();
+    // Without the environment the content is in the store alone.
+    workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace.seedbed(&["tend"]).ends_with(0);
     workspace.sql("shop/shop", "INSERT INTO t VALUES ('later')");
-    let states = files(&workspace.root().join(".seedbed/default/snapshots"), "state");
-    assert_eq!(states.len(), 1, "{states:?}");
-    let intact = fs::read(&states[0]).unwrap();
-    let before = workspace.processes();
+    let pack = new.iter().max_by_key(|pack| fs::metadata(pack).unwrap().len()).unwrap();
+    let intact = fs::read(pack).unwrap();
+    let processes = workspace.processes();
 
     let mut flipped = intact.clone();
     let middle = flipped.len() / 2;
     flipped[middle] ^= 1;
     for damaged in [&flipped[..], &intact[..middle], &[]] {
-        fs::write(&states[0], damaged).unwrap();
-        let refused = workspace.seedbed(&["restore", "first"]).ends_with(1);
-        refused.says(&["damaged", "shop.shop.state", "help: nothing was changed"]);
+        fs::write(pack, damaged).unwrap();
+        let refused = workspace.seedbed(&["restore", "first"]);
+        assert!(matches!(refused.code, Some(1 | 4)), "{refused:?}");
+        refused.says(&[pack.file_name().unwrap().to_str().unwrap()]);
     }
-    fs::remove_file(&states[0]).unwrap();
-    workspace.seedbed(&["restore", "first"]).ends_with(1).says(&["help: nothing was changed"]);
-    assert_eq!(workspace.sql("shop/shop", "SELECT a FROM t"), "saved\nlater\n");
-    assert_eq!(workspace.processes(), before, "no service was stopped for it");
+    fs::remove_file(pack).unwrap();
+    let refused = workspace.seedbed(&["restore", "first"]);
+    assert!(matches!(refused.code, Some(1 | 4)), "{refused:?}");
+    assert_eq!(workspace.sql("shop/shop", "SELECT a FROM t"), "later\n");
+    assert_eq!(workspace.processes(), processes, "no service was stopped for it");
 
-    fs::write(&states[0], intact).unwrap();
+    fs::write(pack, intact).unwrap();
     workspace.seedbed(&["restore", "first"]).ends_with(0);
     assert_eq!(workspace.sql("shop/shop", "SELECT a FROM t"), "saved\n");
 }
 
 #[test]
-fn a_restore_brings_back_every_byte() {
+fn a_restore_brings_back_every_value() {
     let workspace = Workspace::of(&[("seedbed.yaml", DATABASE), ("schema.sql", "CREATE TABLE t (a);")]);
     workspace.seedbed(&["up"]).ends_with(0);
     workspace.sql("shop/shop", "INSERT INTO t VALUES (x'00ff'), (1.5), (null), ('ü')");
+    let values = || workspace.sql("shop/shop", "SELECT rowid, typeof(a), hex(a), a FROM t ORDER BY rowid");
+    let saved = values();
     workspace.seedbed(&["snapshot", "first"]).ends_with(0);
-    let state = || files(&workspace.root().join(".seedbed/default/snapshots"), "state").pop().unwrap();
-    let saved = fs::read(state()).unwrap();
     workspace.sql("shop/shop", "DELETE FROM t");
     workspace.sql("shop/shop", "CREATE TABLE other (b)");
     workspace.seedbed(&["restore", "first"]).ends_with(0);
-    // The state is the content's address: the same content is the same snapshot.
+    assert_eq!(values(), saved);
+    // The id is that of the content: the same content is the same snapshot.
     let again = workspace.seedbed(&["snapshot", "second", "--json"]).ends_with(0).json();
     let listed = workspace.seedbed(&["snapshots", "--json"]).ends_with(0).json();
     assert_eq!(listed["snapshots"][0]["id"], again["snapshot"]["id"]);
-    assert_eq!(fs::read(state()).unwrap(), saved);
 }
 
-fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
-        if entry.is_dir() {
-            found.extend(files(&entry, extension));
-        } else if entry.extension().is_some_and(|found| found == extension) {
-            found.push(entry);
-        }
+/// A user may not read it (or, since root may read everything, it is a device).
+#[test]
+fn what_cannot_be_saved_fails_a_snapshot_or_is_a_named_hole_in_it() {
+    let manifest = "name: shop\nresources: { uploads: { path: media } }\n";
+    let workspace = Workspace::of(&[("seedbed.yaml", manifest), ("media/good.txt", "good"), ("media/bad.txt", "bad")]);
+    let bad = workspace.root().join("media/bad.txt");
+    fs::set_permissions(&bad, fs::Permissions::from_mode(0)).unwrap();
+    if fs::read(&bad).is_ok() {
+        fs::remove_file(&bad).unwrap();
+        workspace.shell("mknod media/bad.txt c 1 3");
     }
-    found
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace.seedbed(&["snapshot", "first"]).ends_with(1).says(&["media/bad.txt"]);
+    let listed = workspace.seedbed(&["snapshots", "--json"]).ends_with(0).json();
+    assert_eq!(listed["snapshots"], serde_json::json!([]));
+
+    let taken = workspace.seedbed(&["snapshot", "first", "--allow-holes", "--json"]).ends_with(7).json();
+    let holes = taken["snapshot"]["holes"].as_array().unwrap();
+    assert_eq!(holes.len(), 1, "{taken}");
+    assert!(holes[0].as_str().unwrap().starts_with("shop/uploads: bad.txt "), "{taken}");
+
+    // A restore keeps what it replaces, so it replaces nothing that it could not keep.
+    workspace.write("media/good.txt", "changed");
+    let content = || fs::read_to_string(workspace.root().join("media/good.txt")).unwrap();
+    workspace.seedbed(&["restore", "first"]).ends_with(1).says(&["media/bad.txt"]);
+    assert_eq!(content(), "changed");
+    fs::remove_file(&bad).unwrap();
+    workspace.seedbed(&["restore", "first"]).ends_with(0);
+    assert_eq!(content(), "good");
+}
+
+fn packs(workspace: &Workspace) -> Vec<PathBuf> {
+    let directories = fs::read_dir(workspace.root().join(".seedbed/store/packs")).unwrap();
+    let files = directories.flat_map(|directory| fs::read_dir(directory.unwrap().path()).unwrap());
+    files.map(|file| file.unwrap().path()).collect()
 }

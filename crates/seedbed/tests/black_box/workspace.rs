@@ -75,6 +75,13 @@ impl Workspace {
         program::run(&mut self.command(arguments), PATIENCE)
     }
 
+    /// What an engine's own client answers, as `seedbed ARGUMENTS db shell` starts it.
+    #[track_caller]
+    pub fn client(&self, arguments: &[&str], input: &str) -> String {
+        let mut command = self.command(&[arguments, &["db", "shell"]].concat());
+        program::run_with(&mut command, input, PATIENCE).ends_with(0).stdout
+    }
+
     /// Runs a script of the shell here.
     #[track_caller]
     pub fn shell(&self, script: &str) -> Ran {

@@ -17,7 +17,7 @@ pub struct Session {
     called: &'static str,
     directory: PathBuf,
     /// Variables that the page has set.
-    variables: String,
+    variables: Vec<(String, String)>,
 }
 
 impl Session {
@@ -41,7 +41,7 @@ impl Session {
 
     fn new(scratch: PathBuf, root: PathBuf, called: &'static str) -> Self {
         let root = fs::canonicalize(root).unwrap();
-        let session = Self { scratch, directory: root.clone(), root, called, variables: String::new() };
+        let session = Self { scratch, directory: root.clone(), root, called, variables: Vec::new() };
         session.install();
         session
     }
@@ -70,15 +70,22 @@ impl Session {
             self.directory = fs::canonicalize(self.directory.join(directory)).unwrap();
             return String::new();
         }
-        if words.split_once('=').is_some_and(|(name, _)| name.bytes().all(|byte| byte.is_ascii_uppercase())) {
-            self.variables = format!("{}{words}\n", self.variables);
+        let name = words.split_once('=').map(|(name, _)| name);
+        if let Some(name) = name.filter(|name| name.bytes().all(|byte| byte.is_ascii_uppercase())) {
+            let value = self.type_in(&format!("{words}\nprintf %s \"${name}\""));
+            self.variables.push((name.to_owned(), value));
             return String::new();
         }
+        self.type_in(words).replace(self.root.to_str().unwrap(), self.called)
+    }
+
+    fn type_in(&self, words: &str) -> String {
         let output = self.scratch.join("output");
         let file = File::create(&output).unwrap();
         let path = format!("{}:{}", self.scratch.join("bin").display(), std::env::var("PATH").unwrap());
         let mut process = Command::new("sh")
-            .args(["-c", &format!("{}{words}", self.variables)])
+            .args(["-c", words])
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(&self.directory)
             .env("PATH", path)
             .env("COLUMNS", "100")
@@ -96,7 +103,7 @@ impl Session {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        fs::read_to_string(&output).unwrap().replace(self.root.to_str().unwrap(), self.called)
+        fs::read_to_string(&output).unwrap()
     }
 
     /// The records of the environments that are there.

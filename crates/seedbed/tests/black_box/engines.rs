@@ -1,0 +1,226 @@
+//! The same story on each engine that is a server: what was made once is kept, brought back, compared and shared.
+
+use serde_json::Value;
+
+use crate::program::Ran;
+use crate::workspace::Workspace;
+
+/// What is said to an engine in its own words.
+struct Engine {
+    word: &'static str,
+    /// What makes the schema.
+    schema: &'static str,
+    /// One migration more.
+    migration: &'static str,
+    /// Whether there are data types and specs.
+    has_data: bool,
+    /// Adds the user `mine`.
+    change: &'static str,
+    /// Reads the names of all users, a line for each.
+    read: &'static str,
+    /// Reads what the migration has made.
+    read_migrated: &'static str,
+}
+
+const SCHEMA: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(50) NOT NULL UNIQUE);
+INSERT INTO users VALUES (1, 'ada');
+";
+
+const POSTGRES: Engine = Engine {
+    word: "postgres",
+    schema: SCHEMA,
+    migration: "ALTER TABLE users ADD COLUMN city TEXT NOT NULL DEFAULT 'nowhere';\n",
+    has_data: true,
+    change: "INSERT INTO users VALUES (2, 'mine');",
+    read: "\\pset format unaligned\n\\pset tuples_only on\nSELECT 'is ' || name FROM users ORDER BY name;\n",
+    read_migrated: "\\pset format unaligned\nSELECT 'is ' || city FROM users WHERE name = 'ada';\n",
+};
+
+const MYSQL: Engine = Engine {
+    word: "mysql",
+    schema: SCHEMA,
+    migration: "ALTER TABLE users ADD COLUMN city VARCHAR(50) NOT NULL DEFAULT 'nowhere';\n",
+    has_data: true,
+    change: "INSERT INTO users VALUES (2, 'mine');",
+    read: "SELECT CONCAT('is ', name) FROM users ORDER BY name;\n",
+    read_migrated: "SELECT CONCAT('is ', city) FROM users WHERE name = 'ada';\n",
+};
+
+const REDIS: Engine = Engine {
+    word: "redis",
+    schema: "SET user:1 'is ada'\n",
+    migration: "SET city:1 'is nowhere'\n",
+    has_data: false,
+    change: "SET user:2 'is mine'",
+    read: "GET user:1\nGET user:2\n",
+    read_migrated: "GET city:1\n",
+};
+
+const TYPES: &str = "types:
+  place: { table: places, key: [name], fields: { id: 1, name: {} } }
+";
+
+const PLACES: &str = "CREATE TABLE places (id INTEGER PRIMARY KEY, name VARCHAR(50) NOT NULL UNIQUE);\n";
+
+/// A checkout of the workspace, in a directory of its own.
+struct Checkout<'a> {
+    workspace: &'a Workspace,
+    engine: &'a Engine,
+    directory: &'static str,
+}
+
+impl Checkout<'_> {
+    fn write(&self, schema: &[&str]) {
+        let write = |name: &str, text: &str| self.workspace.write(&format!("{}/{name}", self.directory), text);
+        let data = if self.engine.has_data { "    types: types.yaml\n    data: [data.yaml]\n" } else { "" };
+        write(
+            "seedbed.yaml",
+            &format!(
+                "name: shop
+databases:
+  shop:
+    engine: {}
+    schema: {{ sql: [{}] }}
+{data}services:
+  web:
+    run: trivial_service ${{port}}
+    env: {{ DATABASE_URL: \"${{databases.shop.url}}\" }}
+    port: auto
+    ready: {{ http: / }}
+remotes:
+  team: ../remote
+",
+                self.engine.word,
+                schema.join(", ")
+            ),
+        );
+        let places = if self.engine.has_data { PLACES } else { "" };
+        write("schema.sql", &format!("{}{places}", self.engine.schema));
+        write("migration.sql", self.engine.migration);
+        write("types.yaml", TYPES);
+        write("data.yaml", "places: [{ name: here }]\n");
+    }
+
+    #[track_caller]
+    fn seedbed(&self, arguments: &[&str]) -> Ran {
+        self.workspace.seedbed(&[&["-C", self.directory, "--quiet"], arguments].concat()).ends_with(0)
+    }
+
+    /// What the engine's own client reads.
+    #[track_caller]
+    fn asked(&self, input: &str) -> Vec<String> {
+        let answer = self.workspace.client(&["-C", self.directory], input);
+        // In a batch some clients print the names of columns, too.
+        let rows = answer.lines().map(|line| line.trim_matches('"')).filter_map(|line| line.strip_prefix("is "));
+        rows.map(str::to_owned).collect()
+    }
+
+    #[track_caller]
+    fn has(&self, users: &[&str]) {
+        assert_eq!(self.asked(self.engine.read), users);
+    }
+
+    fn change(&self) {
+        self.workspace.client(&["-C", self.directory], &format!("{}\n", self.engine.change));
+    }
+
+    /// What is kept of the database in its engine: step, and whether a spare copy is ready.
+    fn kept(&self) -> Vec<(String, bool)> {
+        let listed = self.seedbed(&["db", "list", "--json"]).json();
+        let kept = listed["databases"][0]["kept"].as_array().unwrap().iter();
+        let mut kept: Vec<(String, bool)> = kept
+            .filter_map(|kept| Some((kept["step"].as_str()?.to_owned(), kept["spare"].as_bool().unwrap())))
+            .collect();
+        kept.sort();
+        kept
+    }
+}
+
+/// The first words of the steps that were done.
+fn verbs(report: &Value) -> Vec<&str> {
+    let titles = report["steps"].as_array().unwrap().iter().map(|step| step["title"].as_str().unwrap());
+    titles.map(|title| title.split(' ').next().unwrap()).collect()
+}
+
+fn from_one_machine_to_the_next(engine: &Engine) {
+    let workspace = Workspace::new();
+    let checkout = |directory| Checkout { workspace: &workspace, engine, directory };
+    let (one, two) = (checkout("one"), checkout("two"));
+    one.write(&["schema.sql"]);
+    two.write(&["schema.sql"]);
+
+    one.seedbed(&["up"]);
+    one.has(&["ada"]);
+    one.seedbed(&["tend"]);
+    let mut kept = vec![("schema".to_owned(), !engine.has_data)];
+    if engine.has_data {
+        kept.insert(0, ("data".to_owned(), true));
+    }
+    assert_eq!(one.kept(), kept);
+
+    // A reset takes the spare copy; the next one is ready afterwards.
+    one.change();
+    one.has(&["ada", "mine"]);
+    let reset = one.seedbed(&["reset", "--json"]).json();
+    assert_eq!(
+        verbs(&reset).iter().filter(|verb| !["start", "prepare"].contains(verb)).collect::<Vec<_>>(),
+        [&"clone"]
+    );
+    one.has(&["ada"]);
+    one.seedbed(&["tend"]);
+    assert_eq!(one.kept(), kept);
+    one.seedbed(&["undo"]);
+    one.has(&["ada", "mine"]);
+
+    one.seedbed(&["snapshot", "changed"]);
+    one.seedbed(&["reset"]);
+    let difference = one.seedbed(&["diff", "changed"]).stdout;
+    assert!(difference.contains(": 1 removed\n"), "{difference}");
+    one.seedbed(&["restore", "changed", "--prove"]);
+    one.has(&["ada", "mine"]);
+    assert_eq!(one.seedbed(&["diff", "changed"]).stdout, "no difference\n");
+    one.seedbed(&["undo"]);
+    one.has(&["ada"]);
+    let nothing = one.seedbed(&["up", "--json"]).json();
+    assert_eq!(nothing["steps"], serde_json::json!([]));
+
+    // Another machine: no migration, no load.
+    one.seedbed(&["push", "changed", "--states"]);
+    let up = two.seedbed(&["up", "--json"]).json();
+    let made = ["create", "migrate", "load", "import"];
+    assert!(verbs(&up).iter().all(|verb| !made.contains(verb)), "{up}");
+    two.has(&["ada"]);
+    two.seedbed(&["pull", "changed"]);
+    two.seedbed(&["restore", "changed"]);
+    two.has(&["ada", "mine"]);
+    let again = two.seedbed(&["snapshot", "again", "--json"]).json();
+    let listed = one.seedbed(&["snapshots", "--json"]).json();
+    assert_eq!(again["snapshot"]["id"], listed["snapshots"][0]["id"], "the same content has the same id");
+
+    // One migration more begins with what there is.
+    two.write(&["schema.sql", "migration.sql"]);
+    let reset = two.seedbed(&["reset", "--json"]).json();
+    assert!(verbs(&reset).contains(&"clone") && verbs(&reset).contains(&"migrate"), "{reset}");
+    assert_eq!(two.asked(engine.read_migrated), ["nowhere"]);
+
+    for checkout in [one, two] {
+        checkout.seedbed(&["down"]);
+        checkout.seedbed(&["check", "--data"]);
+        checkout.seedbed(&["destroy", "--yes"]);
+    }
+}
+
+#[test]
+fn from_one_machine_to_the_next_on_postgres() {
+    from_one_machine_to_the_next(&POSTGRES);
+}
+
+#[test]
+fn from_one_machine_to_the_next_on_mariadb() {
+    from_one_machine_to_the_next(&MYSQL);
+}
+
+#[test]
+fn from_one_machine_to_the_next_on_redis() {
+    from_one_machine_to_the_next(&REDIS);
+}
