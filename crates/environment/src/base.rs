@@ -1,5 +1,6 @@
 //! Bases: what a database begins with in place of nothing, and how one is published.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -225,7 +226,8 @@ fn rules_digest(session: &Session<'_>, id: &DatabaseId, scrub: &Scrub) -> Result
     let files = scrub.sql.iter().chain(cold).map(|file| file.path.as_str());
     let mut text = crate::inputs::digest(&workspace.directory, files)?;
     for rule in &scrub.columns {
-        text.push_str(&format!("\n{}.{}={:?}", rule.table, rule.column, rule.expression));
+        write!(text, "\n{}.{}={:?}", rule.table, rule.column, rule.expression)
+            .expect("writing to a string cannot fail");
     }
     Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
 }
@@ -278,12 +280,11 @@ pub fn publish(context: &Context<'_>, target: &Target, options: &PublishOptions<
 
 fn publish_in(session: &Session<'_>, id: &DatabaseId, options: &PublishOptions<'_>) -> Result<Published, Error> {
     let own = states::Scratch::new(session, "outgoing-copy", id)?;
-    let file = match options.file {
-        Some(file) => file,
-        None => {
-            session.database(id)?.dump(own.path()).map_err(Error::database(id))?;
-            own.path()
-        }
+    let file = if let Some(file) = options.file {
+        file
+    } else {
+        session.database(id)?.dump(own.path()).map_err(Error::database(id))?;
+        own.path()
     };
     let store = session.store()?;
     let writer = store.writer()?;

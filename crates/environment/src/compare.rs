@@ -35,6 +35,7 @@ pub struct TableDifference {
 
 impl DatabaseDifference {
     /// Whether there is no difference.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tables_added.is_empty() && self.tables_removed.is_empty() && self.tables_changed.is_empty()
     }

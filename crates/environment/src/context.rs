@@ -88,6 +88,7 @@ impl Target {
     }
 
     /// Where this environment keeps what it has.
+    #[must_use]
     pub fn place(&self, context: &Context<'_>) -> Place {
         Place::new(&self.root, &self.name, &context.runtime_directory, context.is_root)
     }

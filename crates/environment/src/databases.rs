@@ -62,7 +62,7 @@ pub fn list_databases(context: &Context<'_>, target: &Target) -> Result<Vec<Data
             let mut open = session.database(id)?;
             let bytes = open.size().map_err(Error::database(id))?;
             let kept = open.kept().map_err(Error::database(id))?;
-            (Some(bytes), Some(kept.into_iter().map(|kept| kept_info(&session, id, kept)).collect()))
+            (Some(bytes), Some(kept.iter().map(|kept| kept_info(&session, id, kept)).collect()))
         } else {
             (None, None)
         };
@@ -78,7 +78,7 @@ pub fn list_databases(context: &Context<'_>, target: &Target) -> Result<Vec<Data
     Ok(infos)
 }
 
-fn kept_info(session: &Session<'_>, id: &DatabaseId, kept: database::Kept) -> KeptInfo {
+fn kept_info(session: &Session<'_>, id: &DatabaseId, kept: &database::Kept) -> KeptInfo {
     let record = session.record();
     let known = record.kept.get(id).into_iter().flatten();
     let mut known =
@@ -133,12 +133,11 @@ fn open<'a>(context: &'a Context<'a>, target: &Target) -> Result<Session<'a>, Er
 
 /// Whether a database can be opened now.
 pub(crate) fn is_reachable(session: &Session<'_>, id: &DatabaseId) -> bool {
-    match session.location(id) {
-        Location::Sqlite { .. } => true,
-        _ => {
-            let server = session.model.databases[id].server.as_ref();
-            server.is_some_and(|server| session.observed.running.contains_key(&session.model.servers[server].unit()))
-        }
+    if let Location::Sqlite { .. } = session.location(id) {
+        true
+    } else {
+        let server = session.model.databases[id].server.as_ref();
+        server.is_some_and(|server| session.observed.running.contains_key(&session.model.servers[server].unit()))
     }
 }
 

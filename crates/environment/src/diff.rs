@@ -63,12 +63,11 @@ impl Session<'_> {
         rows: usize,
     ) -> Result<Difference, Error> {
         let mut difference = Difference::default();
-        let now: Vec<String> = match after {
-            Some(after) => after.iter().map(|content| content.name.clone()).collect(),
-            None => {
-                let databases = self.observed.databases.keys().map(ToString::to_string);
-                databases.chain(self.model.resources.keys().map(ToString::to_string)).collect()
-            }
+        let now: Vec<String> = if let Some(after) = after {
+            after.iter().map(|content| content.name.clone()).collect()
+        } else {
+            let databases = self.observed.databases.keys().map(ToString::to_string);
+            databases.chain(self.model.resources.keys().map(ToString::to_string)).collect()
         };
         let is_before = |name: &String| before.iter().any(|content| content.name == *name);
         difference.added = now.iter().filter(|name| !is_before(name)).cloned().collect();
@@ -92,12 +91,11 @@ impl Session<'_> {
                 }
                 Some(Part::Resource(id)) => {
                     // The present files are put into the store, named by nothing: the next collection takes them away.
-                    let (root, _present) = match new {
-                        Some(new) => (new.root, None),
-                        None => {
-                            let (saved, written) = resources::save_present(self, &id)?;
-                            (saved.root, Some(written))
-                        }
+                    let (root, _present) = if let Some(new) = new {
+                        (new.root, None)
+                    } else {
+                        let (saved, written) = resources::save_present(self, &id)?;
+                        (saved.root, Some(written))
                     };
                     let mut files = Vec::new();
                     tree::diff(&old.root, &root, store, &mut |change| {

@@ -197,6 +197,14 @@ pub enum Error {
         /// Why not.
         source: crate::RemoteFailure,
     },
+    /// A remote is to be encrypted, and the store in it is not.
+    #[error("remote {name} ({url}) is to be encrypted, and the store that is there is not")]
+    NotEncrypted {
+        /// Its name.
+        name: String,
+        /// Its address, as it is written in the manifest.
+        url: String,
+    },
     /// A recipient of a remote is no key.
     #[error("'{0}' is not the public key of a recipient")]
     BadRecipient(String),
@@ -305,6 +313,7 @@ impl Error {
     }
 
     /// Whether the reason is that a disk is full.
+    #[must_use]
     pub fn is_disk_full(&self) -> bool {
         match self {
             Self::DiskFull { .. } => true,

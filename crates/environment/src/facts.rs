@@ -227,7 +227,7 @@ impl FactsMaker<'_> {
     }
 
     fn server_model(&self, id: &ServerId, found: &ServerFound, place: &ServerPlace) -> Result<ServerModel, Error> {
-        const PATIENCE: Duration = Duration::from_secs(60);
+        const PATIENCE: Duration = Duration::from_mins(1);
         let engine = self.context.engine(kind_of(id.engine));
         let process = engine.server_process(found, place).map_err(|source| {
             let database = DatabaseId { workspace: self.name.to_owned(), name: id.to_string() };
@@ -263,7 +263,7 @@ pub(crate) fn choose_numbers(tree: &WorkspaceTree, record: &mut Record) {
             let name = format!("{}/{}", workspace.manifest.name, database.name);
             if database.engine == manifest::Engine::Redis && !record.numbers.contains_key(&name) {
                 let taken: Vec<u16> = record.numbers.values().copied().collect();
-                let free = (1..).find(|number| !taken.contains(number));
+                let free = (1..=u16::MAX).find(|number| !taken.contains(number));
                 record.numbers.insert(name, free.expect("nobody declares so many databases"));
             }
         }

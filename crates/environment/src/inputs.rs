@@ -40,16 +40,15 @@ pub fn remembered_digest<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a
             let stat = fs::metadata(&path).map_err(Error::io("read", &path))?;
             let (seconds, nanos) = (stat.ctime(), stat.ctime_nsec());
             let key = format!("{name} {} {} {} {seconds}.{nanos}", stat.dev(), stat.ino(), stat.len());
-            let digest = match known.get(&key) {
-                Some(digest) => digest.clone(),
-                None => {
-                    let mut content = blake3::Hasher::new();
-                    hash_file(&path, &mut content)?;
-                    let digest = content.finalize().to_hex().to_string();
-                    now.retain(|other, _| !other.starts_with(&format!("{name} ")));
-                    now.insert(key, digest.clone());
-                    digest
-                }
+            let digest = if let Some(digest) = known.get(&key) {
+                digest.clone()
+            } else {
+                let mut content = blake3::Hasher::new();
+                hash_file(&path, &mut content)?;
+                let digest = content.finalize().to_hex().to_string();
+                now.retain(|other, _| !other.starts_with(&format!("{name} ")));
+                now.insert(key, digest.clone());
+                digest
             };
             hasher.update(digest.as_bytes());
         }

@@ -71,7 +71,9 @@ pub use reset::{ResetReport, reset};
 pub use scan::Finding as ScanFinding;
 pub use session::Session;
 pub use sharing::{PushOptions, Shared, fetch, pull, push};
-pub use snapshot::{RestoreOptions, SnapshotOptions, delete, export, import, restore, show, snapshot, snapshots, tag};
+pub use snapshot::{
+    RestoreOptions, Shown, SnapshotOptions, delete, export, import, restore, show, snapshot, snapshots, tag,
+};
 pub use status::{DatabaseReport, StatusReport, environments, status};
 pub use tend::{TendReport, tend};
 pub use undo::{UndoReport, undo};

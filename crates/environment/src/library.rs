@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use manifest::{Remote, WorkspaceTree};
-use store::{Access, CreateOptions, DirectoryBackend, Recipient, Store};
+use store::{Access, Backend, CreateOptions, DirectoryBackend, Recipient, Store};
 
 use crate::Error;
 use crate::context::{Context, Target};
@@ -67,16 +67,30 @@ pub(crate) fn open_remote(
     let failed = |source| Error::Remote { name: remote.name.clone(), url: remote.written.clone(), source };
     let backend = context.remotes.open(&remote.url).map_err(failed)?;
     let cache = target.root.join(DIRECTORY).join(STORE_CACHE).join(&remote.name);
-    match Store::open(Arc::clone(&backend), &cache, &context.identities) {
+    let store = opened_or_made(context, remote, purpose, backend, &cache)?;
+    if purpose == Purpose::Write && !remote.encrypt_to.is_empty() && !store.is_encrypted() {
+        return Err(Error::NotEncrypted { name: remote.name.clone(), url: remote.written.clone() });
+    }
+    Ok(store)
+}
+
+fn opened_or_made(
+    context: &Context<'_>,
+    remote: &Remote,
+    purpose: Purpose,
+    backend: Arc<dyn Backend>,
+    cache: &Path,
+) -> Result<Store, Error> {
+    match Store::open(Arc::clone(&backend), cache, &context.identities) {
         Err(store::StoreError::NoStore { .. }) if purpose == Purpose::Write => {
             let recipients = remote.encrypt_to.iter().map(|text| {
                 let recipient = Recipient::parse(text);
                 recipient.map(|recipient| (recipient, Access::Reader)).map_err(|_| Error::BadRecipient(text.clone()))
             });
             let options = CreateOptions { recipients: recipients.collect::<Result<_, _>>()? };
-            match Store::create(Arc::clone(&backend), &cache, &options) {
+            match Store::create(Arc::clone(&backend), cache, &options) {
                 // Somebody else was faster.
-                Err(error) if error.is_conflict() => Ok(Store::open(backend, &cache, &context.identities)?),
+                Err(error) if error.is_conflict() => Ok(Store::open(backend, cache, &context.identities)?),
                 created => Ok(created?),
             }
         }

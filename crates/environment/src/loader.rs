@@ -34,11 +34,13 @@ pub struct TypeReport {
 
 impl LoadReport {
     /// Records that were not there before.
+    #[must_use]
     pub fn created(&self) -> usize {
         self.types.iter().map(|report| report.created).sum()
     }
 
     /// Records that were there before.
+    #[must_use]
     pub fn found(&self) -> usize {
         self.types.iter().map(|report| report.found).sum()
     }

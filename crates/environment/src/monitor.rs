@@ -87,6 +87,7 @@ impl Interrupt {
     }
 
     /// Whether it was asked for.
+    #[must_use]
     pub fn is_raised(&self) -> bool {
         self.0.lock().expect("nothing panics while it holds this").raised
     }

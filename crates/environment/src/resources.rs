@@ -30,7 +30,7 @@ pub(crate) fn save(session: &Session<'_>, id: &ResourceId, draft: &Draft<'_>) ->
         fingerprint: saved.content,
         root: saved.root,
         bytes: saved.bytes,
-        notes: Default::default(),
+        notes: std::collections::BTreeMap::new(),
     };
     draft.add(content, holes);
     Ok(())

@@ -59,8 +59,7 @@ fn is_made_up(address: &[u8]) -> bool {
         || domains.iter().any(|known| domain == *known || domain.ends_with(&format!(".{known}")))
 }
 
-/// Reads what is about to leave, and says what looks like a secret. Databases that have a base, or are in snapshots, are also
-/// looked through for addresses of real people; `is_state` says which are made of what is declared alone.
+/// Reads what is about to leave, and says what looks like a secret.
 pub(crate) fn secrets(store: &Store, contents: &[Content]) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     for content in contents {

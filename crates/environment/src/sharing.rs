@@ -59,7 +59,8 @@ pub fn push(context: &Context<'_>, target: &Target, options: &PushOptions<'_>) -
         crate::tend(context, target, false)?;
     }
     let records = options.tags.iter().map(|tag| store.find(tag)).collect::<Result<Vec<_>, _>>()?;
-    let states = if options.states { wanted_states(context, target, &store)? } else { Vec::new() };
+    let states =
+        if options.states { wanted_states(context, target, &store, options.allow_findings)? } else { Vec::new() };
     let leaving = leaving(context, target, &store, records, options.allow_findings)?;
     if !options.allow_findings {
         let mut contents: Vec<Content> = states.iter().map(|state| state.content.clone()).collect();
@@ -169,13 +170,18 @@ fn cleaned(
 }
 
 /// The states of the chains of an environment, as far as they are in the store and may leave the machine as they are.
-fn wanted_states(context: &Context<'_>, target: &Target, store: &Store) -> Result<Vec<State>, Error> {
+fn wanted_states(
+    context: &Context<'_>,
+    target: &Target,
+    store: &Store,
+    allow_findings: bool,
+) -> Result<Vec<State>, Error> {
     let session = Session::open(context, target, &Mode::Look(None), "push")?;
     let mut states = Vec::new();
     for (id, chain) in session.chains() {
         let declared = session.declaration(&id).1;
-        let is_raw = |base: &manifest::Base| matches!(base.source, BaseSource::File(_) | BaseSource::Url { .. });
-        if declared.scrub.is_some() && declared.base.as_ref().is_some_and(is_raw) {
+        let is_raw = |base: &manifest::Base| !matches!(base.source, BaseSource::Published { .. });
+        if !allow_findings && declared.base.as_ref().is_some_and(is_raw) {
             let text =
                 format!("states of {id} stay here: its base is not cleaned; `seedbed base publish` makes one that is");
             context.monitor.on(Progress::Note(text));
@@ -204,9 +210,10 @@ pub fn pull(
     let mut shared = Shared { remote: remote.name.clone(), ..Shared::default() };
     for tag in tags {
         let record = there.find(tag)?;
-        let record = if only.is_empty() { record } else { part(context, &there, &store, record, only, &mut shared)? };
         if only.is_empty() {
             send_record(context, &there, &store, record, &mut shared)?;
+        } else {
+            part(context, &there, &store, record, only, &mut shared)?;
         }
     }
     shared.total_ms = millis(began);
@@ -221,7 +228,7 @@ fn part(
     record: Record,
     only: &[String],
     shared: &mut Shared,
-) -> Result<Record, Error> {
+) -> Result<(), Error> {
     let contents = there.snapshot(&record)?.contents;
     let known: Vec<String> = contents.iter().map(|content| content.name.clone()).collect();
     let is = |wanted: &String, name: &str| name == wanted || name.rsplit('/').next() == Some(wanted);
@@ -234,10 +241,14 @@ fn part(
     let sent = send(context, there, here, &roots, shared)?;
     let mut details = record.details;
     details.tag = format!("{}.part", details.tag);
+    if here.record(&details.tag)?.is_some() {
+        // The same part, or another one of the same snapshot: the newest is the one that was asked for.
+        here.delete_record(&details.tag)?;
+    }
     let record = here.commit(here.writer()?, chosen, details)?;
     drop(sent);
-    shared.snapshots.push(record.details.tag.clone());
-    Ok(record)
+    shared.snapshots.push(record.details.tag);
+    Ok(())
 }
 
 /// Gets what snapshots and states consist of; the states that the environment's databases need, when none is named.
@@ -326,7 +337,7 @@ pub(crate) fn send(
     let sent = store::transfer(from, to, roots, &|progress| {
         context.monitor.on(Progress::Transferred { bytes: before + progress.bytes, objects: progress.objects });
     })?;
-    shared.bytes += sent.bytes;
+    shared.bytes += sent.stored_bytes;
     Ok(sent)
 }
 

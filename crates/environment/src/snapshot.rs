@@ -145,13 +145,19 @@ pub(crate) fn named_remote(context: &Context<'_>, target: &Target, name: &str) -
     open_remote(context, target, remote(&tree, Some(name))?, Purpose::Read)
 }
 
+/// A snapshot in full.
+#[derive(Debug)]
+pub struct Shown {
+    /// What was said of it.
+    pub record: Record,
+    /// What it holds.
+    pub contents: Vec<Content>,
+    /// The files of its resources, each with the resource, if they were wanted.
+    pub files: Vec<(String, String)>,
+}
+
 /// What a snapshot holds, and the files of its resources if they are wanted.
-pub fn show(
-    context: &Context<'_>,
-    target: &Target,
-    tag: &str,
-    with_files: bool,
-) -> Result<(Record, Vec<Content>, Vec<(String, String)>), Error> {
+pub fn show(context: &Context<'_>, target: &Target, tag: &str, with_files: bool) -> Result<Shown, Error> {
     let store = store_with(context, target, tag)?;
     let record = store.find(tag)?;
     let contents = store.snapshot(&record)?.contents;
@@ -163,7 +169,7 @@ pub fn show(
         })
         .map_err(Error::Tree)?;
     }
-    Ok((record, contents, files))
+    Ok(Shown { record, contents, files })
 }
 
 /// Gives a snapshot another tag.

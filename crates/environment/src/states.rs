@@ -47,11 +47,11 @@ pub(crate) fn find(session: &mut Session<'_>, wanted: &BTreeSet<DatabaseId>, rea
             chains[id].steps().count() == 1 || found.get(id).is_some_and(|states| states.contains_key(key))
         })
     };
-    if reach == Reach::Everywhere || !is_whole(&found) {
-        if let Some(store) = existing_store(session.context, &session.target.root)? {
-            in_store(session, &store, &StateSource::Store, wanted, &chains, &mut found)?;
-            session.store.get_or_init(|| store);
-        }
+    if (reach == Reach::Everywhere || !is_whole(&found))
+        && let Some(store) = existing_store(session.context, &session.target.root)?
+    {
+        in_store(session, &store, &StateSource::Store, wanted, &chains, &mut found)?;
+        session.store.get_or_init(|| store);
     }
     let remotes: Vec<manifest::Remote> = session.pulled_remotes().cloned().collect();
     for remote in remotes {
@@ -365,9 +365,7 @@ impl Scratch {
         let process = std::process::id();
         let path = directory.join(format!("{}.{}.{process}", id.workspace, id.name));
         match fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", &path)(error));
-            }
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &path)(error)),
             _ => Ok(Self(path)),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use plan::{ChainStep, DatabaseId, Parts, StateWork};
 
-use crate::compare::{DatabaseDifference, compare};
+use crate::compare::{DatabaseDifference, TableDifference, compare};
 use crate::context::{Context, Mode, Target};
 use crate::execute::kept_state;
 use crate::material::Material;
@@ -39,7 +39,7 @@ pub fn verify(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
     let own = Record::read(target.place(context).directory())?;
     let profile = profile.map(str::to_owned).or_else(|| own.as_ref().and_then(|record| record.profile.clone()));
     let builds = BUILDS.map(|name| Target { root: target.root.clone(), name: name.to_owned() });
-    let result = built(context, target, &builds, profile, own.is_some());
+    let result = built(context, target, &builds, profile.as_ref(), own.is_some());
     for build in &builds {
         if Record::exists(build.place(context).directory()) {
             destroy(context, build)?;
@@ -52,7 +52,7 @@ fn built(
     context: &Context<'_>,
     target: &Target,
     builds: &[Target; 2],
-    profile: Option<String>,
+    profile: Option<&String>,
     has_own: bool,
 ) -> Result<Vec<Verified>, Error> {
     for build in builds {
@@ -64,7 +64,7 @@ fn built(
     let mut sessions = Vec::new();
     for (number, build) in builds.iter().enumerate() {
         context.monitor.on(Progress::Note(format!("build {} of {}, from nothing", number + 1, builds.len())));
-        let session = Session::open(context, build, &Mode::Make(profile.clone()), "verify")?;
+        let session = Session::open(context, build, &Mode::Make(profile.cloned()), "verify")?;
         let parts = Parts { databases: session.model.databases.keys().cloned().collect(), ..Parts::default() };
         let nothing = std::collections::BTreeSet::new();
         // No states are looked for: everything is made.
@@ -105,7 +105,8 @@ fn compared(first: &Session<'_>, second: &Session<'_>, against: &'static str) ->
                 let mut difference = compare(&mut *one, &mut *other, EXAMPLES).map_err(Error::database(id))?;
                 if difference.is_empty() {
                     // Something that rows do not show, such as an index.
-                    difference.tables_changed = BTreeMap::from([("(definitions)".to_owned(), Default::default())]);
+                    difference.tables_changed =
+                        BTreeMap::from([("(definitions)".to_owned(), TableDifference::default())]);
                 }
                 difference
             };

@@ -366,7 +366,11 @@ static STATES: Record = Record {
     fields: &[
         optional("keep", Shape::Integer(0, 1000), "How many states of each database and step. Default: 10."),
         optional("size", Shape::Text(Some(&SIZE)), "How much they may take together. Default: 5GB."),
-        optional("age", Shape::Text(Some(&AGE)), "How long an unused state is kept. Default: 30d."),
+        optional(
+            "age",
+            Shape::Text(Some(&AGE)),
+            "How long a state stays in the store after it was made. Default: 30d.",
+        ),
         optional("spares", Shape::Integer(0, 1), "Ready copies of the declared state. Default: 1."),
     ],
     exclusive: &[],

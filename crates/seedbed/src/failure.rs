@@ -75,9 +75,10 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Store(store::StoreError::NotFound { .. } | store::StoreError::Ambiguous { .. }) => (5, "no-snapshot"),
         Error::Name(_)
         | Error::Profile { .. }
+        | Error::TagElsewhere { .. }
         | Error::Store(store::StoreError::TagTaken(_) | store::StoreError::BadTag(_)) => (6, "refused"),
         Error::Findings(_) => (6, "findings"),
-        Error::TagElsewhere { .. } => (6, "refused"),
+        Error::NotEncrypted { .. } => (6, "not-encrypted"),
         Error::NothingToUndo => (5, "nothing-to-undo"),
         Error::NoDatabase { .. } | Error::WhichDatabase { .. } => (5, "no-database"),
         Error::NoRemote { .. } | Error::NoBase { .. } | Error::Store(store::StoreError::NoStore { .. }) => {
@@ -118,10 +119,12 @@ fn hint(error: &Error) -> Option<String> {
         Error::Profile { name, .. } => Some(format!(
             "`--name OTHER` makes another environment beside it; `seedbed destroy --name {name}` removes this one"
         )),
-        Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks'".to_owned()),
+        Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks', 'store', 'store-cache' or 'downloads'".to_owned()),
         Error::NoEnvironment(_) => Some("`seedbed up` makes it; `--name` chooses another".to_owned()),
         Error::NotRunning(_) => Some("`seedbed up` starts it".to_owned()),
         Error::NoService { wanted, known }
+        | Error::NoDatabase { wanted, known }
+        | Error::NoBase { wanted, known }
         | Error::NoWorkspace { wanted, known }
         | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
@@ -133,14 +136,15 @@ fn hint(error: &Error) -> Option<String> {
              --allow-findings"
                 .to_owned(),
         ),
+        Error::NotEncrypted { .. } => {
+            Some("nothing was sent; a store is encrypted from its beginning on: choose an empty place".to_owned())
+        }
         Error::NothingToUndo => Some("a reset, a restore or a migration can be undone, until the next one".to_owned()),
-        Error::NoDatabase { wanted, known } => Some(near(wanted, known)),
         Error::NoRemote { wanted: Some(wanted), known } if !known.is_empty() => Some(near(wanted, known)),
         Error::NoRemote { known, .. } if known.is_empty() => {
             Some("declare one in seedbed.yaml: `remotes: { team: s3://BUCKET/PREFIX }`".to_owned())
         }
         Error::NoRemote { known, .. } => Some(format!("name one of: {}", known.join(", "))),
-        Error::NoBase { wanted, known } => Some(near(wanted, known)),
         Error::TagElsewhere { tag, .. } => {
             Some(format!("give yours another tag: `seedbed tag {tag} NEW`, and push that"))
         }

@@ -131,6 +131,11 @@ impl Store {
         self.inner.backend.describe()
     }
 
+    /// Whether it is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.inner.keys.is_some()
+    }
+
     /// The place itself.
     pub fn backend(&self) -> &Arc<dyn Backend> {
         &self.inner.backend

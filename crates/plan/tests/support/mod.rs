@@ -172,7 +172,6 @@ impl World {
                 let before = self.observed.running.insert(step.id.clone(), unit);
                 assert!(before.is_none(), "{} ran already", step.id);
             }
-            Action::CreateDatabase(id) => self.make(model, id),
             Action::ClearDatabase(id) => *self.database(id) = DatabaseObserved::default(),
             Action::RunSchema { database, key, .. } | Action::ExecuteSchema { database, key } => {
                 self.database(database).schema = Some(key.clone());
@@ -201,7 +200,7 @@ impl World {
             Action::Protect(id) | Action::Dump(id) | Action::Recover(id) | Action::SwapBack(id) => {
                 self.database(id);
             }
-            Action::Restore(id) => self.make(model, id),
+            Action::CreateDatabase(id) | Action::Restore(id) => self.make(model, id),
             Action::PrepareServer(_)
             | Action::Fill(_)
             | Action::SaveFiles(_)

@@ -1,5 +1,6 @@
 //! `seedbed snapshot`, `seedbed restore` and what is done with snapshots
 
+use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
 use environment::{RestoreOptions, SnapshotOptions};
@@ -28,7 +29,7 @@ pub fn take(job: &Job<'_>, arguments: &SnapshotArguments) -> Result<Outcome, Fai
         duration(total_ms)
     );
     for hole in &record.details.holes {
-        text.push_str(&format!("not in it: {hole}\n"));
+        writeln!(text, "not in it: {hole}").expect("it is a string");
     }
     let code = if record.details.holes.is_empty() { 0 } else { 7 };
     Ok(Outcome { text, json: json!({ "snapshot": record_json(&record), "total_ms": total_ms }), code })
@@ -76,7 +77,7 @@ pub fn list(job: &Job<'_>, arguments: &SnapshotsArguments) -> Result<Outcome, Fa
 
 pub fn show(job: &Job<'_>, arguments: &ShowArguments) -> Result<Outcome, Failure> {
     let shown = environment::show(job.context, &job.target()?, &arguments.tag, arguments.files);
-    let (record, contents, files) = job.tell(shown)?;
+    let environment::Shown { record, contents, files } = job.tell(shown)?;
     let details = &record.details;
     let mut text = format!("{} ({})\n", details.tag, record.snapshot.as_str());
     let lines = [
@@ -87,10 +88,10 @@ pub fn show(job: &Job<'_>, arguments: &ShowArguments) -> Result<Outcome, Failure
         ("proved", details.proof.clone().unwrap_or_default()),
     ];
     for (word, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
-        text.push_str(&format!("{word:8} {value}\n"));
+        writeln!(text, "{word:8} {value}").expect("it is a string");
     }
     for hole in &details.holes {
-        text.push_str(&format!("hole     {hole}\n"));
+        writeln!(text, "hole     {hole}").expect("it is a string");
     }
     let rows: Vec<_> = contents
         .iter()
@@ -102,7 +103,7 @@ pub fn show(job: &Job<'_>, arguments: &ShowArguments) -> Result<Outcome, Failure
     text.push('\n');
     text.push_str(&table(["NAME", "KIND", "SIZE", "FINGERPRINT"], &rows));
     for (name, path) in &files {
-        text.push_str(&format!("{name}: {path}\n"));
+        writeln!(text, "{name}: {path}").expect("it is a string");
     }
     let contents: Vec<Value> = contents
         .iter()

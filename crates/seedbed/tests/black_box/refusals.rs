@@ -115,7 +115,7 @@ fn what_cannot_be_saved_fails_a_snapshot_or_is_a_named_hole_in_it() {
     let manifest = "name: shop\nresources: { uploads: { path: media } }\n";
     let workspace = Workspace::of(&[("seedbed.yaml", manifest), ("media/good.txt", "good"), ("media/bad.txt", "bad")]);
     let bad = workspace.root().join("media/bad.txt");
-    fs::set_permissions(&bad, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&bad, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&bad).is_ok() {
         fs::remove_file(&bad).unwrap();
         workspace.shell("mknod media/bad.txt c 1 3");

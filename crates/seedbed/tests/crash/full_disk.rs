@@ -134,15 +134,8 @@ impl Small {
     }
 
     fn forget_snapshot(&self, tag: &str) {
-        let record = self.world.environment().join(format!("snapshots/records/{tag}.json"));
-        let id = std::fs::read_to_string(&record).expect("the record");
-        let id: serde_json::Value = serde_json::from_str(&id).expect("JSON");
-        let id = id["snapshot"].as_str().expect("an id");
-        std::fs::remove_file(&record).expect("the record");
-        // The same state may be that of another snapshot.
-        if !self.world.json(&["snapshots"]).to_string().contains(id) {
-            std::fs::remove_dir_all(self.world.environment().join("snapshots/contents").join(id)).expect("the content");
-        }
+        self.world.done(&["delete", tag, "--yes"]);
+        self.world.done(&["collect"]);
     }
 }
 
