@@ -116,8 +116,13 @@ fn put(session: &Session<'_>, id: &ResourceId, root: &ObjectId, store: &Store) -
 }
 
 fn bring(session: &Session<'_>, resource: &ResourceModel, root: &ObjectId, store: &Store) -> Result<(), Error> {
-    let options =
-        RestoreOptions { leave: patterns(resource), owners: session.context.is_root, ..RestoreOptions::default() };
+    // What is written is on the disk when it is settled; whoever restores sees to that, without being waited for.
+    let options = RestoreOptions {
+        leave: patterns(resource),
+        owners: session.context.is_root,
+        sync: false,
+        ..RestoreOptions::default()
+    };
     let monitor = session.context.monitor;
     let name = resource.id.to_string();
     let progress = |progress: tree::Progress| {
@@ -135,6 +140,29 @@ fn bring(session: &Session<'_>, resource: &ResourceModel, root: &ObjectId, store
     Ok(())
 }
 
+/// Sees to it that what restores have written is on the disk.
+pub(crate) fn settle(session: &Session<'_>) -> Result<(), Error> {
+    for resource in session.model.resources.values() {
+        tree::settle(&resource.directory, &stat_cache(session, &resource.id)?).map_err(Error::Tree)?;
+    }
+    Ok(())
+}
+
+/// Brings resources again of which the machine may have lost what was written: it ended before that was settled.
+pub(crate) fn repeat_interrupted(session: &Session<'_>) -> Result<(), Error> {
+    for resource in session.model.resources.values() {
+        let cache = session.place.directory().join("stat").join(&resource.id.workspace).join(&resource.id.name);
+        if let Some(root) = tree::interrupted(&cache) {
+            let text =
+                format!("the machine ended before the files of {} were on the disk; restoring them again", resource.id);
+            session.context.monitor.on(Progress::Note(text));
+            bring(session, resource, &root, session.store()?)?;
+            tree::settle(&resource.directory, &cache).map_err(Error::Tree)?;
+        }
+    }
+    Ok(())
+}
+
 /// Brings resources back that a command had begun to replace.
 pub(crate) fn recover(session: &Session<'_>) -> Result<(), Error> {
     for (name, object) in session.journal.contents().resources {
@@ -143,6 +171,7 @@ pub(crate) fn recover(session: &Session<'_>) -> Result<(), Error> {
             bring(session, resource, &object, session.store()?)?;
         }
     }
+    settle(session)?;
     session.journal.settle_files()
 }
 

@@ -59,7 +59,11 @@ impl<'a> Session<'a> {
             let session = Self::look(context, target, mode, command)?;
             let left = session.journal.contents();
             let is_settled = session.left_to_undo().is_empty() && left.resources.is_empty() && left.succeeded.is_none();
-            if is_settled || matches!(mode, Mode::Look(_)) {
+            if matches!(mode, Mode::Look(_)) {
+                return Ok(session);
+            }
+            if is_settled {
+                crate::resources::repeat_interrupted(&session)?;
                 return Ok(session);
             }
             if let Some(aside) = left.succeeded {

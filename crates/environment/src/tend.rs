@@ -46,6 +46,7 @@ pub fn tend(context: &Context<'_>, target: &Target, is_background: bool) -> Resu
         let before = Record::read(place.directory())?;
         let session = Session::open(context, target, &Mode::Look(None), "tend")?;
         let limit = if is_background { STORED_AT_ONCE } else { u64::MAX };
+        crate::resources::settle(&session)?;
         session.tend(limit, &mut report)?;
         // A command that came meanwhile and found this one at work relies on it.
         if context.interrupt.is_raised() || Record::read(place.directory())? == before {

@@ -8,6 +8,7 @@ use crate::context::{Context, Mode, Target};
 use crate::material::Material;
 use crate::report::{millis, step_reports};
 use crate::session::Session;
+use crate::snapshot::settle_later;
 use crate::{Error, times};
 
 /// What was undone.
@@ -50,5 +51,6 @@ pub fn undo(context: &Context<'_>, target: &Target) -> Result<UndoReport, Error>
     rested?;
     let total_ms = millis(session.began);
     times::append(&session, "undo", total_ms, &steps);
+    settle_later(&session)?;
     Ok(UndoReport { command: undo.command, at: undo.at, names, total_ms })
 }

@@ -313,6 +313,9 @@ fn the_second_reader_brings_out_all_but_the_damaged_block() {
                 damaged.push(path);
                 // What is not right is zeros.
                 assert!(out.content.iter().zip(&entry.content).all(|(out, saved)| out == saved || *out == 0));
+                // Of files that are one, the first is named.
+                let is_link = path.as_os_str() == "the same";
+                let path = if is_link { Path::new("inside/small") } else { path.as_path() };
                 let path = path.to_string_lossy().replace('\n', "\\n").replace('\u{fffd}', "\\xff");
                 let path = format!("lms/uploads/{path}: bytes ");
                 assert!(said.contains(&path), "{path:?} is not named in {said}");

@@ -74,11 +74,11 @@ fn up_from_nothing() {
     let base = state(&world, "base-again");
     world.done(&["destroy", "--yes"]);
     let length = world.measure(&["up", "--profile", "postgres"]);
-    for delay in moments(length, 6) {
+    for (index, delay) in moments(length, 6).enumerate() {
         world.done(&["destroy", "--yes"]);
         world.kill_after(&["up", "--profile", "postgres"], delay);
         world.done(&["up", "--profile", "postgres"]);
-        assert_eq!(state(&world, "probe"), base, "{delay:?} of {length:?}");
+        assert_eq!(state(&world, &format!("probe-{index}")), base, "{delay:?} of {length:?}");
     }
     world.is_down_without_rest();
 }
