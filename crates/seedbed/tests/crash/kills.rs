@@ -32,8 +32,8 @@ fn kill(world: &World, command: &[&str], count: u32, (before, after): (&str, &st
 fn up_from_nothing() {
     let world = World::new();
     let length = world.measure(&["up"]);
-    for delay in moments(length, 30) {
-        world.done(&["destroy", "--yes"]);
+    for (index, delay) in moments(length, 30).enumerate() {
+        world.destroy_for(index);
         world.kill_after(&["up"], delay);
         world.is_up_with(DECLARED, &format!("killed after {delay:?} of {length:?}"));
         // The kept copies are good, too.

@@ -74,8 +74,8 @@ fn up_from_nothing() {
     let base = state(&world, "base-again");
     world.done(&["destroy", "--yes"]);
     let length = world.measure(&["up", "--profile", "postgres"]);
-    for (index, delay) in moments(length, 6).enumerate() {
-        world.done(&["destroy", "--yes"]);
+    for (index, delay) in moments(length, 4).enumerate() {
+        world.destroy_for(index);
         world.kill_after(&["up", "--profile", "postgres"], delay);
         world.done(&["up", "--profile", "postgres"]);
         assert_eq!(state(&world, &format!("probe-{index}")), base, "{delay:?} of {length:?}");

@@ -214,6 +214,14 @@ impl World {
         assert_eq!(processes.len(), 1, "{when}: {processes:?}");
     }
 
+    /// Removes the environment; every other time with its store, so that nothing can be had that was made before.
+    pub fn destroy_for(&self, index: usize) {
+        self.done(&["destroy", "--yes"]);
+        if index.is_multiple_of(2) {
+            fs::remove_dir_all(self.root.join(".seedbed")).expect("nobody uses it");
+        }
+    }
+
     /// Removes the environment, if there is one.
     pub fn destroy(&self) {
         if self.environment().exists() {
