@@ -305,12 +305,13 @@ fn the_second_reader_brings_out_all_but_the_damaged_block() {
         let to = scratch.path().join(name);
         let said = extract(1, &place, "First.1", &to, index);
         let (saved, extracted) = (walk(&files), walk(&to.join("lms/uploads")));
-        let mut damaged = Vec::new();
+        let (mut damaged, mut lost) = (Vec::new(), 0);
         for (path, entry) in &saved {
             let out = &extracted[path];
             assert_eq!((out.kind, out.mode, out.content.len()), (entry.kind, entry.mode, entry.content.len()));
             if out.content != entry.content {
                 damaged.push(path);
+                lost += out.content.iter().zip(&entry.content).filter(|(out, saved)| out != saved).count();
                 // What is not right is zeros.
                 assert!(out.content.iter().zip(&entry.content).all(|(out, saved)| out == saved || *out == 0));
                 // Of files that are one, the first is named.
@@ -324,7 +325,9 @@ fn the_second_reader_brings_out_all_but_the_damaged_block() {
         let dump = fs::read(scratch.path().join("dump.sql")).unwrap();
         let same = fs::read(to.join("lms/courses")).unwrap() == dump;
         assert!(same || said.contains("lms/courses: bytes "), "{said}");
-        assert!(!(same && damaged.is_empty()) && damaged.len() < 5, "damage stays where it is: {damaged:?}");
+        assert!(!(same && damaged.is_empty()), "something was damaged");
+        // A block has 256 KiB at most, of however many files; what is in it may be under two names.
+        assert!(lost <= 2 * (256 << 10), "damage stays where it is: {lost} bytes of {damaged:?}");
     }
     for command in ["check", "scan"] {
         let said = salvaged(1, &place, &[command.as_ref()]);
