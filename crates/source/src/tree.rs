@@ -100,8 +100,14 @@ impl Tree {
     /// Makes the problem of a value of the wrong kind; `wanted` reads like `a string`.
     pub fn wrong_type(&self, wanted: &str) -> Problem {
         let found = self.kind();
-        Problem::error("yaml::wrong-type", format!("expected {wanted}, found {found}"))
-            .at(&self.place, format!("this is {found}"))
+        let problem = Problem::error("yaml::wrong-type", format!("expected {wanted}, found {found}"))
+            .at(&self.place, format!("this is {found}"));
+        match &self.node {
+            Node::String(text) if wanted.starts_with("a list") && !text.contains('\n') => {
+                problem.help(format!("a list of one is written `[{text}]`"))
+            }
+            _ => problem,
+        }
     }
 
     /// Returns the value as JSON, without places; keys keep their order.

@@ -19,8 +19,13 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
                 [database.id.clone(), database.state.to_owned(), database.engine.clone(), database.location.clone()]
             })
             .collect();
-        text.push('\n');
+        if !text.is_empty() {
+            text.push('\n');
+        }
         text.push_str(&table(["DATABASE", "STATE", "ENGINE", "WHERE"], &rows));
+    }
+    if text.is_empty() {
+        text.push_str("no service and no database is declared\n");
     }
     if !report.pending.is_empty() {
         text.push_str("\n`seedbed up` would\n");

@@ -32,12 +32,9 @@ pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
 }
 
 fn text(report: &UpReport) -> String {
-    let mut text = services(&report.services);
-    if !report.steps.is_empty() {
-        text.push('\n');
-        text.push_str(&steps(&report.steps));
-    }
-    text.push('\n');
+    let steps = if report.steps.is_empty() { String::new() } else { steps(&report.steps) };
+    let tables: Vec<String> = [services(&report.services), steps].into_iter().filter(|table| !table.is_empty()).collect();
+    let mut text: String = tables.iter().map(|table| format!("{table}\n")).collect();
     if let Some(load) = &report.load {
         text.push_str(&loaded(load));
     }
@@ -53,8 +50,11 @@ fn text(report: &UpReport) -> String {
     text
 }
 
-/// The table of services.
+/// The table of services; nothing where there are none.
 pub fn services(services: &[ServiceReport]) -> String {
+    if services.is_empty() {
+        return String::new();
+    }
     let rows: Vec<_> = services
         .iter()
         .map(|service| {
