@@ -28,7 +28,7 @@ impl Lock {
         let path = place.directory().join("lock");
         let mut has_told = false;
         loop {
-            place.create()?;
+            place.create_directory()?;
             let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
             let mut file = match opened {
                 // Another command destroys the environment at this moment.
@@ -37,6 +37,7 @@ impl Lock {
             };
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) if is_at(&file, &path) => {
+                    place.create()?;
                     let holder = format!("`seedbed {command}` (process {})\n", std::process::id());
                     let written =
                         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));

@@ -79,13 +79,17 @@ impl Place {
         self.directory.join("times.jsonl")
     }
 
-    /// Makes the directories. What is in them is private, and hidden from git.
+    /// Makes the directory that has the lock, and nothing else: a command that waits for the lock must not make what the one
+    /// that has it removes.
+    pub fn create_directory(&self) -> Result<(), Error> {
+        create_top(self.directory.parent().expect("it was made by joining a name"))?;
+        make_private(&self.directory)
+    }
+
+    /// Makes the other directories, for who has the lock. What is in them is private, and hidden from git.
     pub fn create(&self) -> Result<(), Error> {
         self.remove_rest()?;
-        create_top(self.directory.parent().expect("it was made by joining a name"))?;
-        for directory in [&self.directory, &self.logs()] {
-            make_private(directory)?;
-        }
+        make_private(&self.logs())?;
         // The user of a server goes through here to its sockets.
         let parent = self.short.parent().expect("it was made by joining an id");
         make(parent, 0o711)?;
