@@ -25,7 +25,7 @@ pub use engine::{
     ServerPlace, ServerProcess, ServerRequest, ShellCommand, UnknownEngine,
 };
 pub use error::{Cause, DatabaseError};
-pub use fingerprint::{FingerprintBuilder, RowDigest};
+pub use fingerprint::{FingerprintBuilder, RowDigest, RowSum};
 pub use location::{Location, Secret};
 pub use schema::{Column, ForeignKey, Schema, Table};
 pub use script::{Dialect, Statement, statements};

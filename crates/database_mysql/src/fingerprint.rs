@@ -1,6 +1,6 @@
 //! The digest of a database's content: the objects of its schema by name and kind, and all rows.
 
-use database::{FingerprintBuilder, RowDigest, Table};
+use database::{FingerprintBuilder, RowDigest, RowSum, Table};
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, Error, Value};
 
@@ -25,8 +25,7 @@ fn read(conn: &mut Conn, schema: &str) -> Result<String, Error> {
         builder.definition(&format!("{table:?}"));
     }
     for table in &tables {
-        let digests = row_digests(conn, schema, table)?;
-        builder.table(&table.name, digests);
+        builder.table(&table.name, &sum_rows(conn, schema, table)?);
     }
     Ok(builder.finish())
 }
@@ -53,18 +52,18 @@ fn definitions(conn: &mut Conn, schema: &str) -> Result<Vec<String>, Error> {
     Ok(definitions)
 }
 
-fn row_digests(conn: &mut Conn, schema: &str, table: &Table) -> Result<Vec<[u8; 32]>, Error> {
+fn sum_rows(conn: &mut Conn, schema: &str, table: &Table) -> Result<RowSum, Error> {
     let columns: Vec<_> = table.columns.iter().map(|column| quote(&column.name)).collect();
     // Prepared, so that numbers come as they are: the text of a float is rounded.
     let rows = conn.exec_iter(format!("SELECT {} FROM {}", columns.join(", "), within(schema, &table.name)), ())?;
-    let mut digest = RowDigest::default();
-    rows.map(|row| {
+    let (mut digest, mut sum) = (RowDigest::default(), RowSum::default());
+    for row in rows {
         for value in row?.unwrap_raw().iter().flatten() {
             add(&mut digest, value);
         }
-        Ok(digest.take())
-    })
-    .collect()
+        sum.add(&digest.take());
+    }
+    Ok(sum)
 }
 
 fn add(digest: &mut RowDigest, value: &Value) {

@@ -10,7 +10,7 @@ use crate::client::Address;
 use crate::error::refused;
 use crate::names::Role;
 use crate::transaction::PostgresTransaction;
-use crate::{check, fingerprint, rows, schema, script};
+use crate::{check, rows, schema, script};
 
 /// A database of a server, or a kept state of one; connected to when first used.
 pub(crate) struct PostgresDatabase {
@@ -197,8 +197,7 @@ impl Database for PostgresDatabase {
     }
 
     fn fingerprint(&mut self) -> Result<String, DatabaseError> {
-        let name = self.name.clone();
-        fingerprint::of(self.session()?).map_err(refused(&name, "read the content"))
+        self.take_fingerprint()
     }
 
     fn check(&mut self) -> Result<Vec<String>, DatabaseError> {

@@ -1,6 +1,6 @@
 //! The digest of a file's content: the statements that made its schema, and all rows.
 
-use database::{FingerprintBuilder, RowDigest};
+use database::{FingerprintBuilder, RowDigest, RowSum};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error};
 
@@ -19,17 +19,16 @@ pub(crate) fn of(connection: &Connection) -> Result<String, Error> {
         builder.definition(row.get_ref(0)?.as_str()?);
     }
     for table in schema::inspect(connection)?.tables {
-        builder.table(&table.name, row_digests(connection, &table.name)?);
+        builder.table(&table.name, &sum_rows(connection, &table.name)?);
     }
     Ok(builder.finish())
 }
 
-fn row_digests(connection: &Connection, table: &str) -> Result<Vec<[u8; 32]>, Error> {
+fn sum_rows(connection: &Connection, table: &str) -> Result<RowSum, Error> {
     let mut statement = connection.prepare(&format!("SELECT * FROM {}", quote(table)))?;
     let count = statement.column_count();
     let mut rows = statement.query([])?;
-    let mut digests = Vec::new();
-    let mut digest = RowDigest::default();
+    let (mut digest, mut sum) = (RowDigest::default(), RowSum::default());
     while let Some(row) = rows.next()? {
         for index in 0..count {
             match row.get_ref(index)? {
@@ -40,7 +39,7 @@ fn row_digests(connection: &Connection, table: &str) -> Result<Vec<[u8; 32]>, Er
                 ValueRef::Blob(bytes) => digest.value(b'b', bytes),
             }
         }
-        digests.push(digest.take());
+        sum.add(&digest.take());
     }
-    Ok(digests)
+    Ok(sum)
 }
