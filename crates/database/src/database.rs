@@ -1,10 +1,11 @@
 //! One database: its life, its schema, its content as a file, and its kept states.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use indexmap::IndexMap;
 
-use crate::{DatabaseError, Schema, StateName, Transaction};
+use crate::{Cause, DatabaseError, Schema, StateName, Transaction};
 
 /// One named database of an engine, existing or not.
 ///
@@ -111,8 +112,51 @@ pub trait Database: Send {
     /// are not comparable.
     fn fingerprint(&mut self) -> Result<String, DatabaseError>;
 
+    /// Says how the database is found in the files of its server, which are about to be saved when that is stopped; `None` for an
+    /// engine whose databases are not saved as files. An error says why these cannot be.
+    fn files(&mut self) -> Result<Option<DatabaseFiles>, DatabaseError> {
+        Ok(None)
+    }
+
+    /// Keeps the content that the database had in saved files of this very server under a name, without reading a row.
+    ///
+    /// `data` is the directory of the server's files, `notes` what [`files`](Database::files) gave when they were saved, and
+    /// `bring` puts one of the saved directories, with all that is in it and synced, into a directory. Where the saved files do
+    /// not fit the server, nothing is done.
+    fn transplant(
+        &mut self,
+        name: &StateName,
+        data: &Path,
+        notes: &BTreeMap<String, String>,
+        bring: &mut Bring<'_>,
+    ) -> Result<Transplant, DatabaseError> {
+        let _ = (name, data, notes, bring);
+        Ok(Transplant::DoesNotFit("this engine cannot do it".to_owned()))
+    }
+
     /// Lets the engine's own checker read everything; gives what it found wrong, in its words.
     fn check(&mut self) -> Result<Vec<String>, DatabaseError>;
+}
+
+/// Puts one of the saved directories of a server, named by its path below the server's directory, into another directory.
+pub type Bring<'a> = dyn FnMut(&str, &Path) -> Result<(), Cause> + 'a;
+
+/// How a database is found in the files of its server.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseFiles {
+    /// What has to be remembered of it to read it there; `name` is how the server calls it.
+    pub notes: BTreeMap<String, String>,
+    /// Globs below the server's directory of what is beside the content: kept states, spares, what was put aside.
+    pub exclude: Vec<String>,
+}
+
+/// What became of a transplant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transplant {
+    /// The state is kept.
+    Done,
+    /// Nothing was done; the text says why the files do not fit.
+    DoesNotFit(String),
 }
 
 /// A kept state.

@@ -92,6 +92,20 @@ pub trait Engine: Send + Sync {
     /// Says which files hold the state of a stopped server; `None` for an engine without a server.
     fn server_files(&self, place: &ServerPlace) -> Option<ServerFiles>;
 
+    /// Says which files a copy needs of a server that has just been stopped; an error if it did not come to an orderly end.
+    /// `None` for an engine whose databases are not saved as files.
+    fn stopped_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<Option<ServerFiles>, EngineError> {
+        let _ = (found, place);
+        Ok(None)
+    }
+
+    /// Makes files of a stopped server, of wherever they come from, the data of a server in this place: its owner, its
+    /// configuration, its password. They are where [`server_files`](Engine::server_files) says.
+    fn adopt_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+        let _ = (found, place);
+        Err(EngineError::NoServer(self.kind()))
+    }
+
     /// Says how to open the engine's own interactive client on a database.
     fn shell(&self, location: &Location) -> Result<ShellCommand, EngineError>;
 }
@@ -279,6 +293,14 @@ pub enum EngineError {
         status: String,
         /// The end of what it said.
         output: String,
+    },
+    /// The server did not come to an orderly end, so that its files alone are not its state.
+    #[error("the server of {} was not stopped in an orderly way: it is {state:?}", directory.display())]
+    NotStopped {
+        /// The data directory.
+        directory: PathBuf,
+        /// What the engine says of it.
+        state: String,
     },
     /// The engine has no server.
     #[error("{0} has no server")]

@@ -18,7 +18,7 @@ mod transaction;
 #[cfg(feature = "contract")]
 pub mod contract;
 
-pub use database::{Database, Kept};
+pub use database::{Bring, Database, DatabaseFiles, Kept, Transplant};
 pub use durable::{DurableRename, FileError, remove_file, sync_directory, sync_file, sync_tree};
 pub use engine::{
     DatabaseSettings, Durability, Engine, EngineError, EngineKind, ServerFiles, ServerFound, ServerPackage,

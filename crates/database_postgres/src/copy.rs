@@ -13,7 +13,7 @@ use crate::table::{literal, quote};
 const FILE_COPY_SIZE: i64 = 200 << 20;
 
 /// The first version, as the server counts, that can choose how to copy.
-const STRATEGY_VERSION: i32 = 150_000;
+pub(crate) const STRATEGY_VERSION: i32 = 150_000;
 
 /// The first version that can let the file system copy.
 const CLONE_VERSION: i32 = 180_000;

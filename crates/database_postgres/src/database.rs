@@ -1,8 +1,12 @@
 //! One database of a server: its life, and the way to everything else.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use database::{Database, DatabaseError, DatabaseSettings, EngineKind, Kept, Location, Schema, StateName, Transaction};
+use database::{
+    Bring, Database, DatabaseError, DatabaseFiles, DatabaseSettings, EngineKind, Kept, Location, Schema, StateName,
+    Transaction, Transplant,
+};
 use indexmap::IndexMap;
 use postgres::Client;
 
@@ -198,6 +202,22 @@ impl Database for PostgresDatabase {
 
     fn fingerprint(&mut self) -> Result<String, DatabaseError> {
         self.take_fingerprint()
+    }
+
+    fn files(&mut self) -> Result<Option<DatabaseFiles>, DatabaseError> {
+        self.changeable()?;
+        self.find_files().map(Some)
+    }
+
+    fn transplant(
+        &mut self,
+        name: &StateName,
+        data: &Path,
+        notes: &BTreeMap<String, String>,
+        bring: &mut Bring<'_>,
+    ) -> Result<Transplant, DatabaseError> {
+        self.changeable()?;
+        self.transplant_state(name, data, notes, bring)
     }
 
     fn check(&mut self) -> Result<Vec<String>, DatabaseError> {

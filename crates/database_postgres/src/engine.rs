@@ -53,6 +53,14 @@ impl Engine for PostgresEngine {
         Some(server::files(place))
     }
 
+    fn stopped_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<Option<ServerFiles>, EngineError> {
+        server::stopped_files(found, place).map(Some)
+    }
+
+    fn adopt_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+        server::adopt_files(found, place)
+    }
+
     fn shell(&self, location: &Location) -> Result<ShellCommand, EngineError> {
         let Location::Postgres { socket_directory, port, user, password, name, binaries, .. } = location else {
             return Err(EngineError::NoServer(location.engine()));

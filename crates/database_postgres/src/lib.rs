@@ -15,6 +15,7 @@ mod extension;
 mod fingerprint;
 mod lock;
 mod names;
+mod physical;
 mod plain;
 mod program;
 mod restore;

@@ -5,7 +5,7 @@
 )]
 
 use std::ffi::OsStr;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -85,8 +85,21 @@ impl Program {
 
     /// Runs it to its end and gives what it wrote to its standard output.
     pub(crate) fn run(&mut self) -> Result<String, Failure> {
+        self.feed("")
+    }
+
+    /// The same, for one that reads a few lines from its standard input.
+    pub(crate) fn feed(&mut self, input: &str) -> Result<String, Failure> {
         self.end_with_caller();
-        let output = self.command.output().map_err(Failure::Start)?;
+        if !input.is_empty() {
+            self.command.stdin(Stdio::piped());
+        }
+        let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(Failure::Start)?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // One that ends before it has read everything says itself why.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        let output = child.wait_with_output().map_err(Failure::Start)?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

@@ -11,6 +11,7 @@ use database::{Durability, EngineError, FileError, ServerFiles, ServerFound, Ser
 
 use crate::account::Account;
 use crate::program::{Failure, Program};
+use crate::table::literal;
 
 /// The role of Seedbed and of the services, a superuser of its private server.
 const ROLE: &str = "seedbed";
@@ -208,10 +209,7 @@ fn initdb(
         program.argument("--no-data-checksums");
     }
     let path = program.path().to_owned();
-    program.run().map(drop).map_err(|failure| match failure {
-        Failure::Start(source) => FileError::of("start", &path)(source).into(),
-        Failure::Status { status, output } => EngineError::Program { program: path, status, output },
-    })
+    program.run().map(drop).map_err(|failure| failed(path, failure))
 }
 
 /// Gives the whole configuration: what `initdb` wrote depends on the machine and is not used.
@@ -268,6 +266,84 @@ pub(crate) fn files(place: &ServerPlace) -> ServerFiles {
         exclude: exclude.map(ToOwned::to_owned).to_vec(),
         // Two pages of the server are one of ours: half as many to keep account of.
         pages: ["base/**", "global/**"].map(|files| (files.to_owned(), 2 * PAGE_SIZE)).to_vec(),
+    }
+}
+
+/// Says which files a copy needs: of the log, which is of no use after an orderly end, only the part in which that end stands.
+pub(crate) fn stopped_files(found: &ServerFound, place: &ServerPlace) -> Result<ServerFiles, EngineError> {
+    let mut files = files(place);
+    let control = control(found, &files.directory)?;
+    let value = |name: &str| control.get(name).cloned().unwrap_or_default();
+    let state = value("Database cluster state");
+    if state != "shut down" {
+        return Err(EngineError::NotStopped { directory: files.directory, state });
+    }
+    let log = files.directory.join("pg_wal");
+    let needed = value("Latest checkpoint's REDO WAL file");
+    let entries = fs::read_dir(&log).map_err(FileError::of("read", &log))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        names.push(entry.map_err(FileError::of("read", &log))?.file_name().to_string_lossy().into_owned());
+    }
+    let is_segment = |name: &str| name.len() == needed.len() && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let others = names.into_iter().filter(|name| is_segment(name) && *name != needed);
+    files.exclude.extend(others.map(|name| format!("pg_wal/{name}")));
+    files.exclude.push("pg_wal/archive_status/*".to_owned());
+    Ok(files)
+}
+
+/// Reads what the server has written down about itself.
+fn control(found: &ServerFound, data: &Path) -> Result<BTreeMap<String, String>, EngineError> {
+    let mut program = Program::new(&found.binaries, "pg_controldata");
+    program.argument("-D").argument(data);
+    let path = program.path().to_owned();
+    let said = program.run().map_err(|failure| failed(path, failure))?;
+    let line = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
+    Ok(said.lines().filter_map(line).collect())
+}
+
+/// Gives the files of another server to this one, and lets it be entered with the password of its place.
+pub(crate) fn adopt_files(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+    let data = data(place);
+    let account = Account::for_server()?;
+    if let Some(account) = &account {
+        give_all(&data, account)?;
+    }
+    prepare(found, place)?;
+    let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
+    let mut program = Program::new(&found.binaries, "postgres");
+    program.run_as(account.as_ref()).directory(&place.directory);
+    program.argument("--single").argument("-D").argument(&data);
+    program.argument("-c").argument(setting("config_file", &configuration(place)));
+    program.argument("-c").argument(setting("hba_file", &access(place)));
+    // A statement that fails does not end the program, unless it is told to.
+    program.argument("-c").argument("exit_on_error=on").argument("postgres");
+    let path = program.path().to_owned();
+    let sql = format!("ALTER ROLE {ROLE} PASSWORD {}\n", literal(place.password.expose()));
+    program.feed(&sql).map(drop).map_err(|failure| failed(path, failure))
+}
+
+/// Gives a directory and all that is in it to the account.
+fn give_all(directory: &Path, account: &Account) -> Result<(), EngineError> {
+    account.give(directory)?;
+    for entry in fs::read_dir(directory).map_err(FileError::of("read", directory))? {
+        let entry = entry.map_err(FileError::of("read", directory))?;
+        let path = entry.path();
+        let kind = entry.file_type().map_err(FileError::of("inspect", &path))?;
+        // What a link points to is not ours to give.
+        if kind.is_dir() {
+            give_all(&path, account)?;
+        } else if kind.is_file() {
+            account.give(&path)?;
+        }
+    }
+    Ok(())
+}
+
+fn failed(program: PathBuf, failure: Failure) -> EngineError {
+    match failure {
+        Failure::Start(source) => FileError::of("start", &program)(source).into(),
+        Failure::Status { status, output } => EngineError::Program { program, status, output },
     }
 }
 

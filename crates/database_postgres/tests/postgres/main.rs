@@ -4,6 +4,7 @@ mod fingerprint;
 mod foreign;
 mod harness;
 mod kills;
+mod physical;
 mod server;
 mod settings;
 mod states;
