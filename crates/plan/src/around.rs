@@ -9,7 +9,9 @@ use crate::keys::Keys;
 use crate::origin::{Origin, origins};
 use crate::planner::{Planner, succeeded};
 use crate::step_id::{self, DatabaseStep};
-use crate::{Action, DatabaseId, DatabaseModel, InputDigests, Model, Observed, Plan, ResourceId, ResourceModel};
+use crate::{
+    Action, DatabaseId, DatabaseModel, InputDigests, Model, Observed, Plan, ResourceId, ResourceModel, ServerId,
+};
 
 /// What is done to the state of an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Parts {
     pub databases: BTreeSet<DatabaseId>,
     /// Resources.
     pub resources: BTreeSet<ResourceId>,
+    /// Servers whose files are saved, with all their databases; only a snapshot has any.
+    pub servers: BTreeSet<ServerId>,
 }
 
 /// Plans work on these parts. Services that use one and run are stopped before, and started when all is done; servers that
@@ -73,7 +77,8 @@ pub fn around_state(
         let runs = planner.runs(&service.id);
         let task = service.after.iter().find(|before| planner.due.tasks.contains_key(&before.unit));
         let writes_files = || resources.iter().any(|resource| resource.users.contains(&service.id));
-        let reason = if runs && (service.uses.iter().any(|id| databases.contains(id)) || writes_files()) {
+        let uses_one = || service.uses.iter().any(|id| databases.contains(id) || parts.has_server_of(model, id));
+        let reason = if runs && (uses_one() || writes_files()) {
             let is_read = work == StateWork::Snapshot;
             if is_read { "it may not write meanwhile".to_owned() } else { "its data is replaced".to_owned() }
         } else if let (true, Some(task)) = (runs, task) {
@@ -89,10 +94,12 @@ pub fn around_state(
     }
     let used = services.iter().flat_map(|(service, _)| &service.uses);
     let loaded = model.databases.keys().filter(|_| loads && model.has_data);
+    planner.save_servers(&parts.servers);
     planner.servers(chosen.iter().map(|database| &database.id).chain(used).chain(loaded));
 
     match work {
         StateWork::Snapshot => {
+            // What was saved of a server as files is read when it runs again: nobody has written to it since.
             planner.each(&chosen, DatabaseStep::Save, Action::Dump, "it is part of the snapshot");
             planner.files(&resources, "save", Action::SaveFiles, "it is part of the snapshot");
         }
@@ -131,7 +138,32 @@ pub fn around_state(
     planner.finish()
 }
 
+impl Parts {
+    /// Whether a database is in one of the servers whose files are saved.
+    fn has_server_of(&self, model: &Model, database: &DatabaseId) -> bool {
+        model.databases[database].server.as_ref().is_some_and(|server| self.servers.contains(server))
+    }
+}
+
 impl<'a> Planner<'a> {
+    /// Saves the files of servers: they are stopped before anything else, and started again.
+    fn save_servers(&mut self, servers: &BTreeSet<ServerId>) {
+        let model = self.model;
+        for (id, server) in model.servers.iter().filter(|(id, _)| servers.contains(*id)) {
+            let (unit, reason) = (server.unit(), "its files are part of the snapshot");
+            if self.runs(&unit) {
+                self.plan.stop.push((unit.clone(), reason.to_owned()));
+            }
+            let saved = step_id::save_server(id);
+            self.step(saved.clone(), Action::SaveServer(id.clone()), reason, Vec::new());
+            // Whatever came of it, the server shall run again; what is done to its databases has to wait for the files.
+            let done = Condition { unit: saved.clone(), state: ConditionState::Completed };
+            self.start_server(id, "it was stopped", vec![done]);
+            let own = model.databases.values().filter(|database| database.server.as_ref() == Some(id));
+            self.last.extend(own.map(|database| (&database.id, saved.clone())));
+        }
+    }
+
     /// Does one thing to each, when what was planned before for all of them is done.
     fn each(
         &mut self,

@@ -25,7 +25,7 @@ pub(crate) struct Planner<'a> {
     pub(crate) files_done: Vec<Condition>,
     pub(crate) plan: Plan,
     /// The last step so far on each database: whatever is next waits for it.
-    last: BTreeMap<&'a DatabaseId, UnitId>,
+    pub(crate) last: BTreeMap<&'a DatabaseId, UnitId>,
 }
 
 impl<'a> Planner<'a> {
@@ -49,8 +49,10 @@ impl<'a> Planner<'a> {
         let needed: BTreeSet<&ServerId> =
             databases.into_iter().filter_map(|id| model.databases[id].server.as_ref()).collect();
         for id in needed {
-            let server = &model.servers[id];
-            let unit = server.unit();
+            let unit = model.servers[id].unit();
+            if self.started_servers.contains(id) {
+                continue;
+            }
             if self.runs(&unit) {
                 self.plan.unchanged.push((unit, "it runs".to_owned()));
                 continue;
@@ -58,13 +60,18 @@ impl<'a> Planner<'a> {
             let reason = "it does not run";
             let prepare = step_id::prepare(id);
             self.step(prepare.clone(), Action::PrepareServer(id.clone()), reason, Vec::new());
-            let kind =
-                UnitKind::Service { process: server.process.clone(), ready: server.ready.clone(), stop: server.stop };
-            let digest = Key::of("server").text(&id.to_string()).end();
-            let action = Action::StartService { kind: Box::new(kind), digest };
-            self.step(unit, action, reason, vec![succeeded(prepare)]);
-            self.started_servers.insert(id);
+            self.start_server(id, reason, vec![succeeded(prepare)]);
         }
+    }
+
+    /// Starts a server when something else is done.
+    pub(crate) fn start_server(&mut self, id: &'a ServerId, reason: &str, after: Vec<Condition>) {
+        let server = &self.model.servers[id];
+        let kind =
+            UnitKind::Service { process: server.process.clone(), ready: server.ready.clone(), stop: server.stop };
+        let digest = Key::of("server").text(&id.to_string()).end();
+        self.step(server.unit(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
+        self.started_servers.insert(id);
     }
 
     /// Does something to a database, after what was done to it before and after `more`.
@@ -288,7 +295,7 @@ fn in_order(steps: Vec<Step>, servers: &BTreeSet<UnitId>) -> Vec<Step> {
     let next = |steps: &BTreeMap<UnitId, Step>, id: &UnitId| {
         let rank = match &steps[id].action {
             Action::RunTask { .. } => 0,
-            Action::PrepareServer(_) => 1,
+            Action::PrepareServer(_) | Action::SaveServer(_) => 1,
             Action::StartService { .. } if servers.contains(id) => 1,
             Action::StartService { .. } => 5,
             Action::Load { .. } => 3,

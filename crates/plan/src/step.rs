@@ -108,6 +108,8 @@ pub enum Action {
         /// The state that this makes.
         state: Key,
     },
+    /// Writes the files of a stopped server to the snapshot being taken.
+    SaveServer(ServerId),
     /// Writes a database to the snapshot being taken.
     Dump(DatabaseId),
     /// Writes a resource to the snapshot being taken.
@@ -148,6 +150,7 @@ impl Step {
             Action::RunTask { .. } => ("run", self.id.to_string()),
             Action::StartService { .. } => ("start", self.id.to_string()),
             Action::PrepareServer(server) => ("prepare", server.to_string()),
+            Action::SaveServer(server) => ("save", server.to_string()),
             Action::CreateDatabase(database) => ("create", format!("database {database}")),
             Action::ClearDatabase(database) => ("clear", format!("database {database}")),
             Action::Protect(database) => ("protect", format!("database {database}")),

@@ -58,3 +58,8 @@ pub(crate) fn files(resource: &ResourceId, word: &str) -> UnitId {
 pub(crate) fn prepare(server: &ServerId) -> UnitId {
     UnitId::new(format!("{server} prepare"))
 }
+
+/// The step that saves the files of a server.
+pub(crate) fn save_server(server: &ServerId) -> UnitId {
+    UnitId::new(format!("{server} save"))
+}

@@ -84,6 +84,7 @@ fn happen(case: &Path, world: &mut World, words: &[&str]) -> String {
                 "load" => Command::Load,
                 "reset" => Command::Around(StateWork::Reset),
                 "snapshot" => Command::Around(StateWork::Snapshot),
+                "snapshot-as-files" => Command::SaveServers,
                 "restore" => Command::Around(StateWork::Restore),
                 "undo" => Command::Around(StateWork::Undo),
                 "recover" => Command::Around(StateWork::Recover),

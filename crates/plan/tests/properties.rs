@@ -61,7 +61,7 @@ fn workspace() -> impl Strategy<Value = Workspace> {
 
 fn command() -> impl Strategy<Value = Command> {
     let works = [StateWork::Reset, StateWork::Snapshot, StateWork::Restore, StateWork::Undo, StateWork::Recover];
-    prop_oneof![3 => Just(Command::Up), 4 => select(works.to_vec()).prop_map(Command::Around), 1 => Just(Command::Load)]
+    prop_oneof![3 => Just(Command::Up), 4 => select(works.to_vec()).prop_map(Command::Around), 1 => Just(Command::Load), 1 => Just(Command::SaveServers)]
 }
 
 fn happenings() -> impl Strategy<Value = Vec<Happening>> {
@@ -254,6 +254,7 @@ fn exclusive(action: &Action) -> Option<&DatabaseId> {
         Action::RunTask { .. }
         | Action::StartService { .. }
         | Action::PrepareServer(_)
+        | Action::SaveServer(_)
         | Action::Load { .. }
         | Action::Fill(_)
         | Action::SaveFiles(_)

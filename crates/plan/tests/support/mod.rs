@@ -31,6 +31,8 @@ pub struct World {
 pub enum Command {
     Up,
     Around(StateWork),
+    /// A snapshot for which the files of all servers are saved.
+    SaveServers,
     Load,
 }
 
@@ -137,6 +139,11 @@ impl World {
             Command::Around(work @ (StateWork::Reset | StateWork::Restore)) => {
                 plan::around_state(model, &observed, &inputs, &parts(all), work, wanted)
             }
+            Command::SaveServers => {
+                let servers = there.iter().filter_map(|id| model.databases[id].server.clone()).collect();
+                let parts = Parts { servers, ..parts(there) };
+                plan::around_state(model, &observed, &inputs, &parts, StateWork::Snapshot, wanted)
+            }
             Command::Around(work) => plan::around_state(model, &observed, &inputs, &parts(there), work, wanted),
         }
     }
@@ -201,6 +208,10 @@ impl World {
                 self.database(id);
             }
             Action::CreateDatabase(id) | Action::Restore(id) => self.make(model, id),
+            Action::SaveServer(id) => {
+                let unit = model.servers[id].unit();
+                assert!(!self.observed.running.contains_key(&unit), "{unit} changes its files");
+            }
             Action::PrepareServer(_)
             | Action::Fill(_)
             | Action::SaveFiles(_)
