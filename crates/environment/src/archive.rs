@@ -12,18 +12,21 @@ use crate::context::{Context, Target};
 use crate::place::DIRECTORY;
 use crate::sharing::{Shared, send_record};
 
-/// Writes snapshots into a file, which is complete when it appears. Gives its size in bytes.
+/// Writes snapshots, each under the tag that it is to have there, into a file, which is complete when it appears. Gives its size in bytes.
 pub(crate) fn export(
     context: &Context<'_>,
     target: &Target,
     from: &Store,
-    records: &[Record],
+    records: &[(String, Record)],
     to: &Path,
 ) -> Result<u64, Error> {
     let unpacked = Unpacked::begin(target, "export")?;
     let store = Store::create(unpacked.backend(), &unpacked.0.join("cache"), &CreateOptions::default())?;
-    for record in records {
-        send_record(context, from, &store, record.clone(), &mut Shared::default())?;
+    for (tag, record) in records {
+        let mut record = record.clone();
+        // What was made for leaving has another tag here, and its own there.
+        record.details.tag.clone_from(tag);
+        send_record(context, from, &store, record, &mut Shared::default())?;
     }
     drop(store);
     let file = DurableRename::begin(to).map_err(of_file)?;

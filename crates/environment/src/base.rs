@@ -17,7 +17,7 @@ use crate::place::DIRECTORY;
 use crate::scan;
 use crate::session::Session;
 use crate::sharing::{Shared, send};
-use crate::{Error, databases, library, states};
+use crate::{Error, databases, library, physical, states};
 
 /// Keeps the content of a database's base under a name in its engine.
 pub(crate) fn import(session: &Session<'_>, id: &DatabaseId, name: &StateName) -> Result<(), Error> {
@@ -189,8 +189,8 @@ impl Copy {
 /// The note of a content that was cleaned: by which rules.
 const SCRUBBED: &str = "scrubbed";
 
-/// Gives a content as it may leave the machine: cleaned by the rules of its database, if there are any. The result is in
-/// the store, kept by the writer.
+/// Gives a content as it may leave the machine: as a dump, cleaned by the rules of its database if there are any. The result is
+/// in the store, kept by the writer.
 pub(crate) fn scrubbed(
     session: &Session<'_>,
     id: &DatabaseId,
@@ -198,13 +198,15 @@ pub(crate) fn scrubbed(
     store: &Store,
     writer: &store::Writer,
 ) -> Result<Content, Error> {
-    let Some(scrub) = session.declaration(id).1.scrub.clone() else { return Ok(content) };
+    let Some(scrub) = session.declaration(id).1.scrub.clone() else {
+        return physical::portable(session, content, store, writer);
+    };
     let rules = rules_digest(session, id, &scrub)?;
     if content.notes.get(SCRUBBED) == Some(&rules) {
-        return Ok(content);
+        return physical::portable(session, content, store, writer);
     }
     let file = states::Scratch::new(session, "outgoing-copy", id)?;
-    tree::restore_file(&content.root, file.path(), store).map_err(Error::Tree)?;
+    physical::write_dump(session, &content, store, file.path())?;
     let mut copy = Copy::begin(session, id)?;
     let cleaned = copy.fill(session, id, file.path()).and_then(|()| {
         clean(session, id, &scrub, &mut *copy.database)?;

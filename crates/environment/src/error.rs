@@ -154,6 +154,14 @@ pub enum Error {
         /// What the snapshot holds.
         kind: String,
     },
+    /// A snapshot holds a database as files that no server here can read.
+    #[error("the files of {database} need {needs}")]
+    Unreadable {
+        /// The database.
+        database: String,
+        /// What can read them.
+        needs: String,
+    },
     /// A state was there when the plan was made, and is not any more.
     #[error("the state {key} of {database} is not there any more")]
     StateGone {

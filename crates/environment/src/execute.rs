@@ -17,7 +17,7 @@ use crate::journal::UNDO;
 use crate::loader::{self, LoadReport};
 use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
-use crate::{Error, Progress, Session, base, resources, states, tasks};
+use crate::{Error, Progress, Session, base, physical, resources, states, tasks};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -439,6 +439,7 @@ impl Worker<'_> {
                 session.database(id)?.keep(&kept_state(state)).map_err(Error::database(id))?;
                 states::kept(session, id, state, *step)
             }
+            Action::SaveServer(id) => physical::save(session, id, self.material.draft()),
             Action::Dump(id) => self.dump(id),
             Action::Fill(id) => self.fill(id),
             Action::Restore(id) => self.restore(id),
@@ -503,13 +504,8 @@ impl Worker<'_> {
         let notes = notes.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key?)));
         let notes = notes.chain([states::note(&record.made_of)]).collect();
         self.material.draft().save_database(session, id, &mut *database, fingerprint.clone(), notes)?;
-        if database.size().map_err(Error::database(id))? <= KEPT_AT_ONCE {
-            // The restore of what was just saved is then a matter of names.
-            let state = Key::from_text(fingerprint);
-            database.keep(&kept_state(&state)).map_err(Error::database(id))?;
-            states::remember_kept(session, id, state.as_str(), states::SNAPSHOT, MadeOf::default())?;
-        }
-        Ok(())
+        // The restore of what was just saved is then a matter of names.
+        states::keep_snapshot(session, id, &mut *database, &Key::from_text(fingerprint))
     }
 
     /// Makes a snapshot's content ready beside the database, and compares it with what was saved.
@@ -637,9 +633,6 @@ fn help(failure: &Failure, step: &UnitId) -> String {
         }
     }
 }
-
-/// Databases up to this size, in bytes, are kept in the engine when a snapshot is taken of them.
-const KEPT_AT_ONCE: u64 = 32 << 20;
 
 /// The name under which a state of a chain is kept.
 pub(crate) fn kept_state(key: &Key) -> StateName {

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Mutex;
 
-use database::Database;
+use database::{Database, DatabaseFiles};
 use dataset::LoadPlan;
-use plan::DatabaseId;
+use plan::{DatabaseId, ServerId};
 use store::{Content, ObjectWriter, Record, RecordDetails, Snapshot, Store, Writer};
+use tree::Saved;
 
 use crate::session::Session;
-use crate::{Error, states};
+use crate::{Error, physical, states};
 
 /// What the steps of a plan work with, besides the plan.
 #[derive(Default)]
@@ -39,6 +40,10 @@ pub(crate) struct Draft<'a> {
     holes: Mutex<Vec<String>>,
     /// Whether what cannot be read is named instead of being an error.
     pub(crate) allow_holes: bool,
+    /// The databases that are saved as files of their server, and what is to be remembered of them.
+    pub(crate) files: BTreeMap<DatabaseId, DatabaseFiles>,
+    /// What was saved of servers.
+    servers: Mutex<BTreeMap<ServerId, Saved>>,
 }
 
 /// A snapshot that is restored.
@@ -86,8 +91,8 @@ impl<'a> Draft<'a> {
             store.snapshot(record).into_iter().flat_map(|snapshot| snapshot.contents).for_each(&mut add);
         }
         store.states().unwrap_or_default().into_iter().for_each(|state| add(state.content));
-        let (contents, holes) = (Mutex::default(), Mutex::default());
-        Ok(Self { store, writer, known, contents, holes, allow_holes })
+        let (contents, holes, servers, files) = (Mutex::default(), Mutex::default(), Mutex::default(), BTreeMap::new());
+        Ok(Self { store, writer, known, contents, holes, allow_holes, files, servers })
     }
 
     pub(crate) fn writer(&self) -> &dyn ObjectWriter {
@@ -99,7 +104,11 @@ impl<'a> Draft<'a> {
         self.holes.lock().expect("nothing panics while it holds this").extend(holes);
     }
 
-    /// Saves a database as a dump, unless the same content is in the store.
+    pub(crate) fn add_server(&self, id: &ServerId, saved: Saved) {
+        self.servers.lock().expect("nothing panics while it holds this").insert(id.clone(), saved);
+    }
+
+    /// Saves a database: as it was saved with its server, or as a dump, unless the same content is in the store.
     pub(crate) fn save_database(
         &self,
         session: &Session<'_>,
@@ -108,6 +117,14 @@ impl<'a> Draft<'a> {
         fingerprint: String,
         notes: BTreeMap<String, String>,
     ) -> Result<(), Error> {
+        if let Some(files) = self.files.get(id) {
+            let server = session.model.databases[id].server.as_ref().expect("it was saved with its server");
+            let servers = self.servers.lock().expect("nothing panics while it holds this");
+            let saved = servers.get(server).expect("it is planned after the step that saves the server");
+            let bytes = database.size().map_err(Error::database(id))?;
+            self.add(physical::content(session, id, saved, files, bytes, fingerprint, notes), Vec::new());
+            return Ok(());
+        }
         let known = self.known.get(&(id.to_string(), fingerprint.clone()));
         if let Some(known) = known
             && self.writer.contains(&known.root)?

@@ -22,6 +22,7 @@ use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::observation::{digests, is_there, observed_databases, observed_tasks, running_units};
 use crate::place::Place;
+use crate::private::Private;
 use crate::record::{DatabaseRecord, Record};
 use crate::{Error, Progress};
 
@@ -49,6 +50,8 @@ pub struct Session<'a> {
     /// Set when the supervisor is gone, and its servers with it: then nobody waits for them.
     pub(crate) is_abandoned: AtomicBool,
     pub(crate) store: OnceLock<Store>,
+    /// The server that reads saved files of another one, if that was needed.
+    pub(crate) private: Mutex<Option<Private>>,
     _lock: Option<Lock>,
 }
 
@@ -197,6 +200,7 @@ impl<'a> Session<'a> {
             data_files: data.files,
             settings: settings(&tree),
             store: OnceLock::new(),
+            private: Mutex::new(None),
             locations,
             servers,
             record: Mutex::new(record),

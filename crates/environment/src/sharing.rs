@@ -10,6 +10,7 @@ use store::{Content, ObjectId, Record, State, Store, Transferred};
 use crate::context::{Context, Mode, Target};
 use crate::library::{Purpose, open_remote, open_store, remote};
 use crate::material::Material;
+use crate::physical::{self, commit_beside, portable_records};
 use crate::report::millis;
 use crate::resources::FILES;
 use crate::scan;
@@ -120,7 +121,7 @@ fn leaving(
     let wanted: BTreeSet<DatabaseId> =
         session.model.databases.keys().filter(|id| databases.contains(&id.to_string())).cloned().collect();
     if allow_findings && !wanted.iter().any(has_rules) {
-        return Ok(plain(records));
+        return portable_records(&session, store, records);
     }
     let was_running = !session.observed.running.is_empty();
     let servers = plan::servers(&session.model, &session.observed, &session.inputs, &wanted);
@@ -142,23 +143,16 @@ fn cleaned(
     for content in before.clone() {
         contents.push(match part_of(session, &content) {
             Some(Part::Database(id)) => base::scrubbed(session, &id, content, store, &writer)?,
-            _ => content,
+            _ => physical::portable(session, content, store, &writer)?,
         });
     }
     let tag = record.details.tag.clone();
+    let is_cleaned = before.iter().zip(&contents).any(|(before, after)| before.fingerprint != after.fingerprint);
     let record = if contents == before {
         record
     } else {
-        let name = format!("{tag}.scrubbed");
-        // Cleaned again, since rules or snapshot may be others.
-        if store.record(&name)?.is_some() {
-            store.delete_record(&name)?;
-        }
-        let text = format!("snapshot {}", record.snapshot);
-        let mut details = record.details;
-        details.lineage.insert("scrubbed from".to_owned(), text);
-        details.tag = name;
-        store.commit(writer, contents.clone(), details)?
+        // Made again, since rules or snapshot may be others.
+        commit_beside(store, writer, record, if is_cleaned { "scrubbed" } else { "logical" }, contents.clone())?
     };
     if !allow_findings {
         let findings = scan::people(session, store, &contents)?;

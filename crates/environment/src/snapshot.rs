@@ -10,9 +10,11 @@ use store::{Content, Record, RecordDetails, Store};
 use crate::context::{Context, Mode, Target};
 use crate::library::{Purpose, existing_store, open_remote, remote};
 use crate::material::{Draft, Material, Source};
+use crate::physical::{self, SnapshotForm, has_files, portable_records};
 use crate::report::{millis, step_reports};
 use crate::resources::FILES;
 use crate::session::Session;
+use crate::tend::stop_tending;
 use crate::{Error, archive, times};
 
 /// How a snapshot is to be taken.
@@ -24,6 +26,8 @@ pub struct SnapshotOptions<'a> {
     pub message: &'a str,
     /// Whether what cannot be read of resources is named instead of being an error.
     pub allow_holes: bool,
+    /// How databases are written, if not as the manifest says.
+    pub form: Option<SnapshotForm>,
 }
 
 /// What a restore brings back.
@@ -42,16 +46,37 @@ pub struct RestoreOptions<'a> {
 /// Saves the state of all databases and resources under a tag. Services that write are stopped meanwhile, so that it is the
 /// state of one moment.
 pub fn snapshot(context: &Context<'_>, target: &Target, options: &SnapshotOptions<'_>) -> Result<(Record, u64), Error> {
-    let session = Session::open(context, target, &Mode::Existing, "snapshot")?;
+    let mut session = Session::open(context, target, &Mode::Existing, "snapshot")?;
+    session.store()?.check_new_tag(options.tag)?;
+    let was_running = !session.observed.running.is_empty();
+    let taken = take(&mut session, options);
+    let rested = session.rest(was_running);
+    let record = taken?;
+    rested?;
+    if was_running {
+        session.tend_in_background();
+    }
+    Ok((record, millis(session.began)))
+}
+
+fn take(session: &mut Session<'_>, options: &SnapshotOptions<'_>) -> Result<Record, Error> {
+    let form = options.form.unwrap_or(session.tree.workspace(session.tree.root).manifest.snapshots);
+    let files = physical::choose(session, form)?;
+    let session = &*session;
     let store = session.store()?;
-    store.check_new_tag(options.tag)?;
     let parts = Parts {
         databases: session.observed.databases.keys().cloned().collect(),
         resources: session.model.resources.keys().cloned().collect(),
+        servers: physical::servers(session, files.keys()),
     };
-    let draft = Draft::begin(store, options.allow_holes)?;
+    if !parts.servers.is_empty() {
+        // It works on the servers, which are about to be stopped.
+        stop_tending(&session.place)?;
+    }
+    let mut draft = Draft::begin(store, options.allow_holes)?;
+    draft.files = files;
     let material = Material { draft: Some(draft), ..Material::of("snapshot") };
-    run(&session, &parts, StateWork::Snapshot, &material)?;
+    run(session, &parts, StateWork::Snapshot, &material)?;
     let draft = material.draft.expect("it was put in above");
     let chains = session.chains();
     let lineage: BTreeMap<String, String> =
@@ -60,12 +85,12 @@ pub fn snapshot(context: &Context<'_>, target: &Target, options: &SnapshotOption
         tag: options.tag.to_owned(),
         message: options.message.to_owned(),
         created: session.now(),
-        author: context.author.clone(),
-        environment: target.name.clone(),
+        author: session.context.author.clone(),
+        environment: session.target.name.clone(),
         lineage,
         ..RecordDetails::default()
     })?;
-    Ok((record, millis(session.began)))
+    Ok(record)
 }
 
 /// Brings back what a snapshot holds. What is overwritten is kept until all is there, and for `undo`.
@@ -77,7 +102,11 @@ pub fn restore(context: &Context<'_>, target: &Target, options: &RestoreOptions<
     let parts = chosen(&session, options, &snapshot.contents)?;
     let source = Source { store, snapshot };
     let material = Material { snapshot: Some(&source), prove: options.prove, ..Material::of("restore") };
-    run(&session, &parts, StateWork::Restore, &material)?;
+    let was_running = !session.observed.running.is_empty();
+    let done = run(&session, &parts, StateWork::Restore, &material);
+    let rested = session.rest(was_running);
+    done?;
+    rested?;
     if options.prove {
         let proved: Vec<String> = parts.databases.iter().map(ToString::to_string).collect();
         let text = format!("{} by the engines' own checkers, {}", proved.join(", "), session.now());
@@ -122,6 +151,7 @@ fn chosen(session: &Session<'_>, options: &RestoreOptions<'_>, contents: &[Conte
     Ok(Parts {
         databases: session.model.databases.keys().filter(|id| wanted.contains(&id.to_string())).cloned().collect(),
         resources: session.model.resources.keys().filter(|id| wanted.contains(&id.to_string())).cloned().collect(),
+        servers: BTreeSet::new(),
     })
 }
 
@@ -204,6 +234,13 @@ pub(crate) fn store_with(context: &Context<'_>, target: &Target, wanted: &str) -
 pub fn export(context: &Context<'_>, target: &Target, tags: &[String], to: &Path) -> Result<u64, Error> {
     let store = store_with(context, target, &tags[0])?;
     let records = tags.iter().map(|tag| store.find(tag)).collect::<Result<Vec<_>, _>>()?;
+    let records =
+        if records.iter().map(|record| has_files(&store, record)).collect::<Result<Vec<_>, _>>()?.contains(&true) {
+            let session = Session::open(context, target, &Mode::Existing, "export")?;
+            portable_records(&session, &store, records)?
+        } else {
+            records.into_iter().map(|record| (record.details.tag.clone(), record)).collect()
+        };
     archive::export(context, target, &store, &records, to)
 }
 
@@ -217,11 +254,9 @@ fn run(session: &Session<'_>, parts: &Parts, work: StateWork, material: &Materia
     let nothing_more = BTreeSet::new();
     let (model, observed, inputs) = (&session.model, &session.observed, &session.inputs);
     let plan = plan::around_state(model, observed, inputs, parts, work, &nothing_more);
-    let was_running = !session.observed.running.is_empty();
-    let execution = session.execute(&plan, material);
-    let rested = session.rest(was_running);
-    times::append(session, material.command, millis(session.began), &step_reports(&plan, &execution?));
-    rested
+    let execution = session.execute(&plan, material)?;
+    times::append(session, material.command, millis(session.began), &step_reports(&plan, &execution));
+    Ok(())
 }
 
 /// What a content is the state of.

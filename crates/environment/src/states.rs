@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use database::{Database, StateName};
+use database::{Database, EngineKind, Kept, StateName};
 use plan::{Chain, ChainStep, DatabaseId, Key, StateFound, StateSource};
 use store::{Content, State, StatePolicy, Store};
 
 use crate::execute::kept_state;
 use crate::library::{Purpose, existing_store};
 use crate::material::dumped;
-use crate::record::{KeptRecord, MadeOf};
+use crate::physical::{self, PHYSICAL};
+use crate::record::{KeptRecord, MadeOf, Record};
 use crate::session::Session;
 use crate::sharing::{Shared, send_state};
 use crate::{Error, Progress, with_causes};
@@ -30,6 +31,9 @@ pub(crate) const SNAPSHOT: &str = "snapshot";
 
 /// How many of those are kept.
 const SNAPSHOTS: usize = 3;
+
+/// How many bytes of them are kept by engines that are slow to copy, or keep everything in memory.
+const SLOW_BYTES: u64 = 32 << 20;
 
 /// The note of a content that says what it was made of.
 const MADE_OF: &str = "made_of";
@@ -215,9 +219,13 @@ pub(crate) fn restore_as(
     if content.kind != engine {
         return Err(Error::OtherEngine { database: id.clone(), engine: engine.to_owned(), kind: content.kind.clone() });
     }
-    let file = Scratch::new(session, "incoming", id)?;
-    tree::restore_file(&content.root, file.path(), store).map_err(Error::Tree)?;
-    database.restore_as(name, file.path()).map_err(Error::database(id))?;
+    let is_transplanted =
+        content.form == PHYSICAL && physical::transplant(session, id, database, name, content, store)?;
+    if !is_transplanted {
+        let file = Scratch::new(session, "incoming", id)?;
+        physical::write_dump(session, content, store, file.path())?;
+        database.restore_as(name, file.path()).map_err(Error::database(id))?;
+    }
     let checked = check(session, id, database, name, content, prove);
     if checked.is_err() {
         // What is wrong must not be taken for a state by anybody.
@@ -288,6 +296,68 @@ pub(crate) fn remember_kept(
         }
     }
     Ok(())
+}
+
+/// Keeps the content of a database that was just saved in a snapshot, if it fits into what may be kept of snapshots. It is kept
+/// now, because the next moment it may have changed.
+pub(crate) fn keep_snapshot(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    database: &mut dyn Database,
+    key: &Key,
+) -> Result<(), Error> {
+    let size = database.size().map_err(Error::database(id))?;
+    let limit = snapshot_limit(session, id);
+    if size > limit {
+        return Ok(());
+    }
+    let (record, name) = (session.record(), kept_state(key));
+    let present = database.kept().map_err(Error::database(id))?;
+    let mut bytes = size;
+    for (old, state) in snapshots_kept(&record, id, &present).into_iter().filter(|(_, state)| state.name != name) {
+        bytes += state.bytes;
+        if bytes > limit {
+            database.forget(&state.name).map_err(Error::database(id))?;
+            session.change_record(|record| {
+                if let Some(kept) = record.kept.get_mut(id) {
+                    kept.remove(&old);
+                }
+            })?;
+        }
+    }
+    match database.keep(&name) {
+        Ok(()) => remember_kept(session, id, key.as_str(), SNAPSHOT, MadeOf::default()),
+        // The snapshot is whole without it.
+        Err(error) if error.is_disk_full() => {
+            let text = format!("{id}: no space is left to keep what was saved ready for a restore");
+            session.context.monitor.on(Progress::Note(text));
+            database.forget(&name).map_err(Error::database(id))
+        }
+        Err(error) => Err(Error::database(id)(error)),
+    }
+}
+
+/// How many bytes of a database's snapshots are kept in its engine.
+pub(crate) fn snapshot_limit(session: &Session<'_>, id: &DatabaseId) -> u64 {
+    let policy = session.states_policy().size_bytes;
+    match session.location(id).engine() {
+        EngineKind::Sqlite | EngineKind::Postgres => policy,
+        // Copies are slow, or take memory.
+        EngineKind::Mysql | EngineKind::Redis => policy.min(SLOW_BYTES),
+    }
+}
+
+/// The states of snapshots that are kept of a database, by their keys, the one that was used last first.
+pub(crate) fn snapshots_kept<'k>(record: &Record, id: &DatabaseId, present: &'k [Kept]) -> Vec<(String, &'k Kept)> {
+    let known = record.kept.get(id).into_iter().flatten().filter(|(_, known)| known.step == SNAPSHOT);
+    let mut found: Vec<(&String, &String, &Kept)> = known
+        .filter_map(|(key, known)| {
+            let name = kept_state(&Key::from_text(key.clone()));
+            Some((&known.used, key, present.iter().find(|present| present.name == name)?))
+        })
+        .collect();
+    found.sort_by(|a, b| b.0.cmp(a.0));
+    found.into_iter().map(|(_, key, state)| (key.clone(), state)).collect()
 }
 
 /// Remembers that a kept state was used, and what its schema was made of.

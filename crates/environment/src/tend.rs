@@ -78,6 +78,18 @@ impl Session<'_> {
                     report.spares.push(id.to_string());
                 }
             }
+            // A restore of a recent snapshot takes a spare, too, as far as there is room for them.
+            let saved = states::snapshots_kept(&record, id, &present);
+            let mut bytes: u64 = saved.iter().map(|(_, state)| state.bytes).sum();
+            for (_, state) in saved.into_iter().filter(|_| spares > 0) {
+                bytes += state.bytes;
+                if bytes > states::snapshot_limit(self, id) || self.context.interrupt.is_raised() {
+                    break;
+                }
+                if !state.has_spare {
+                    database.prepare_spare(&state.name).map_err(Error::database(id))?;
+                }
+            }
         }
         for (id, kept) in &record.kept {
             if !self.model.databases.contains_key(id) || !is_reachable(self, id) {

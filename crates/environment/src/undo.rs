@@ -41,7 +41,7 @@ pub fn undo(context: &Context<'_>, target: &Target) -> Result<UndoReport, Error>
     let resources: BTreeSet<ResourceId> =
         session.model.resources.keys().filter(|id| undo.resources.contains_key(&id.to_string())).cloned().collect();
     let names = undo.databases.keys().chain(undo.resources.keys()).cloned().collect();
-    let parts = Parts { databases, resources };
+    let parts = Parts { databases, resources, ..Parts::default() };
     let (model, observed, inputs) = (&session.model, &session.observed, &session.inputs);
     let plan = plan::around_state(model, observed, inputs, &parts, StateWork::Undo, &BTreeSet::new());
     let was_running = !session.observed.running.is_empty();

@@ -1,7 +1,7 @@
 //! The format of `seedbed.yaml`, declared: to add a key, add it here and read it where its type is.
 
 use crate::grammar::{Field, Pattern, Record, Shape, optional, overlay, required};
-use crate::{Condition, Durability, Engine, StopSignal};
+use crate::{Condition, Durability, Engine, SnapshotForm, StopSignal};
 
 pub(crate) static NAME: Pattern = Pattern::new(
     "^[a-z][a-z0-9-]{0,39}$",
@@ -100,6 +100,7 @@ const SERVICES_DOC: &str = "Things that keep running.";
 const RESOURCES_DOC: &str = "Files that belong to the state of the environment.";
 const REMOTES_DOC: &str = "Places where snapshots, states and bases are shared.";
 const STATES_DOC: &str = "What is kept of finished steps.";
+const SNAPSHOTS_DOC: &str = "How snapshots are taken.";
 const DATA_DOC: &str = "Top specs, for data over several services.";
 const EXPORTS_DOC: &str = "The only names that dependents see.";
 
@@ -131,6 +132,7 @@ pub(crate) static MANIFEST: Record = Record {
         optional("resources", RESOURCES, RESOURCES_DOC),
         optional("remotes", REMOTES, REMOTES_DOC),
         optional("states", Shape::Record(&STATES), STATES_DOC),
+        optional("snapshots", Shape::Record(&SNAPSHOTS), SNAPSHOTS_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
         overlay("profiles", Shape::Map(&NAME, &Shape::Record(&PROFILE)), "Named overlays, chosen with --profile."),
     ],
@@ -149,6 +151,7 @@ static PROFILE: Record = Record {
         optional("resources", RESOURCES, RESOURCES_DOC),
         optional("remotes", REMOTES, REMOTES_DOC),
         optional("states", Shape::Record(&STATES), STATES_DOC),
+        optional("snapshots", Shape::Record(&SNAPSHOTS), SNAPSHOTS_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
     ],
     exclusive: &[],
@@ -357,6 +360,17 @@ static REMOTE: Record = Record {
         optional("pull", Shape::Boolean, "Whether `up` takes states from there. Default: true."),
         optional("encrypt_to", TEXTS, "Recipients for whom all that is pushed is encrypted. Default: not encrypted."),
     ],
+    exclusive: &[],
+};
+
+static SNAPSHOTS: Record = Record {
+    name: "snapshots",
+    what: "`snapshots`",
+    fields: &[optional(
+        "form",
+        Shape::Word(&SnapshotForm::WORDS),
+        "How databases are written: as dumps that any server can read, or as the files of their server. Default: auto.",
+    )],
     exclusive: &[],
 };
 

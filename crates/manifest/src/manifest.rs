@@ -8,7 +8,8 @@ use source::{Entry, Problem, Problems, SourceFile, Tree};
 use crate::document::Document;
 use crate::reading::Reading;
 use crate::{
-    Database, Dependency, FileReference, Name, Remote, Resource, Service, Setting, States, Task, Template, resource,
+    Database, Dependency, FileReference, Name, Remote, Resource, Service, Setting, SnapshotForm, States, Task,
+    Template, resource,
 };
 
 /// What a repository's `seedbed.yaml` says, checked.
@@ -36,6 +37,8 @@ pub struct Manifest {
     pub remotes: IndexMap<String, Remote>,
     /// What is kept of finished steps.
     pub states: States,
+    /// How databases are written into snapshots.
+    pub snapshots: SnapshotForm,
     /// The names that dependents see.
     pub exports: IndexMap<String, Template>,
     /// Names of the profiles that it declares.
@@ -72,6 +75,7 @@ impl Manifest {
             resources: IndexMap::new(),
             remotes: IndexMap::new(),
             states: States::read(tree.get("states")),
+            snapshots: SnapshotForm::read(tree.get("snapshots")),
             exports: IndexMap::new(),
             profiles: Vec::new(),
         };

@@ -169,6 +169,12 @@ pub struct SnapshotArguments {
     /// Save what can be read of resources, and name what cannot
     #[arg(long)]
     pub allow_holes: bool,
+    /// Save databases as dumps, which any server can read
+    #[arg(long, conflicts_with = "physical")]
+    pub logical: bool,
+    /// Save databases as the files of their server, where the engine can do that
+    #[arg(long)]
+    pub physical: bool,
 }
 
 /// Arguments of `restore`.

@@ -90,9 +90,11 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Base { .. } | Error::Rule { .. } => (1, "base"),
         Error::StateGone { .. } => (1, "state"),
         Error::NotProved { .. } => (7, "check"),
-        Error::Store(_) | Error::OtherDatabases { .. } | Error::NotRestored(_) | Error::OtherEngine { .. } => {
-            (1, "snapshot")
-        }
+        Error::Store(_)
+        | Error::OtherDatabases { .. }
+        | Error::NotRestored(_)
+        | Error::OtherEngine { .. }
+        | Error::Unreadable { .. } => (1, "snapshot"),
         Error::Load { .. } => (1, "load"),
         Error::Database { .. } => (1, "database"),
         Error::Failed(_) => (1, "step"),
@@ -150,6 +152,10 @@ fn hint(error: &Error) -> Option<String> {
             Some(format!("give yours another tag: `seedbed tag {tag} NEW`, and push that"))
         }
         Error::WhichDatabase { .. } => Some("name one".to_owned()),
+        Error::Unreadable { .. } => Some(
+            "install that server, or take the snapshot with `--logical` where it is: a dump can be read everywhere"
+                .to_owned(),
+        ),
         Error::StateGone { .. } => Some("repeat the command; it is made then".to_owned()),
         Error::NotProved { .. } => Some("nothing was changed".to_owned()),
         Error::Store(store::StoreError::NoStore { .. }) => Some("`seedbed push` makes it".to_owned()),

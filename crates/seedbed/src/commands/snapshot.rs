@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write as _};
 
-use environment::{RestoreOptions, SnapshotOptions};
+use environment::{RestoreOptions, SnapshotForm, SnapshotOptions};
 use serde_json::{Value, json};
 use store::Record;
 
@@ -17,8 +17,13 @@ use crate::failure::Failure;
 use crate::table::table;
 
 pub fn take(job: &Job<'_>, arguments: &SnapshotArguments) -> Result<Outcome, Failure> {
-    let options =
-        SnapshotOptions { tag: &arguments.tag, message: &arguments.message, allow_holes: arguments.allow_holes };
+    let form = match (arguments.logical, arguments.physical) {
+        (true, _) => Some(SnapshotForm::Logical),
+        (_, true) => Some(SnapshotForm::Physical),
+        _ => None,
+    };
+    let SnapshotArguments { tag, message, allow_holes, .. } = arguments;
+    let options = SnapshotOptions { tag, message, allow_holes: *allow_holes, form };
     let (record, total_ms) = job.tell(environment::snapshot(job.context, &job.target()?, &options))?;
     let mut text = format!(
         "saved {} as '{}' ({}, {}): {}\n",

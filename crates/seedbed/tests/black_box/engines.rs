@@ -224,3 +224,71 @@ fn from_one_machine_to_the_next_on_mariadb() {
 fn from_one_machine_to_the_next_on_redis() {
     from_one_machine_to_the_next(&REDIS);
 }
+
+/// The forms of the databases of a snapshot.
+fn forms(checkout: &Checkout<'_>, tag: &str) -> Vec<String> {
+    let shown = checkout.seedbed(&["show", tag, "--json"]).json();
+    shown["contents"].as_array().unwrap().iter().map(|content| content["form"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn files_of_a_server_are_restored_here_and_read_elsewhere() {
+    let workspace = Workspace::new();
+    let checkout = |directory| Checkout { workspace: &workspace, engine: &POSTGRES, directory };
+    let (one, two) = (checkout("one"), checkout("two"));
+    one.write(&["schema.sql"]);
+    two.write(&["schema.sql"]);
+    one.seedbed(&["up"]);
+    one.change();
+    let taken = one.seedbed(&["snapshot", "files", "--physical", "--json"]).json();
+    assert_eq!(forms(&one, "files"), ["physical"]);
+    let running = one.seedbed(&["status", "--json"]).json().to_string();
+    one.has(&["ada", "mine"]);
+    assert_eq!(running.matches("\"state\":\"ready\"").count(), 2, "server and service run again: {running}");
+    let again = one.seedbed(&["snapshot", "dump", "--logical", "--json"]).json();
+    assert_eq!(forms(&one, "dump"), ["logical"]);
+    assert_eq!(again["snapshot"]["id"], taken["snapshot"]["id"], "the form is no part of the state");
+    one.seedbed(&["snapshot", "small"]);
+    assert_eq!(forms(&one, "small"), ["logical"], "it is too small for its files");
+
+    // Into the same server, without reading a row; the checker reads all of it.
+    one.seedbed(&["reset"]);
+    one.has(&["ada"]);
+    one.seedbed(&["restore", "files", "--prove"]);
+    one.has(&["ada", "mine"]);
+    one.seedbed(&["undo"]);
+    one.has(&["ada"]);
+    assert!(one.seedbed(&["diff", "files"]).stdout.contains(": 1 removed\n"));
+    one.seedbed(&["down"]);
+    one.seedbed(&["snapshot", "cold", "--physical"]);
+    let stopped = one.seedbed(&["status", "--json"]).json().to_string();
+    assert!(!stopped.contains("\"state\":\"ready\""), "nothing runs that did not run: {stopped}");
+    one.seedbed(&["check", "--data", "--prove", "files", "--prove", "cold"]);
+
+    // Elsewhere it is a dump, which a server of its own makes.
+    one.seedbed(&["push", "files"]);
+    one.seedbed(&["export", "cold.seedbed", "cold"]);
+    two.seedbed(&["up"]);
+    two.seedbed(&["pull", "files"]);
+    assert_eq!(forms(&two, "files"), ["logical"]);
+    two.seedbed(&["restore", "files"]);
+    two.has(&["ada", "mine"]);
+    two.seedbed(&["import", "../one/cold.seedbed"]);
+    two.seedbed(&["restore", "cold"]);
+    two.has(&["ada"]);
+
+    // After the environment is gone its server is another one, too.
+    one.seedbed(&["destroy", "--yes"]);
+    one.seedbed(&["up"]);
+    one.seedbed(&["restore", "files", "--prove"]);
+    one.has(&["ada", "mine"]);
+    assert_eq!(one.seedbed(&["diff", "files"]).stdout, "no difference\n");
+    one.seedbed(&["snapshot", "again", "--json"]);
+    let listed = one.seedbed(&["snapshots", "--json"]).json();
+    let ids: Vec<&Value> = listed["snapshots"].as_array().unwrap().iter().map(|snapshot| &snapshot["id"]).collect();
+    assert_eq!(ids.first(), ids.last(), "the same content has the same id");
+    for checkout in [one, two] {
+        checkout.seedbed(&["check", "--data"]);
+        checkout.seedbed(&["destroy", "--yes"]);
+    }
+}
