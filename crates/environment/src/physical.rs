@@ -141,10 +141,13 @@ pub(crate) fn transplant(
     let Some(server) = session.model.databases[id].server.as_ref() else { return Ok(false) };
     let (_, place) = session.server(server);
     let Some(files) = session.engine(kind_of(server.engine)).server_files(place) else { return Ok(false) };
-    let cache = Scratch::new(session, "incoming", id)?;
+    // What is known of files that have just been written is of no use to anybody.
+    let known = Scratch::new(session, "incoming", id)?;
+    fs::create_dir(known.path()).map_err(Error::io("create", known.path()))?;
+    let cache = known.path().join("stat");
     let mut bring = |from: &str, to: &Path| {
         let options = RestoreOptions { only: vec![from.to_owned()], ..RestoreOptions::default() };
-        tree::restore(&content.root, to, cache.path(), store, &options, &|_| {}).map(drop).map_err(Into::into)
+        tree::restore(&content.root, to, &cache, store, &options, &|_| {}).map(drop).map_err(Into::into)
     };
     let done = database.transplant(name, &files.directory, &content.notes, &mut bring).map_err(Error::database(id))?;
     Ok(done == Transplant::Done)

@@ -16,6 +16,7 @@ use tree::RestoreOptions;
 
 use crate::Error;
 use crate::facts::{kind_of, new_password};
+use crate::place::Place;
 use crate::session::Session;
 
 /// What the place of such a server is called; no server of an environment is called so.
@@ -23,6 +24,9 @@ const PLACE: &str = "private";
 
 /// How long the server may take to begin: the first start after a copy may have work to do.
 const PATIENCE: Duration = Duration::from_mins(2);
+
+/// How often to look whether something has come about.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Runs a server until it ends or until nobody holds the other end of the standard input, however that came about. The
 /// arguments are the number of the signal that ends it, and the server's program with its arguments.
@@ -70,7 +74,11 @@ impl Private {
             password: Secret::new(new_password()),
             durability: Durability::Relaxed,
         };
-        remove(&place)?;
+        let deadline = Instant::now() + PATIENCE;
+        while place.directory.exists() && Instant::now() < deadline {
+            remove(&session.place)?;
+            std::thread::sleep(PAUSE);
+        }
         let failed = |source| Error::Engine { database: id(content), engine: kind.to_string(), source };
         let files = engine.server_files(&place).ok_or_else(|| unreadable(content, "a server"))?;
         fs::create_dir_all(&place.directory).map_err(Error::io("create", &place.directory))?;
@@ -83,6 +91,8 @@ impl Private {
         let process = engine.server_process(&found, &place).map_err(failed)?;
         let log = place.directory.join("server.log");
         let output = fs::File::create(&log).map_err(Error::io("create", &log))?;
+        // It may quote rows.
+        set_mode(&log, 0o600)?;
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(GUARD).arg("guard").arg(process.stop_signal.to_string());
         command.arg(&process.program).args(&process.arguments).envs(&process.env).current_dir(&process.directory);
@@ -100,7 +110,6 @@ impl Private {
 
     /// Waits until the server takes connections.
     fn wait(mut self, session: &Session<'_>, content: &Content, log: &PathBuf) -> Result<Self, Error> {
-        const PAUSE: Duration = Duration::from_millis(10);
         let deadline = Instant::now() + PATIENCE;
         let mut probe = self.open(session.engine(kind(content)?), content)?;
         loop {
@@ -142,8 +151,9 @@ impl Private {
             (self.place.password.clone(), self.found.binaries.clone(), "seedbed".to_owned());
         let location = match engine.kind() {
             EngineKind::Postgres => Location::Postgres { host, port, socket_directory, user, password, name, binaries },
-            EngineKind::Mysql => Location::Mysql { host, port, socket_directory, user, password, name, binaries },
-            EngineKind::Sqlite | EngineKind::Redis => return Err(unreadable(content, "a server of its engine")),
+            EngineKind::Sqlite | EngineKind::Mysql | EngineKind::Redis => {
+                return Err(unreadable(content, "a server of its engine"));
+            }
         };
         engine.open(&location, &DatabaseSettings::default()).map_err(Error::database(&id(content)))
     }
@@ -154,14 +164,19 @@ impl Drop for Private {
         drop(self.lifeline.take());
         // A server that does not end now ends when its work is done; the next one of this place waits for no other.
         let _ = self.guard.wait();
-        let _ = remove(&self.place);
+        for directory in [&self.place.directory, &self.place.socket_directory] {
+            let _ = fs::remove_dir_all(directory);
+        }
     }
 }
 
-fn remove(place: &ServerPlace) -> Result<(), Error> {
-    for directory in [&place.directory, &place.socket_directory] {
-        match fs::remove_dir_all(directory) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", directory)(error)),
+/// Removes what a command that was killed has left. Only who has the right to change the environment has such a server.
+pub(crate) fn remove(place: &Place) -> Result<(), Error> {
+    for directory in [place.server(PLACE), place.server_sockets(PLACE)] {
+        match fs::remove_dir_all(&directory) {
+            // Its server is about to end, and writes its last files.
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", &directory)(error)),
             _ => {}
         }
     }

@@ -66,6 +66,7 @@ impl<'a> Session<'a> {
                 return Ok(session);
             }
             if is_settled {
+                crate::private::remove(&session.place)?;
                 crate::resources::repeat_interrupted(&session)?;
                 return Ok(session);
             }

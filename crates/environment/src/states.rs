@@ -325,7 +325,10 @@ pub(crate) fn keep_snapshot(
             })?;
         }
     }
-    match database.keep(&name) {
+    // A name of its content: what has it need not be copied again.
+    let is_known = record.kept.get(id).is_some_and(|kept| kept.contains_key(key.as_str()));
+    let is_kept = is_known && present.iter().any(|state| state.name == name);
+    match if is_kept { Ok(()) } else { database.keep(&name) } {
         Ok(()) => remember_kept(session, id, key.as_str(), SNAPSHOT, MadeOf::default()),
         // The snapshot is whole without it.
         Err(error) if error.is_disk_full() => {
@@ -425,7 +428,7 @@ pub(crate) fn made_of_note(content: &Content) -> MadeOf {
     content.notes.get(MADE_OF).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
-/// A file on its way between a database and a store; removed when this is dropped.
+/// A file or a directory on its way between a database and a store; removed when this is dropped.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
@@ -448,6 +451,6 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         // It was removed already, or the next one of the same name removes it.
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.0).or_else(|_| fs::remove_dir_all(&self.0));
     }
 }

@@ -52,6 +52,48 @@ fn restore() {
 }
 
 #[test]
+fn restore_of_files_into_their_server() {
+    let Some(world) = up() else { return };
+    world.done(&["restore", "base"]);
+    world.done(&["snapshot", "files", "--physical"]);
+    // What is to be proved is brought from the store, also if it is kept in the engine.
+    kill(&world, &["restore", "files", "--prove"], 8, &|| drop(world.done(&["restore", "more"])));
+}
+
+#[test]
+fn restore_of_files_by_another_server() {
+    let Some(world) = up() else { return };
+    world.done(&["restore", "base"]);
+    world.done(&["snapshot", "files", "--physical"]);
+    world.done(&["destroy", "--yes"]);
+    world.done(&["up", "--profile", "postgres"]);
+    kill(&world, &["restore", "files", "--prove"], 6, &|| drop(world.done(&["restore", "more"])));
+}
+
+#[test]
+fn snapshot_of_files() {
+    let Some(world) = up() else { return };
+    let expected = state(&world, "expected");
+    let length = world.measure(&["snapshot", "measured", "--physical"]);
+    for (index, delay) in moments(length, 8).enumerate() {
+        let (tag, when) = (format!("files-{index}"), format!("{delay:?} of {length:?}"));
+        let command = ["snapshot", &tag, "--physical"];
+        world.kill_after(&command, delay);
+        let was_taken = world.snapshots().contains(&tag);
+        world.done(&["up"]);
+        assert_eq!(state(&world, &format!("probe-{index}")), expected, "{when}");
+        if !was_taken {
+            world.done(&command);
+        }
+        world.done(&["restore", "base"]);
+        world.done(&["restore", &tag, "--prove"]);
+        assert_eq!(state(&world, &format!("again-{index}")), expected, "{when}");
+    }
+    world.done(&["check", "--data"]);
+    world.is_down_without_rest();
+}
+
+#[test]
 fn reset() {
     let Some(world) = up() else { return };
     kill(&world, &["reset"], 5, &|| drop(world.done(&["restore", "more"])));
