@@ -10,6 +10,7 @@ mod check;
 mod dump;
 mod fingerprint;
 mod fixture;
+mod image;
 mod kept;
 mod life;
 mod relational;
@@ -39,6 +40,7 @@ pub use fingerprint::{
     rows_and_schema_count_but_not_their_order, the_fingerprint_is_that_of_the_content, the_fingerprint_sees_each_change,
 };
 pub use fixture::{change_rows, fill_tables};
+pub use image::{containers_of, image_of, image_with, remove_image};
 pub use kept::{
     a_kept_state_can_be_opened, a_kept_state_can_be_renamed, a_kept_state_can_be_replaced_and_forgotten,
     a_kept_state_gives_the_content_back_twice, a_state_that_is_not_kept_is_an_error, every_row_is_read,
@@ -102,7 +104,24 @@ pub const LARGE: u8 = u8::MAX;
 #[macro_export]
 macro_rules! content_contract_tests {
     ($harness:expr) => {
-        $crate::contract_cases! { $harness;
+        $crate::content_contract! { contract_cases $harness }
+    };
+}
+
+/// Runs all cases about content as a whole one after the other, for a server that takes long to start.
+#[macro_export]
+macro_rules! run_content_contract {
+    ($harness:expr) => {
+        $crate::content_contract! { contract_calls $harness }
+    };
+}
+
+/// Lists the cases about content as a whole.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! content_contract {
+    ($what:ident $harness:expr) => {
+        $crate::$what! { $harness;
             create_and_destroy_can_be_repeated
             destroy_takes_the_kept_states_along
             a_missing_database_is_reported_as_missing
@@ -143,7 +162,25 @@ macro_rules! content_contract_tests {
 macro_rules! contract_tests {
     ($harness:expr) => {
         $crate::content_contract_tests! { $harness }
-        $crate::contract_cases! { $harness;
+        $crate::table_contract! { contract_cases $harness }
+    };
+}
+
+/// Runs all cases one after the other, for a server that takes long to start.
+#[macro_export]
+macro_rules! run_contract {
+    ($harness:expr) => {
+        $crate::run_content_contract! { $harness }
+        $crate::table_contract! { contract_calls $harness }
+    };
+}
+
+/// Lists the cases about SQL, rows and tables.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! table_contract {
+    ($what:ident $harness:expr) => {
+        $crate::$what! { $harness;
             a_missing_database_executes_nothing
             a_script_with_an_error_leaves_nothing
             a_script_may_control_transactions_itself
@@ -176,6 +213,17 @@ macro_rules! contract_cases {
             fn $case() {
                 $crate::contract::$case(&$harness);
             }
+        )*
+    };
+}
+
+/// Calls each case named.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! contract_calls {
+    ($harness:expr; $($case:ident)*) => {
+        $(
+            $crate::contract::$case(&$harness);
         )*
     };
 }

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::str::FromStr;
 
-use crate::{Database, DatabaseError, FileError, Location, Secret};
+use crate::{Binaries, ContainerError, Database, DatabaseError, FileError, Inside, Location, Secret};
 
 /// Names a kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,9 +60,11 @@ pub trait Engine: Send + Sync {
     /// Says which engine this is.
     fn kind(&self) -> EngineKind;
 
-    /// Finds the programs of a server on this machine; `None` for an engine without a server.
+    /// Finds the programs of a server on this machine, or in the image that is asked for; `None` for an engine without a
+    /// server.
     ///
-    /// Pure discovery: nothing is started or written. The error says where it looked and what to install.
+    /// Pure discovery: no server is started and nothing is written. An image of which it is not known what is in it is
+    /// asked, in a container that ends at once. The error says where it looked and what to install.
     fn find_server(&self, request: &ServerRequest) -> Result<Option<ServerFound>, EngineError>;
 
     /// Makes the server's data directory when it is missing and writes its configuration.
@@ -87,6 +90,13 @@ pub trait Engine: Send + Sync {
     fn unpack(&self, file: &Path, to: &Path) -> Result<PathBuf, EngineError> {
         let _ = (file, to);
         Err(EngineError::NoServer(self.kind()))
+    }
+
+    /// Names the image that has the programs of such a server, for a machine where none is installed; `None` if there is
+    /// none.
+    fn image(&self, request: &ServerRequest) -> Option<String> {
+        let _ = request;
+        None
     }
 
     /// Says which files hold the state of a stopped server; `None` for an engine without a server.
@@ -147,6 +157,20 @@ pub struct ShellCommand {
     pub env: BTreeMap<String, String>,
 }
 
+impl ShellCommand {
+    /// Makes it a command that runs the client in a container if it is in an image; it meets the socket of the server.
+    #[must_use]
+    pub fn of(self, binaries: &Binaries, socket_directory: &Path) -> Self {
+        let Some(image) = binaries.image() else { return self };
+        let mut plain = Command::new(&self.program);
+        plain.args(&self.arguments).envs(&self.env);
+        let mut inside = Inside::default();
+        inside.share(socket_directory);
+        let (program, arguments, env) = image.shell(&plain, &inside);
+        ShellCommand { program, arguments, env }
+    }
+}
+
 /// How much a server does for content to outlive a crash of the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Durability {
@@ -162,8 +186,8 @@ pub enum Durability {
 pub struct ServerRequest {
     /// The major version, such as `15`; the newest found if not given.
     pub version: Option<String>,
-    /// The directory of the server's programs; looked for if not given.
-    pub binaries: Option<PathBuf>,
+    /// The server's programs; looked for on this machine if not given.
+    pub binaries: Option<Binaries>,
 }
 
 /// Says which server was found.
@@ -171,8 +195,8 @@ pub struct ServerRequest {
 pub struct ServerFound {
     /// The full version, such as `15.14`.
     pub version: String,
-    /// The directory of its programs.
-    pub binaries: PathBuf,
+    /// Its programs.
+    pub binaries: Binaries,
     /// What the server calls itself where engines have several makers: `MariaDB`, `MySQL`, `PostgreSQL`, `Redis`.
     pub product: String,
 }
@@ -316,4 +340,7 @@ pub enum EngineError {
     /// A file or a directory could not be used.
     #[error(transparent)]
     File(#[from] FileError),
+    /// No container can be had for it.
+    #[error(transparent)]
+    Container(#[from] ContainerError),
 }

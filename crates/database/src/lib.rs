@@ -4,11 +4,14 @@
 //! engine: a variant in [`EngineKind`] and [`Location`], a crate that implements [`Engine`], and the contract suite
 //! (feature `contract`) run over it.
 
+mod binaries;
+mod containers;
 mod database;
 mod durable;
 mod engine;
 mod error;
 mod fingerprint;
+mod image;
 mod location;
 mod schema;
 mod script;
@@ -18,6 +21,8 @@ mod transaction;
 #[cfg(feature = "contract")]
 pub mod contract;
 
+pub use binaries::Binaries;
+pub use containers::{ContainerError, Containers};
 pub use database::{Bring, Database, DatabaseFiles, Kept, Transplant};
 pub use durable::{DurableRename, FileError, remove_file, sync_directory, sync_file, sync_tree};
 pub use engine::{
@@ -26,6 +31,7 @@ pub use engine::{
 };
 pub use error::{Cause, DatabaseError};
 pub use fingerprint::{FingerprintBuilder, RowDigest, RowSum};
+pub use image::{Contents, Image, Inside, Question};
 pub use location::{Location, Secret};
 pub use schema::{Column, ForeignKey, Schema, Table};
 pub use script::{Dialect, Statement, statements};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use crate::EngineKind;
+use crate::{Binaries, EngineKind};
 
 /// Holds a text that must not be printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -52,8 +52,8 @@ pub enum Location {
         password: Secret,
         /// The database's name.
         name: String,
-        /// The directory of the server's programs (for dumps).
-        binaries: PathBuf,
+        /// The server's programs (for dumps).
+        binaries: Binaries,
     },
     /// A database of a MariaDB or `MySQL` server.
     Mysql {
@@ -69,8 +69,8 @@ pub enum Location {
         password: Secret,
         /// The database's name.
         name: String,
-        /// The directory of the server's programs.
-        binaries: PathBuf,
+        /// The server's programs.
+        binaries: Binaries,
     },
     /// A numbered database of a Redis server.
     Redis {
@@ -86,8 +86,8 @@ pub enum Location {
         name: String,
         /// Its number, 1 to 999: 0 and those above are Seedbed's own.
         number: u16,
-        /// The directory of the server's programs.
-        binaries: PathBuf,
+        /// The server's programs.
+        binaries: Binaries,
     },
 }
 

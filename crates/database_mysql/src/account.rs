@@ -32,6 +32,14 @@ impl Account {
         found.map(Some).ok_or_else(|| EngineError::NoAccount { tried: tried() })
     }
 
+    /// Gives user and group of the account, or the caller's own.
+    pub(crate) fn numbers(account: Option<&Self>) -> (u32, u32) {
+        account.map_or_else(
+            || (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw()),
+            |account| (account.user, account.group),
+        )
+    }
+
     fn parse(accounts: &str, name: &str) -> Option<Self> {
         accounts.lines().find_map(|line| {
             let mut fields = line.split(':');

@@ -1,8 +1,8 @@
 //! One database of a server: its life, and the way to everything else.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use database::{Database, DatabaseError, DatabaseSettings, Kept, Location, Schema, StateName, Transaction};
+use database::{Binaries, Database, DatabaseError, DatabaseSettings, Kept, Location, Schema, StateName, Transaction};
 use indexmap::IndexMap;
 use mysql::Conn;
 use mysql::prelude::Queryable as _;
@@ -20,7 +20,7 @@ pub(crate) struct MysqlDatabase {
     /// The schema that holds it: of the same name, save for a kept state.
     pub(crate) schema: String,
     pub(crate) address: Address,
-    pub(crate) binaries: PathBuf,
+    pub(crate) binaries: Binaries,
     pub(crate) settings: DatabaseSettings,
     pub(crate) session: Option<Conn>,
 }

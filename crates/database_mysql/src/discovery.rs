@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use database::{EngineError, ServerFound, ServerRequest};
+use database::{Binaries, ContainerError, EngineError, Image, Question, ServerFound, ServerRequest};
 
+use crate::account::Account;
 use crate::program::{CLIENT, DUMP, Failure, INSTALL, Program, SERVER, locate};
 
 /// Where servers usually are; a `*` stands for the rest of a name.
@@ -20,30 +21,64 @@ const INSTALLATIONS: [&str; 9] = [
     "/home/linuxbrew/.linuxbrew/opt/m*/bin",
 ];
 
+/// Where images have the programs, beside `PATH`.
+const PLACES_IN_IMAGES: &str = "/usr/sbin:/usr/bin:/usr/libexec:/opt/bitnami/mariadb/*bin:/opt/bitnami/mysql/*bin";
+
 /// Finds the wanted version, or the newest: at the given place, or else wherever it is usually installed.
 pub(crate) fn find(request: &ServerRequest) -> Result<ServerFound, EngineError> {
+    if let Some(Binaries::Image(image)) = &request.binaries {
+        return find_in_image(image, request);
+    }
     let mut looked = Vec::new();
     let mut best: Option<(Vec<u32>, ServerFound)> = None;
     for binaries in candidates(request) {
+        let binaries = Binaries::Directory(binaries);
         let found = match examine(&binaries) {
             Ok(found) => found,
             Err(problem) => {
-                looked.push(format!("{} ({problem})", binaries.display()));
+                looked.push(format!("{binaries} ({problem})"));
                 continue;
             }
         };
-        looked.push(format!("{} ({} {})", binaries.display(), found.product, found.version));
+        looked.push(format!("{binaries} ({} {})", found.product, found.version));
         let numbers = numbers(&found.version);
-        let fits = match &request.version {
-            Some(version) => numbers.starts_with(&self::numbers(version)),
-            None => works(&found.product, &numbers),
-        };
+        let fits = fits(&found, request);
         // Of equals the first: candidates come in the order of preference.
         if fits && best.as_ref().is_none_or(|(best, _)| numbers > *best) {
             best = Some((numbers, found));
         }
     }
     best.map(|(_, found)| found).ok_or_else(|| not_found(request, looked))
+}
+
+/// Says whether a server is the wanted one.
+fn fits(found: &ServerFound, request: &ServerRequest) -> bool {
+    let numbers = numbers(&found.version);
+    match &request.version {
+        Some(version) => numbers.starts_with(&self::numbers(version)),
+        None => works(&found.product, &numbers),
+    }
+}
+
+/// Takes the server of an image, which is asked what is in it if that is not known.
+fn find_in_image(image: &Image, request: &ServerRequest) -> Result<ServerFound, EngineError> {
+    let unusable = |reason| ContainerError::Image { image: image.name.clone(), reason };
+    let mut image = image.clone();
+    if image.contents.is_none() {
+        let programs = [CLIENT, DUMP, INSTALL].concat();
+        let user = Account::numbers(Account::for_server()?.as_ref());
+        let question = Question { servers: &SERVER, programs: &programs, places: PLACES_IN_IMAGES, user };
+        image.contents = Some(image.ask(&question)?);
+    }
+    let found = examine(&Binaries::Image(image.clone())).map_err(unusable)?;
+    if fits(&found, request) {
+        return Ok(found);
+    }
+    let wanted = request.version.as_deref().map_or_else(
+        || "MariaDB 10.5, MySQL 8.0 or newer is needed".to_owned(),
+        |version| format!("the wanted version is {version}"),
+    );
+    Err(unusable(format!("it has {} {}, and {wanted}", found.product, found.version)).into())
 }
 
 fn numbers(version: &str) -> Vec<u32> {
@@ -81,8 +116,8 @@ fn not_found(request: &ServerRequest, mut looked: Vec<String>) -> EngineError {
 
 /// Lists the directories that may hold the server.
 fn candidates(request: &ServerRequest) -> Vec<PathBuf> {
-    if let Some(binaries) = &request.binaries {
-        return vec![binaries.clone()];
+    if let Some(binaries) = request.binaries.as_ref().and_then(Binaries::directory) {
+        return vec![binaries.to_owned()];
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut directories: Vec<PathBuf> = std::env::split_paths(&path).filter(|path| path.is_absolute()).collect();
@@ -113,26 +148,36 @@ fn expand(start: &Path, below: &str) -> Vec<PathBuf> {
 }
 
 /// Asks for the version, and checks that the other programs are there.
-fn examine(binaries: &Path) -> Result<ServerFound, String> {
-    let server = locate(binaries, &SERVER);
-    if !server.is_file() {
+fn examine(binaries: &Binaries) -> Result<ServerFound, String> {
+    if !has(binaries, &SERVER) {
         return Err(format!("no {}", SERVER.join(" or ")));
     }
-    let answer = Program::new(server).argument("--version").run().map_err(|failure| match failure {
-        Failure::Start(source) => format!("the server does not start: {source}"),
-        Failure::Status { status, .. } => format!("--version: {status}"),
-    })?;
+    let answer = match binaries.image().and_then(|image| image.contents.as_ref()) {
+        Some(contents) => contents.version.clone(),
+        None => Program::new(binaries, &SERVER).argument("--version").run().map_err(|failure| match failure {
+            Failure::Start(source) => format!("the server does not start: {source}"),
+            Failure::Status { status, .. } => format!("--version: {status}"),
+        })?,
+    };
     let Some((product, version)) = identity(&answer) else { return Err(format!("no version in {:?}", answer.trim())) };
     let mut programs = vec![CLIENT, DUMP];
     if product == "MariaDB" {
         programs.push(INSTALL);
     }
     for names in programs {
-        if !locate(binaries, &names).is_file() {
+        if !has(binaries, &names) {
             return Err(format!("{product} {version} without the program {}", names.join(" or ")));
         }
     }
-    Ok(ServerFound { version, binaries: binaries.to_owned(), product: product.to_owned() })
+    Ok(ServerFound { version, binaries: binaries.clone(), product: product.to_owned() })
+}
+
+/// Says whether a program is there, by one of its names.
+fn has(binaries: &Binaries, names: &[&str]) -> bool {
+    match binaries {
+        Binaries::Directory(_) => locate(binaries, names).is_file(),
+        Binaries::Image(_) => binaries.has(names),
+    }
 }
 
 /// Reads `10.11.19` in `mariadbd  Ver 10.11.19-MariaDB-0+deb12u1 for debian-linux-gnu on x86_64 (Debian 12)`.
@@ -172,7 +217,7 @@ mod tests {
     #[test]
     fn what_is_not_found_is_reported_with_the_places() {
         let place = tempfile::tempdir().unwrap();
-        let request = ServerRequest { version: Some("11.4".into()), binaries: Some(place.path().to_owned()) };
+        let request = ServerRequest { version: Some("11.4".into()), binaries: Some(place.path().to_owned().into()) };
         let error = find(&request).unwrap_err().to_string();
         assert!(
             error.contains("MariaDB 11.4") && error.contains("no mariadbd") && error.contains("mariadb-server"),

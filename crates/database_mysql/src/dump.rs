@@ -12,7 +12,7 @@ use database::{DatabaseError, DurableRename, FileError};
 
 use crate::client;
 use crate::database::MysqlDatabase;
-use crate::program::{DUMP, Failure, Program, locate};
+use crate::program::{DUMP, Failure, Program};
 
 /// The first line of a dump.
 pub(crate) const HEAD: &str = "-- Seedbed dump of MariaDB or MySQL, version 1\n";
@@ -26,7 +26,7 @@ impl MysqlDatabase {
         let write = |source| FileError::of("write", file.path())(source);
         let mut output = File::create(file.path()).map_err(write)?;
         output.write_all(HEAD.as_bytes()).map_err(write)?;
-        let mut program = self.client(Program::new(locate(&self.binaries, &DUMP)));
+        let mut program = self.client(Program::new(&self.binaries, &DUMP));
         program.argument("--single-transaction").argument("--quick").argument("--order-by-primary");
         program.argument("--routines").argument("--triggers").argument("--events").argument("--hex-blob");
         program.argument("--no-tablespaces").argument("--skip-comments").argument("--skip-dump-date");
@@ -50,6 +50,7 @@ impl MysqlDatabase {
         program.env("MYSQL_PWD", self.address.password.expose());
         program.argument("--no-defaults");
         program.setting("--socket", client::socket(&self.address.socket_directory));
+        program.share(&self.address.socket_directory);
         program.argument(format!("--user={}", self.address.user)).argument("--default-character-set=utf8mb4");
         program
     }

@@ -24,6 +24,16 @@ impl Engine for MysqlEngine {
         discovery::find(request).map(Some)
     }
 
+    fn image(&self, request: &ServerRequest) -> Option<String> {
+        // MySQL counts to 9, and MariaDB from 10.
+        let is_mysql = |version: &str| version.split('.').next().is_some_and(|major| major.len() == 1);
+        Some(match request.version.as_deref() {
+            None => "mariadb:lts".to_owned(),
+            Some(version) if is_mysql(version) => format!("mysql:{version}"),
+            Some(version) => format!("mariadb:{version}"),
+        })
+    }
+
     fn prepare_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
         server::prepare(found, place)
     }
@@ -54,7 +64,7 @@ impl Engine for MysqlEngine {
             return Err(EngineError::NoServer(location.engine()));
         };
         let socket = client::socket(socket_directory);
-        Ok(ShellCommand {
+        let shell = ShellCommand {
             program: locate(binaries, &CLIENT),
             arguments: vec![
                 "--no-defaults".to_owned(),
@@ -64,6 +74,7 @@ impl Engine for MysqlEngine {
                 format!("--database={name}"),
             ],
             env: BTreeMap::from([("MYSQL_PWD".to_owned(), password.expose().to_owned())]),
-        })
+        };
+        Ok(shell.of(binaries, socket_directory))
     }
 }

@@ -11,6 +11,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Output, Stdio};
 
+use database::{Binaries, Image, Inside};
+
 use crate::account::Account;
 
 /// The server, by its names.
@@ -28,9 +30,10 @@ pub(crate) const INSTALL: [&str; 2] = ["mariadb-install-db", "mysql_install_db"]
 /// The most of a failed program's output that an error carries, in characters.
 const OUTPUT_LIMIT: usize = 2000;
 
-/// Finds a program of an installation: packages put the server and the other programs into sibling directories. What is
+/// Finds a program of an installation, or of an image: packages put the server and the other programs into sibling directories. What is
 /// nowhere is given in the server's directory, so that the error of starting it names a path.
-pub(crate) fn locate(binaries: &Path, names: &[&str]) -> PathBuf {
+pub(crate) fn locate(binaries: &Binaries, names: &[&str]) -> PathBuf {
+    let Some(binaries) = binaries.directory() else { return binaries.program(names) };
     let beside = |word: &str| binaries.parent().map(|parent| parent.join(word));
     let directories = [Some(binaries.to_owned()), beside("bin"), beside("sbin"), beside("scripts")];
     let candidates = names.iter().flat_map(|name| directories.iter().flatten().map(move |place| place.join(name)));
@@ -41,6 +44,8 @@ pub(crate) fn locate(binaries: &Path, names: &[&str]) -> PathBuf {
 pub(crate) struct Program {
     path: PathBuf,
     command: Command,
+    /// The image that it runs in, and how.
+    container: Option<(Image, Inside)>,
 }
 
 /// How a program failed.
@@ -52,7 +57,8 @@ pub(crate) enum Failure {
 }
 
 impl Program {
-    pub(crate) fn new(path: PathBuf) -> Self {
+    pub(crate) fn new(binaries: &Binaries, names: &[&str]) -> Self {
+        let path = locate(binaries, names);
         let mut command = Command::new(&path);
         for (variable, _) in std::env::vars_os() {
             let text = variable.to_string_lossy();
@@ -61,13 +67,25 @@ impl Program {
             }
         }
         command.env("LC_ALL", "C").stdin(Stdio::null());
-        Program { path, command }
+        Program { path, command, container: binaries.image().map(|image| (image.clone(), Inside::default())) }
     }
 
     /// Runs it as another user, if one is given.
     pub(crate) fn run_as(&mut self, account: Option<&Account>) -> &mut Self {
-        if let Some(account) = account {
-            self.command.uid(account.user).gid(account.group);
+        match (account, &mut self.container) {
+            (Some(account), Some((_, inside))) => inside.user = Some((account.user, account.group)),
+            (Some(account), None) => {
+                self.command.uid(account.user).gid(account.group);
+            }
+            (None, _) => {}
+        }
+        self
+    }
+
+    /// Lets a program in a container meet a file or directory of this machine, at the same path.
+    pub(crate) fn share(&mut self, path: &Path) -> &mut Self {
+        if let Some((_, inside)) = &mut self.container {
+            inside.share(path);
         }
         self
     }
@@ -114,21 +132,36 @@ impl Program {
 
     /// Runs it to its end and gives what it wrote to its standard output.
     pub(crate) fn run(&mut self) -> Result<String, Failure> {
-        self.end_with_caller();
-        finished(&self.command.output().map_err(Failure::Start)?)
+        self.run_to(Stdio::piped())
     }
 
     /// Runs it to its end with its standard output in a file.
     pub(crate) fn run_into(&mut self, file: File) -> Result<(), Failure> {
+        self.run_to(file.into()).map(drop)
+    }
+
+    fn run_to(&mut self, output: Stdio) -> Result<String, Failure> {
+        let mut input = Stdio::null();
+        if let Some((image, inside)) = &self.container {
+            self.command = image.command_with_lifeline(&self.command, inside);
+            input = Stdio::piped();
+        }
         self.end_with_caller();
-        self.command.stdout(file).stderr(Stdio::piped());
-        let child = self.command.spawn().map_err(Failure::Start)?;
-        finished(&child.wait_with_output().map_err(Failure::Start)?).map(drop)
+        self.command.stdin(input).stdout(output).stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(Failure::Start)?;
+        // A container lives as long as this is open.
+        let lifeline = child.stdin.take();
+        let output = child.wait_with_output().map_err(Failure::Start)?;
+        drop(lifeline);
+        finished(&output)
     }
 
     /// Runs it to its end with an input that is written as it reads. A program that fails stops reading: then its own
     /// words count, and not the error of writing.
     pub(crate) fn feed(&mut self, write: impl FnOnce(&mut ChildStdin) -> io::Result<()>) -> Result<(), Failure> {
+        if let Some((image, inside)) = &self.container {
+            self.command = image.command(&self.command, inside);
+        }
         self.end_with_caller();
         self.command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(Failure::Start)?;

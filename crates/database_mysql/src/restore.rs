@@ -11,7 +11,7 @@ use database::{DatabaseError, FileError, StateName};
 
 use crate::database::MysqlDatabase;
 use crate::dump::{HEAD, TAIL};
-use crate::program::{CLIENT, Failure, Program, locate};
+use crate::program::{CLIENT, Failure, Program};
 
 /// What the dump programs write in their first lines, in their last, and what it means that the last is missing.
 const FOREIGN_HEADS: [&str; 2] = ["-- MariaDB dump", "-- MySQL dump"];
@@ -35,7 +35,7 @@ impl MysqlDatabase {
 
     fn fill(&mut self, schema: &str, from: &Path) -> Result<(), DatabaseError> {
         let file = File::open(from).map_err(FileError::of("read", from))?;
-        let mut program = self.client(Program::new(locate(&self.binaries, &CLIENT)));
+        let mut program = self.client(Program::new(&self.binaries, &CLIENT));
         // Not a command of the client but statements: a dump must not run programs.
         program.argument("--binary-mode").argument("--max-allowed-packet=1073741824");
         program.argument("--init-command=SET SESSION foreign_key_checks = 0, unique_checks = 0");

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use database::{Durability, EngineError, FileError, ServerFiles, ServerFound, ServerPlace, ServerProcess};
+use database::{Binaries, Durability, EngineError, FileError, ServerFiles, ServerFound, ServerPlace, ServerProcess};
 
 use crate::account::Account;
 use crate::client;
@@ -28,8 +28,8 @@ pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), En
     for directory in [&place.directory, &place.socket_directory, &temporary(place)] {
         make_directory(directory, account.as_ref())?;
     }
-    if let Some(account) = &account {
-        account.check_way(&found.binaries)?;
+    if let (Some(account), Some(binaries)) = (&account, found.binaries.directory()) {
+        account.check_way(binaries)?;
     }
     write(&configuration(place), &settings(place), account.as_ref())?;
 
@@ -58,7 +58,7 @@ fn configuration(place: &ServerPlace) -> PathBuf {
 pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {
     let ready_socket = socket(place)?;
     let account = Account::for_server()?;
-    Ok(ServerProcess {
+    let process = ServerProcess {
         program: locate(&found.binaries, &SERVER),
         arguments: vec![
             format!("--defaults-file={}", configuration(place).display()),
@@ -69,6 +69,14 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         user: account.map(|account| (account.user, account.group)),
         ready_socket,
         stop_signal: rustix::process::Signal::TERM.as_raw(),
+    };
+    Ok(match found.binaries.image() {
+        None => process,
+        // Its locks are those of the kernel, which go with their holder; only this file stays.
+        Some(image) => {
+            let lock = format!("{}.lock", process.ready_socket.display());
+            image.server(process, &place.socket_directory, &[PathBuf::from(lock)])
+        }
     })
 }
 
@@ -157,14 +165,14 @@ fn build(
     let create = format!(
         "CREATE USER {user}@'%' IDENTIFIED BY {password};\nGRANT ALL PRIVILEGES ON *.* TO {user}@'%' WITH GRANT OPTION;\n"
     );
-    let server = locate(&found.binaries, &SERVER);
     let defaults = configuration(place);
     if found.product == "MariaDB" {
-        let mut install = Program::new(locate(&found.binaries, &INSTALL));
-        install.run_as(account).directory(&place.directory).setting("--defaults-file", &defaults);
+        let mut install = Program::new(&found.binaries, &INSTALL);
+        install.run_as(account).directory(&place.directory).share(&place.directory);
+        install.setting("--defaults-file", &defaults);
         install.setting("--datadir", unfinished);
         // The script reads every installation but its own default only when told where that is.
-        if let Some(base) = found.binaries.parent() {
+        if let Some(base) = base(&found.binaries) {
             install.setting("--basedir", base);
         }
         install.argument("--auth-root-authentication-method=normal").argument("--skip-test-db");
@@ -175,18 +183,29 @@ fn build(
             "FLUSH PRIVILEGES;\n{create}DELETE FROM mysql.global_priv WHERE User NOT IN ({user}, 'mariadb.sys');\n\
              DELETE FROM mysql.proxies_priv;\n"
         );
-        let mut bootstrap = Program::new(server);
-        bootstrap.run_as(account).directory(&place.directory).setting("--defaults-file", &defaults);
+        let mut bootstrap = Program::new(&found.binaries, &SERVER);
+        bootstrap.run_as(account).directory(&place.directory).share(&place.directory);
+        bootstrap.setting("--defaults-file", &defaults);
         bootstrap.setting("--datadir", unfinished).argument("--bootstrap");
         return run(bootstrap, |program| {
             program.feed(|input| std::io::Write::write_all(input, sql.as_bytes())).map(|()| String::new())
         });
     }
     write(users, &format!("{create}DROP USER 'root'@'localhost';\n"), account)?;
-    let mut initialize = Program::new(server);
-    initialize.run_as(account).directory(&place.directory).setting("--defaults-file", &defaults);
+    let mut initialize = Program::new(&found.binaries, &SERVER);
+    initialize.run_as(account).directory(&place.directory).share(&place.directory);
+    initialize.setting("--defaults-file", &defaults);
     initialize.setting("--datadir", unfinished).argument("--initialize-insecure").setting("--init-file", users);
     run(initialize, Program::run)
+}
+
+/// Gives the directory above that of the server's program.
+fn base(binaries: &Binaries) -> Option<PathBuf> {
+    let above = |path: &Path| path.parent().map(Path::to_owned);
+    match binaries.directory() {
+        Some(directory) => above(directory),
+        None => locate(binaries, &SERVER).parent().and_then(above),
+    }
 }
 
 fn run(mut program: Program, how: impl FnOnce(&mut Program) -> Result<String, Failure>) -> Result<(), EngineError> {

@@ -8,13 +8,13 @@ use std::error::Error;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use database::{
-    Database, DatabaseSettings, Durability, Engine as _, Location, Secret, ServerPlace, ServerRequest, StateName,
+    Binaries, Database, DatabaseSettings, Durability, Engine as _, Location, Secret, ServerPlace, ServerRequest,
+    StateName,
 };
 use database_postgres::PostgresEngine;
 
@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [scale, directory, rounds, binaries @ ..] = arguments.as_slice() else {
         return Err("usage: reset_times SCALE DIRECTORY ROUNDS [BINARIES]".into());
     };
-    let request = ServerRequest { version: None, binaries: binaries.first().map(Into::into) };
+    let request = ServerRequest { version: None, binaries: binaries.first().map(|place| place.as_str().into()) };
     let found = PostgresEngine.find_server(&request)?.ok_or("PostgreSQL has a server")?;
     let directory = tempfile::Builder::new().prefix("seedbed-").tempdir_in(directory)?;
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o711))?;
@@ -61,7 +61,7 @@ fn stop(server: &mut Child, signal: i32) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn measure(scale: &str, rounds: usize, binaries: &Path, place: &ServerPlace) -> Result<String, Box<dyn Error>> {
+fn measure(scale: &str, rounds: usize, binaries: &Binaries, place: &ServerPlace) -> Result<String, Box<dyn Error>> {
     let location = Location::Postgres {
         host: place.host.clone(),
         port: place.port,
@@ -69,7 +69,7 @@ fn measure(scale: &str, rounds: usize, binaries: &Path, place: &ServerPlace) -> 
         user: "seedbed".to_owned(),
         password: place.password.clone(),
         name: "bench".to_owned(),
-        binaries: binaries.to_owned(),
+        binaries: binaries.clone(),
     };
     let open = || PostgresEngine.open(&location, &DatabaseSettings::default());
     let deadline = Instant::now() + PATIENCE;
@@ -82,7 +82,7 @@ fn measure(scale: &str, rounds: usize, binaries: &Path, place: &ServerPlace) -> 
     let base = StateName::new("base")?;
     let mut database = open()?;
     database.create()?;
-    let loaded = Command::new(binaries.join("pgbench"))
+    let loaded = Command::new(binaries.program(&["pgbench"]))
         .args(["--initialize", "--quiet", "--scale", scale, "--host"])
         .arg(&place.socket_directory)
         .args(["--port", &place.port.to_string(), "--username", "seedbed", "bench"])

@@ -1,11 +1,11 @@
 //! One database of a server: its life, and the way to everything else.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use database::{
-    Bring, Database, DatabaseError, DatabaseFiles, DatabaseSettings, EngineKind, Kept, Location, Schema, StateName,
-    Transaction, Transplant,
+    Binaries, Bring, Database, DatabaseError, DatabaseFiles, DatabaseSettings, EngineKind, Kept, Location, Schema,
+    StateName, Transaction, Transplant,
 };
 use indexmap::IndexMap;
 use postgres::Client;
@@ -23,7 +23,7 @@ pub(crate) struct PostgresDatabase {
     /// The name on the server of the database that is connected to: the same, or that of a kept state.
     pub(crate) target: String,
     pub(crate) address: Address,
-    pub(crate) binaries: PathBuf,
+    pub(crate) binaries: Binaries,
     pub(crate) settings: DatabaseSettings,
     pub(crate) session: Option<Client>,
     pub(crate) maintenance: Option<Client>,

@@ -1,10 +1,11 @@
 //! The search for a PostgreSQL on this machine.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use database::{EngineError, ServerFound, ServerRequest};
+use database::{Binaries, ContainerError, EngineError, Image, Question, ServerFound, ServerRequest};
 
+use crate::account::Account;
 use crate::program::{Failure, Program};
 
 /// Directories whose every entry may be a version, and where its programs are below it.
@@ -20,33 +21,69 @@ const INSTALLATIONS: [(&str, &str, &str); 6] = [
 /// The programs that a usable installation has.
 const PROGRAMS: [&str; 4] = ["postgres", "initdb", "pg_dump", "pg_restore"];
 
+/// Programs that are not missed before they are used.
+const MORE_PROGRAMS: [&str; 2] = ["psql", "pg_controldata"];
+
+/// Where images have the programs, beside `PATH`, in which those of Debian have wrappers.
+const PLACES_IN_IMAGES: &str = "/usr/lib/postgresql/*/bin:/usr/pgsql-*/bin:/opt/bitnami/postgresql/bin";
+
 /// The versions that are known to work.
 const MAJORS: std::ops::RangeInclusive<u32> = 13..=18;
 
 /// Finds the wanted version, or the newest: at the given place, or else wherever it is usually installed.
 pub(crate) fn find(request: &ServerRequest) -> Result<ServerFound, EngineError> {
+    if let Some(Binaries::Image(image)) = &request.binaries {
+        return find_in_image(image, request);
+    }
     let mut looked = Vec::new();
     let mut best: Option<(Vec<u32>, ServerFound)> = None;
     for binaries in candidates(request) {
+        let binaries = Binaries::Directory(binaries);
         let found = match examine(&binaries) {
             Ok(found) => found,
             Err(problem) => {
-                looked.push(format!("{} ({problem})", binaries.display()));
+                looked.push(format!("{binaries} ({problem})"));
                 continue;
             }
         };
-        looked.push(format!("{} (version {})", binaries.display(), found.version));
+        looked.push(format!("{binaries} (version {})", found.version));
         let numbers: Vec<u32> = found.version.split('.').filter_map(|part| part.parse().ok()).collect();
-        let fits = match &request.version {
-            Some(version) => found.major() == version,
-            None => numbers.first().is_some_and(|major| MAJORS.contains(major)),
-        };
+        let fits = fits(&found, request);
         // Of equals the first: candidates come in the order of preference.
         if fits && best.as_ref().is_none_or(|(best, _)| numbers > *best) {
             best = Some((numbers, found));
         }
     }
     best.map(|(_, found)| found).ok_or_else(|| not_found(request, looked))
+}
+
+/// Says whether a server is the wanted one.
+fn fits(found: &ServerFound, request: &ServerRequest) -> bool {
+    match &request.version {
+        Some(version) => found.major() == version,
+        None => found.major().parse().is_ok_and(|major| MAJORS.contains(&major)),
+    }
+}
+
+/// Takes the server of an image, which is asked what is in it if that is not known.
+fn find_in_image(image: &Image, request: &ServerRequest) -> Result<ServerFound, EngineError> {
+    let unusable = |reason| ContainerError::Image { image: image.name.clone(), reason };
+    let mut image = image.clone();
+    if image.contents.is_none() {
+        let programs: Vec<&str> = PROGRAMS.iter().skip(1).chain(&MORE_PROGRAMS).copied().collect();
+        let user = Account::numbers(Account::for_server()?.as_ref());
+        let question = Question { servers: &PROGRAMS[..1], programs: &programs, places: PLACES_IN_IMAGES, user };
+        image.contents = Some(image.ask(&question)?);
+    }
+    let found = examine(&Binaries::Image(image.clone())).map_err(unusable)?;
+    if fits(&found, request) {
+        return Ok(found);
+    }
+    let wanted = request.version.as_deref().map_or_else(
+        || format!("versions {} to {} are known to work", MAJORS.start(), MAJORS.end()),
+        |version| format!("the wanted version is {version}"),
+    );
+    Err(unusable(format!("it has PostgreSQL {}, and {wanted}", found.version)).into())
 }
 
 fn not_found(request: &ServerRequest, mut looked: Vec<String>) -> EngineError {
@@ -69,15 +106,15 @@ fn not_found(request: &ServerRequest, mut looked: Vec<String>) -> EngineError {
 
 /// Lists the directories that may hold the programs.
 fn candidates(request: &ServerRequest) -> Vec<PathBuf> {
-    if let Some(binaries) = &request.binaries {
-        return vec![binaries.clone()];
+    if let Some(binaries) = request.binaries.as_ref().and_then(Binaries::directory) {
+        return vec![binaries.to_owned()];
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut directories = Vec::new();
     for directory in std::env::split_paths(&path).filter(|directory| directory.is_absolute()) {
         // Debian puts only the client programs, as wrappers, and pg_config into PATH.
         if directory.join("pg_config").is_file()
-            && let Ok(answer) = Program::new(&directory, "pg_config").argument("--bindir").run()
+            && let Ok(answer) = Program::new(&directory.clone().into(), "pg_config").argument("--bindir").run()
         {
             directories.push(PathBuf::from(answer.trim()));
         }
@@ -101,18 +138,21 @@ fn candidates(request: &ServerRequest) -> Vec<PathBuf> {
 }
 
 /// Checks that the programs are there, and asks for the version.
-fn examine(binaries: &Path) -> Result<ServerFound, String> {
+fn examine(binaries: &Binaries) -> Result<ServerFound, String> {
     for program in PROGRAMS {
-        if !binaries.join(program).is_file() {
+        if !binaries.has(&[program]) {
             return Err(format!("no {program}"));
         }
     }
-    let answer = Program::new(binaries, "postgres").argument("--version").run().map_err(|failure| match failure {
-        Failure::Start(source) => format!("postgres does not start: {source}"),
-        Failure::Status { status, .. } => format!("postgres --version: {status}"),
-    })?;
+    let answer = match binaries.image().and_then(|image| image.contents.as_ref()) {
+        Some(contents) => contents.version.clone(),
+        None => Program::new(binaries, "postgres").argument("--version").run().map_err(|failure| match failure {
+            Failure::Start(source) => format!("postgres does not start: {source}"),
+            Failure::Status { status, .. } => format!("postgres --version: {status}"),
+        })?,
+    };
     version(&answer)
-        .map(|version| ServerFound { version, binaries: binaries.to_owned(), product: "PostgreSQL".to_owned() })
+        .map(|version| ServerFound { version, binaries: binaries.clone(), product: "PostgreSQL".to_owned() })
         .ok_or_else(|| format!("no version in {:?}", answer.trim()))
 }
 
@@ -144,7 +184,7 @@ mod tests {
     #[test]
     fn what_is_not_found_is_reported_with_the_places() {
         let place = tempfile::tempdir().unwrap();
-        let request = ServerRequest { version: Some("15".into()), binaries: Some(place.path().to_owned()) };
+        let request = ServerRequest { version: Some("15".into()), binaries: Some(place.path().to_owned().into()) };
         let error = find(&request).unwrap_err().to_string();
         assert!(
             error.contains("PostgreSQL 15") && error.contains("no postgres") && error.contains("postgresql-15"),

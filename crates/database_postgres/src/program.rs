@@ -10,6 +10,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use database::{Binaries, Image, Inside};
+
 use crate::account::Account;
 
 /// The most of a failed program's output that an error carries, in characters.
@@ -19,6 +21,8 @@ const OUTPUT_LIMIT: usize = 2000;
 pub(crate) struct Program {
     path: PathBuf,
     command: Command,
+    /// The image that it runs in, and how.
+    container: Option<(Image, Inside)>,
 }
 
 /// How a program failed.
@@ -30,8 +34,8 @@ pub(crate) enum Failure {
 }
 
 impl Program {
-    pub(crate) fn new(binaries: &Path, name: &str) -> Self {
-        let path = binaries.join(name);
+    pub(crate) fn new(binaries: &Binaries, name: &str) -> Self {
+        let path = binaries.program(&[name]);
         let mut command = Command::new(&path);
         for (variable, _) in std::env::vars_os() {
             let text = variable.to_string_lossy();
@@ -40,13 +44,33 @@ impl Program {
             }
         }
         command.env("LC_ALL", "C").stdin(Stdio::null());
-        Program { path, command }
+        Program { path, command, container: binaries.image().map(|image| (image.clone(), Inside::default())) }
     }
 
     /// Runs it as another user, if one is given.
     pub(crate) fn run_as(&mut self, account: Option<&Account>) -> &mut Self {
-        if let Some(account) = account {
-            self.command.uid(account.user).gid(account.group);
+        match (account, &mut self.container) {
+            (Some(account), Some((_, inside))) => inside.user = Some((account.user, account.group)),
+            (Some(account), None) => {
+                self.command.uid(account.user).gid(account.group);
+            }
+            (None, _) => {}
+        }
+        self
+    }
+
+    /// Lets a program in a container meet a file or directory of this machine, at the same path.
+    pub(crate) fn share(&mut self, path: &Path) -> &mut Self {
+        if let Some((_, inside)) = &mut self.container {
+            inside.share(path);
+        }
+        self
+    }
+
+    /// Gives a program in a container a list of accounts: one that asks who it is must be in it.
+    pub(crate) fn accounts(&mut self, file: &Path) -> &mut Self {
+        if let Some((_, inside)) = &mut self.container {
+            inside.accounts = Some(file.to_owned());
         }
         self
     }
@@ -88,18 +112,28 @@ impl Program {
         self.feed("")
     }
 
-    /// The same, for one that reads a few lines from its standard input.
+    /// The same, for one that reads a few lines from its standard input, and ends with it.
     pub(crate) fn feed(&mut self, input: &str) -> Result<String, Failure> {
-        self.end_with_caller();
-        if !input.is_empty() {
-            self.command.stdin(Stdio::piped());
+        if let Some((image, inside)) = &self.container {
+            self.command = if input.is_empty() {
+                image.command_with_lifeline(&self.command, inside)
+            } else {
+                image.command(&self.command, inside)
+            };
         }
-        let mut child = self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(Failure::Start)?;
-        if let Some(mut stdin) = child.stdin.take() {
+        self.end_with_caller();
+        let is_open = self.container.is_some() || !input.is_empty();
+        self.command.stdin(if is_open { Stdio::piped() } else { Stdio::null() });
+        self.command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = self.command.spawn().map_err(Failure::Start)?;
+        // A container without input lives as long as this is open.
+        let mut lifeline = child.stdin.take();
+        if let Some(mut stdin) = lifeline.take_if(|_| !input.is_empty()) {
             // One that ends before it has read everything says itself why.
             let _ = stdin.write_all(input.as_bytes());
         }
         let output = child.wait_with_output().map_err(Failure::Start)?;
+        drop(lifeline);
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }

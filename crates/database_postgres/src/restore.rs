@@ -84,7 +84,7 @@ impl PostgresDatabase {
         if format != Format::Tar {
             program.argument("--jobs").argument(JOBS);
         }
-        program.argument("--dbname").argument(database).argument(from);
+        program.argument("--dbname").argument(database).argument(from).share(from);
         let path = program.path().to_owned();
         program.run().map(drop).map_err(|failure| match failure {
             Failure::Start(source) if source.kind() == ErrorKind::NotFound => {

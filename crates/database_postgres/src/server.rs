@@ -35,8 +35,8 @@ pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), En
     for directory in [&place.directory, &place.socket_directory] {
         make_directory(directory, account.as_ref())?;
     }
-    if let Some(account) = &account {
-        account.check_way(&found.binaries)?;
+    if let (Some(account), Some(binaries)) = (&account, found.binaries.directory()) {
+        account.check_way(binaries)?;
     }
 
     let data = data(place);
@@ -62,13 +62,18 @@ fn access(place: &ServerPlace) -> PathBuf {
     place.directory.join("pg_hba.conf")
 }
 
+/// Names the list of accounts in a container: `initdb` must know who it is.
+fn accounts(place: &ServerPlace) -> PathBuf {
+    place.directory.join("accounts")
+}
+
 /// Says how to run the server.
 pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {
     let ready_socket = socket(place)?;
     let account = Account::for_server()?;
     let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
-    Ok(ServerProcess {
-        program: found.binaries.join("postgres"),
+    let process = ServerProcess {
+        program: found.binaries.program(&["postgres"]),
         arguments: vec![
             "-D".to_owned(),
             data(place).display().to_string(),
@@ -82,6 +87,14 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         user: account.map(|account| (account.user, account.group)),
         ready_socket,
         stop_signal: rustix::process::Signal::INT.as_raw(),
+    };
+    Ok(match found.binaries.image() {
+        None => process,
+        Some(image) => {
+            let lock = format!("{}.lock", process.ready_socket.display());
+            let locks = [data(place).join("postmaster.pid"), PathBuf::from(lock)];
+            image.server(process, &place.socket_directory, &locks)
+        }
     })
 }
 
@@ -160,6 +173,7 @@ fn build(
     account: Option<&Account>,
 ) -> Result<(), EngineError> {
     write(password, place.password.expose(), account)?;
+    write_accounts(found, place, account)?;
     let mut failure = None;
     for locale in LOCALES {
         remove(unfinished)?;
@@ -170,6 +184,15 @@ fn build(
         }
     }
     Err(failure.expect("the list of locales is not empty"))
+}
+
+/// Writes the list of accounts for programs in containers that ask who they are.
+fn write_accounts(found: &ServerFound, place: &ServerPlace, account: Option<&Account>) -> Result<(), EngineError> {
+    if found.binaries.image().is_none() {
+        return Ok(());
+    }
+    let (user, group) = Account::numbers(account);
+    write(&accounts(place), &format!("{ROLE}:x:{user}:{group}::/:/bin/sh\n"), account)
 }
 
 /// Removes a directory in which the children of a killed program may still be at work for a moment.
@@ -199,7 +222,7 @@ fn initdb(
     account: Option<&Account>,
 ) -> Result<(), EngineError> {
     let mut program = Program::new(&found.binaries, "initdb");
-    program.run_as(account).directory(&place.directory);
+    program.run_as(account).directory(&place.directory).share(&place.directory).accounts(&accounts(place));
     program.argument("-D").argument(unfinished);
     program.argument("--username").argument(ROLE).argument("--pwfile").argument(password);
     program.argument("--auth=scram-sha-256").argument("--encoding=UTF8").argument(format!("--locale={locale}"));
@@ -295,7 +318,7 @@ pub(crate) fn stopped_files(found: &ServerFound, place: &ServerPlace) -> Result<
 /// Reads what the server has written down about itself.
 fn control(found: &ServerFound, data: &Path) -> Result<BTreeMap<String, String>, EngineError> {
     let mut program = Program::new(&found.binaries, "pg_controldata");
-    program.argument("-D").argument(data);
+    program.share(data).argument("-D").argument(data);
     let path = program.path().to_owned();
     let said = program.run().map_err(|failure| failed(path, failure))?;
     let line = |line: &str| line.split_once(':').map(|(name, value)| (name.to_owned(), value.trim().to_owned()));
@@ -310,9 +333,10 @@ pub(crate) fn adopt_files(found: &ServerFound, place: &ServerPlace) -> Result<()
         give_all(&data, account)?;
     }
     prepare(found, place)?;
+    write_accounts(found, place, account.as_ref())?;
     let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
     let mut program = Program::new(&found.binaries, "postgres");
-    program.run_as(account.as_ref()).directory(&place.directory);
+    program.run_as(account.as_ref()).directory(&place.directory).share(&place.directory).accounts(&accounts(place));
     program.argument("--single").argument("-D").argument(&data);
     program.argument("-c").argument(setting("config_file", &configuration(place)));
     program.argument("-c").argument(setting("hba_file", &access(place)));

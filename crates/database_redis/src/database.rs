@@ -1,8 +1,8 @@
 //! One database of a server: its life, and the way to everything else.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use database::{Database, DatabaseError, EngineKind, Kept, Location, Schema, StateName, Transaction};
+use database::{Binaries, Database, DatabaseError, EngineKind, Kept, Location, Schema, StateName, Transaction};
 use indexmap::IndexMap;
 use redis::Connection;
 
@@ -17,7 +17,7 @@ pub(crate) struct RedisDatabase {
     /// The kept state that is opened for reading.
     pub(crate) state: Option<StateName>,
     pub(crate) address: Address,
-    pub(crate) binaries: PathBuf,
+    pub(crate) binaries: Binaries,
     pub(crate) session: Option<Connection>,
 }
 

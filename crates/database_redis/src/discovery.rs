@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use database::{EngineError, ServerFound, ServerRequest};
+use database::{Binaries, ContainerError, EngineError, Image, Question, ServerFound, ServerRequest};
 
-use crate::program::{Failure, Program, named};
+use crate::program::{Failure, Program};
 
 /// Directories that have programs, or whose entries with a prefix have, and where the programs are below those.
 const INSTALLATIONS: [(&str, &str, &str); 9] = [
@@ -29,22 +29,55 @@ const PROGRAMS: [&str; 3] = ["server", "cli", "check-rdb"];
 const MAKERS: [(&str, &str, std::ops::RangeInclusive<u32>); 2] =
     [("redis", "Redis", 7..=8), ("valkey", "Valkey", 7..=9)];
 
+/// Where images have the programs, beside `PATH`.
+const PLACES_IN_IMAGES: &str = "/usr/local/bin:/usr/bin:/opt/bitnami/redis/bin:/opt/bitnami/valkey/bin";
+
 /// Finds the wanted version, or the newest: at the given place, or else wherever it is usually installed. A Valkey is taken
 /// where no Redis fits.
 pub(crate) fn find(request: &ServerRequest) -> Result<ServerFound, EngineError> {
-    let directories = candidates(request);
+    if let Some(Binaries::Image(image)) = &request.binaries {
+        let mut looked = Vec::new();
+        let asked = Binaries::Image(ask(image)?);
+        return choose(&[asked], request, &mut looked).ok_or_else(|| {
+            let wanted = request.version.as_deref().map_or("one of version 7.0 or newer", |version| version);
+            let reason = format!("wanted is a Redis or Valkey, {wanted}; it has {}", looked.join(", "));
+            ContainerError::Image { image: image.name.clone(), reason }.into()
+        });
+    }
+    let directories: Vec<Binaries> = candidates(request).into_iter().map(Binaries::Directory).collect();
     let mut looked = Vec::new();
+    choose(&directories, request, &mut looked).ok_or_else(|| not_found(request, looked))
+}
+
+/// Asks an image what is in it, if that is not known.
+fn ask(image: &Image) -> Result<Image, EngineError> {
+    let mut image = image.clone();
+    if image.contents.is_none() {
+        let servers = MAKERS.map(|(prefix, ..)| format!("{prefix}-server"));
+        let others = MAKERS.map(|(prefix, ..)| PROGRAMS[1..].iter().map(move |role| format!("{prefix}-{role}")));
+        let others: Vec<String> = others.into_iter().flatten().collect();
+        let user = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+        let (servers, programs) = (servers.each_ref().map(String::as_str), others.iter().map(String::as_str));
+        let programs: Vec<&str> = programs.collect();
+        let question = Question { servers: &servers, programs: &programs, places: PLACES_IN_IMAGES, user };
+        image.contents = Some(image.ask(&question)?);
+    }
+    Ok(image)
+}
+
+/// Chooses the best server of the first maker that has one that fits.
+fn choose(places: &[Binaries], request: &ServerRequest, looked: &mut Vec<String>) -> Option<ServerFound> {
     for (prefix, product, majors) in MAKERS {
         let mut best: Option<(Vec<u32>, ServerFound)> = None;
-        for binaries in &directories {
+        for binaries in places {
             let found = match examine(binaries, prefix, product) {
                 Ok(found) => found,
                 Err(problem) => {
-                    looked.push(format!("{} ({problem})", binaries.display()));
+                    looked.push(format!("{binaries} ({problem})"));
                     continue;
                 }
             };
-            looked.push(format!("{} ({product} {})", binaries.display(), found.version));
+            looked.push(format!("{binaries} ({product} {})", found.version));
             let numbers: Vec<u32> = found.version.split('.').filter_map(|part| part.parse().ok()).collect();
             let known = numbers.first().is_some_and(|major| majors.contains(major));
             let wanted = request.version.as_deref().is_none_or(|version| found.major() == version);
@@ -54,10 +87,10 @@ pub(crate) fn find(request: &ServerRequest) -> Result<ServerFound, EngineError> 
             }
         }
         if let Some((_, found)) = best {
-            return Ok(found);
+            return Some(found);
         }
     }
-    Err(not_found(request, looked))
+    None
 }
 
 fn not_found(request: &ServerRequest, mut looked: Vec<String>) -> EngineError {
@@ -80,8 +113,8 @@ fn not_found(request: &ServerRequest, mut looked: Vec<String>) -> EngineError {
 
 /// Lists the directories that may hold the programs.
 fn candidates(request: &ServerRequest) -> Vec<PathBuf> {
-    if let Some(binaries) = &request.binaries {
-        return vec![binaries.clone()];
+    if let Some(binaries) = request.binaries.as_ref().and_then(Binaries::directory) {
+        return vec![binaries.to_owned()];
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut directories: Vec<PathBuf> =
@@ -99,7 +132,8 @@ fn candidates(request: &ServerRequest) -> Vec<PathBuf> {
         versions.sort();
         directories.append(&mut versions);
     }
-    let has_server = |directory: &Path| MAKERS.iter().any(|(prefix, ..)| named(directory, prefix, "server").is_file());
+    let has_server =
+        |directory: &Path| MAKERS.iter().any(|(prefix, ..)| directory.join(format!("{prefix}-server")).is_file());
     let mut seen = HashSet::new();
     directories.retain(|directory| {
         has_server(directory) && seen.insert(directory.canonicalize().unwrap_or_else(|_| directory.clone()))
@@ -108,23 +142,26 @@ fn candidates(request: &ServerRequest) -> Vec<PathBuf> {
 }
 
 /// Checks that the programs of one maker are there, and asks for the version.
-fn examine(binaries: &Path, prefix: &str, product: &str) -> Result<ServerFound, String> {
+fn examine(binaries: &Binaries, prefix: &str, product: &str) -> Result<ServerFound, String> {
     for role in PROGRAMS {
-        if !named(binaries, prefix, role).is_file() {
+        if !binaries.has(&[&format!("{prefix}-{role}")]) {
             return Err(format!("no {prefix}-{role}"));
         }
     }
-    let mut program = Program::new(named(binaries, prefix, "server"));
-    let answer = program.argument("--version").run().map_err(|failure| match failure {
-        Failure::Start(source) => format!("{prefix}-server does not start: {source}"),
-        Failure::Status { status, .. } => format!("{prefix}-server --version: {status}"),
-    })?;
+    let mut program = Program::of_maker(binaries, prefix, "server");
+    let answer = match binaries.image().and_then(|image| image.contents.as_ref()) {
+        Some(contents) => contents.version.clone(),
+        None => program.argument("--version").run().map_err(|failure| match failure {
+            Failure::Start(source) => format!("{prefix}-server does not start: {source}"),
+            Failure::Status { status, .. } => format!("{prefix}-server --version: {status}"),
+        })?,
+    };
     let (said, version) = version(&answer).ok_or_else(|| format!("no version in {:?}", answer.trim()))?;
     // Some packages of Valkey have links with the names of Redis.
     if said != product {
         return Err(format!("{prefix}-server is {said} {version}"));
     }
-    Ok(ServerFound { version, binaries: binaries.to_owned(), product: product.to_owned() })
+    Ok(ServerFound { version, binaries: binaries.clone(), product: product.to_owned() })
 }
 
 /// Reads `Redis` and `7.0.15` in `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=…`.
@@ -164,7 +201,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         for (prefix, answer) in programs {
             for role in PROGRAMS {
-                let path = named(directory.path(), prefix, role);
+                let path = directory.path().join(format!("{prefix}-{role}"));
                 fs::write(&path, format!("#!/bin/sh\necho '{answer} sha=0'\n")).unwrap();
                 fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
             }
@@ -189,7 +226,7 @@ mod tests {
         for (programs, version, expected) in cases {
             let place = installation(programs);
             let request =
-                ServerRequest { version: version.map(str::to_owned), binaries: Some(place.path().to_owned()) };
+                ServerRequest { version: version.map(str::to_owned), binaries: Some(place.path().to_owned().into()) };
             match (find(&request), expected) {
                 (Ok(found), Some(expected)) => assert_eq!(format!("{} {}", found.product, found.version), expected),
                 (Err(error), None) => {

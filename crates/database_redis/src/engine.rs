@@ -21,6 +21,14 @@ impl Engine for RedisEngine {
         discovery::find(request).map(Some)
     }
 
+    fn image(&self, request: &ServerRequest) -> Option<String> {
+        // Redis 9 is not there; Valkey counts on from 7.
+        Some(match request.version.as_deref() {
+            Some("9") => "valkey/valkey:9".to_owned(),
+            version => format!("redis:{}", version.unwrap_or("8")),
+        })
+    }
+
     fn prepare_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
         server::prepare(found, place)
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use database::{DatabaseError, FileError, StateName};
+use database::{Binaries, DatabaseError, FileError, Inside, StateName};
 use redis::{Connection, RedisResult};
 use tempfile::TempDir;
 
@@ -60,7 +60,7 @@ impl RedisDatabase {
         if !findings.is_empty() {
             return Err(damaged(file, findings.join("; ")));
         }
-        let reader = Reader::start(&path(&self.binaries, "server"), self.socket_directory(), file)?;
+        let reader = Reader::start(&self.binaries, self.socket_directory(), file)?;
         let name = self.name.clone();
         let mut source = reader.connect(&name)?;
         let numbers = numbers(&mut source).map_err(refused(&name, "read an RDB file"))?;
@@ -91,28 +91,26 @@ impl RedisDatabase {
             .prefix("check-")
             .tempfile_in(&directory)
             .map_err(FileError::of("write into", &directory))?;
-        let mut program = Program::new(path(&self.binaries, "cli"));
+        let mut program = Program::new(&self.binaries, "cli");
         program.argument("-s").argument(&self.address.socket).argument("--user").argument(OWNER);
         if let Some(password) = &self.address.password {
             program.env("REDISCLI_AUTH", password.expose());
         }
-        program.argument("--rdb").argument(file.path());
+        program.argument("--rdb").argument(file.path()).share(&directory).share(self.socket_directory());
         run(&mut program)?;
         self.check_rdb(file.path())
     }
 
     /// Gives what the checker of RDB files found wrong.
     fn check_rdb(&self, file: &Path) -> Result<Vec<String>, DatabaseError> {
-        let mut program = Program::new(path(&self.binaries, "check-rdb"));
-        match run(program.argument(file)) {
-            Ok(()) => Ok(Vec::new()),
-            Err(DatabaseError::Program { output, .. }) if !output.is_empty() => Ok(output
-                .lines()
-                .filter(|line| line.starts_with("---") || line.starts_with('['))
-                .map(finding)
-                .collect()),
-            Err(error) => Err(error),
-        }
+        let mut program = Program::new(&self.binaries, "check-rdb");
+        let file = std::path::absolute(file).map_err(FileError::of("find", file))?;
+        let Err(error) = run(program.argument(&file).share(&file)) else { return Ok(Vec::new()) };
+        let DatabaseError::Program { output, .. } = &error else { return Err(error) };
+        let lines = output.lines().filter(|line| line.starts_with("---") || line.starts_with('['));
+        let findings: Vec<String> = lines.map(finding).collect();
+        // A checker that failed and found nothing did not check.
+        if findings.is_empty() { Err(error) } else { Ok(findings) }
     }
 
     fn socket_directory(&self) -> &Path {
@@ -142,31 +140,34 @@ struct Reader {
 }
 
 impl Reader {
-    fn start(server: &Path, near: &Path, file: &Path) -> Result<Self, DatabaseError> {
+    fn start(binaries: &Binaries, near: &Path, file: &Path) -> Result<Self, DatabaseError> {
         let file = std::path::absolute(file).map_err(FileError::of("find", file))?;
         let directory =
             tempfile::Builder::new().prefix("rdb-").tempdir_in(near).map_err(FileError::of("write into", near))?;
         let link = directory.path().join(FILE);
         symlink(&file, &link).map_err(FileError::of("create", &link))?;
         let socket = directory.path().join(SOCKET);
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(GUARD).arg("guard").arg(directory.path()).arg(server);
-        command.args([
-            "--port",
-            "0",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--databases",
-            DATABASES,
-            "--dbfilename",
-            FILE,
-        ]);
-        command.arg("--unixsocket").arg(&socket).arg("--unixsocketperm").arg("700");
-        command.arg("--dir").arg(directory.path());
+        let server = path(binaries, "server");
+        let mut plain = Command::new(&server);
+        plain.args(["--port", "0", "--save", "", "--appendonly", "no", "--databases", DATABASES, "--dbfilename", FILE]);
+        plain.arg("--unixsocket").arg(&socket).arg("--unixsocketperm").arg("700");
+        plain.arg("--dir").arg(directory.path());
+        let mut command = match binaries.image() {
+            None => {
+                let mut command = Command::new("sh");
+                command.arg("-c").arg(GUARD).arg("guard").arg(directory.path()).arg(&server).args(plain.get_args());
+                command
+            }
+            // A container ends like that by itself; should its owner be killed, the directory goes with the environment.
+            Some(image) => {
+                let mut inside = Inside::default();
+                inside.share(directory.path());
+                inside.share(&file);
+                image.command_with_lifeline(&plain, &inside)
+            }
+        };
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let guard = command.spawn().map_err(FileError::of("start", server))?;
+        let guard = command.spawn().map_err(FileError::of("start", &server))?;
         Ok(Reader { guard, address: Address { socket, password: None }, _directory: directory })
     }
 

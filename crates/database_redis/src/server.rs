@@ -44,7 +44,7 @@ fn configuration(place: &ServerPlace) -> PathBuf {
 
 /// Says how to run the server.
 pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {
-    Ok(ServerProcess {
+    let process = ServerProcess {
         program: program::named(&found.binaries, &found.product.to_lowercase(), "server"),
         arguments: vec![configuration(place).display().to_string()],
         env: BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned())]),
@@ -52,6 +52,10 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         user: None,
         ready_socket: socket(place)?,
         stop_signal: rustix::process::Signal::TERM.as_raw(),
+    };
+    Ok(match found.binaries.image() {
+        None => process,
+        Some(image) => image.server(process, &place.socket_directory, &[]),
     })
 }
 
@@ -66,7 +70,7 @@ pub(crate) fn shell(location: &Location) -> Result<ShellCommand, EngineError> {
     let Location::Redis { socket_directory, password, number, binaries, .. } = location else {
         return Err(EngineError::NoServer(location.engine()));
     };
-    Ok(ShellCommand {
+    let shell = ShellCommand {
         program: program::path(binaries, "cli"),
         arguments: vec![
             "-s".to_owned(),
@@ -75,7 +79,8 @@ pub(crate) fn shell(location: &Location) -> Result<ShellCommand, EngineError> {
             number.to_string(),
         ],
         env: BTreeMap::from([("REDISCLI_AUTH".to_owned(), password.expose().to_owned())]),
-    })
+    };
+    Ok(shell.of(binaries, socket_directory))
 }
 
 fn socket(place: &ServerPlace) -> Result<PathBuf, EngineError> {

@@ -5,7 +5,7 @@ use crate::down::stop_all;
 use crate::lock::Lock;
 use crate::record::Record;
 use crate::resources::forget_aside;
-use crate::{Error, Progress, with_causes};
+use crate::{Error, Progress, images, with_causes};
 
 /// What would be lost.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,6 +34,7 @@ pub fn destroy(context: &Context<'_>, target: &Target) -> Result<(), Error> {
     stop_all(context, target)?;
     let _lock = Lock::take(&place, "destroy", context)?;
     stop_all(context, target)?;
+    images::sweep(context, &place)?;
     place.remove()?;
     // Nothing can be undone any more. A store that cannot be changed does not keep the environment alive.
     if let Err(error) = forget_aside(context, target) {

@@ -11,7 +11,7 @@ use crate::record::Record;
 use crate::report::millis;
 use crate::session::Session;
 use crate::tend::stop_tending;
-use crate::{Error, Progress};
+use crate::{Error, Progress, images};
 
 /// What was stopped.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +33,7 @@ pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error>
     let stopped = stop_all(context, target)?;
     let _lock = Lock::take(&place, "down", context)?;
     let more = stop_all(context, target)?;
+    images::sweep(context, &place)?;
     Ok(DownReport { stopped: stopped.into_iter().chain(more).collect(), total_ms: millis(began) })
 }
 

@@ -370,7 +370,8 @@ impl Worker<'_> {
                         session.model.databases.values().find(|database| database.server.as_ref() == Some(id));
                     let database = database.expect("a server is planned for a database").id.clone();
                     Error::Engine { database, engine: id.to_string(), source }
-                })
+                })?;
+                crate::images::note(&place.directory, found)
             }
             Action::CreateDatabase(id) => {
                 let mut database = session.database(id)?;

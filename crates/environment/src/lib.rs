@@ -19,6 +19,7 @@ mod durable;
 mod error;
 mod execute;
 mod facts;
+mod images;
 mod inputs;
 mod journal;
 mod keeping;
@@ -77,7 +78,7 @@ pub use sharing::{PushOptions, Shared, fetch, pull, push};
 pub use snapshot::{
     RestoreOptions, Shown, SnapshotOptions, delete, export, import, restore, show, snapshot, snapshots, tag,
 };
-pub use status::{DatabaseReport, StatusReport, environments, status};
+pub use status::{DatabaseReport, ServerReport, StatusReport, environments, status};
 pub use tend::{TendReport, tend};
 pub use undo::{UndoReport, undo};
 pub use up::{UpOptions, UpReport, plan_up, up};

@@ -53,6 +53,13 @@ pub enum Progress<'a> {
         /// Bytes that there will be, if that is known.
         of: Option<u64>,
     },
+    /// An image comes from elsewhere.
+    Pulled {
+        /// Layers that are there.
+        layers: usize,
+        /// Layers that are known of.
+        of: usize,
+    },
     /// The user may like to know.
     Note(String),
     /// Nothing is wrong, but something in the files is not as it should be.

@@ -49,6 +49,16 @@ impl Place {
         self.servers.join(id)
     }
 
+    /// The directories of all servers that there are.
+    pub fn all_servers(&self) -> Result<Vec<PathBuf>, Error> {
+        match fs::read_dir(&self.servers) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            entries => entries
+                .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+                .map_err(Error::io("read", &self.servers)),
+        }
+    }
+
     /// The logs of its units.
     pub fn logs(&self) -> PathBuf {
         self.directory.join("logs")

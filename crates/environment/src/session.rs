@@ -44,7 +44,7 @@ pub struct Session<'a> {
     pub(crate) began: Instant,
     locations: BTreeMap<DatabaseId, Location>,
     settings: BTreeMap<DatabaseId, DatabaseSettings>,
-    servers: Servers,
+    pub(crate) servers: Servers,
     record: Mutex<Record>,
     client: Mutex<Option<Client>>,
     /// Set when the supervisor is gone, and its servers with it: then nobody waits for them.

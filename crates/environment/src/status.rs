@@ -23,6 +23,8 @@ pub struct StatusReport {
     pub services: Vec<ServiceReport>,
     /// Its databases.
     pub databases: Vec<DatabaseReport>,
+    /// Its servers.
+    pub servers: Vec<ServerReport>,
     /// What `up` would do, a line each; none when all is as declared.
     pub pending: Vec<String>,
     /// Other environments of this workspace.
@@ -40,6 +42,19 @@ pub struct DatabaseReport {
     pub location: String,
     /// `not made`, `schema behind`, `data behind` or `as declared`.
     pub state: &'static str,
+}
+
+/// A server of an environment.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ServerReport {
+    /// Its name, also that of its service.
+    pub id: String,
+    /// Maker and version.
+    pub version: String,
+    /// Where its programs are.
+    pub programs: String,
+    /// Whether it runs in a container.
+    pub in_container: bool,
 }
 
 /// Looks at an environment and changes nothing.
@@ -69,6 +84,12 @@ pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Er
             state,
         }
     });
+    let servers = session.servers.iter().map(|(id, (found, _))| ServerReport {
+        id: id.to_string(),
+        version: format!("{} {}", found.product, found.version),
+        programs: found.binaries.to_string(),
+        in_container: found.binaries.image().is_some(),
+    });
     let pending = plan.steps.iter().map(|step| format!("{}: {}", step.title(), step.reason)).collect();
     Ok(StatusReport {
         workspace: session.model.root.clone(),
@@ -76,6 +97,7 @@ pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Er
         profile: session.record().profile.clone(),
         services: service_reports(&session, &BTreeMap::new()),
         databases: databases.collect(),
+        servers: servers.collect(),
         pending,
         others: environments(target)?.into_iter().filter(|name| *name != target.name).collect(),
     })

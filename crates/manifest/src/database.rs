@@ -20,6 +20,8 @@ pub struct Database {
     pub engine: Engine,
     /// The major version of the server that is wanted; `None`: the newest found. Always `None` without a server.
     pub version: Option<String>,
+    /// The image whose programs its server runs; `None`: those that are installed, if any are. Always `None` without a server.
+    pub image: Option<String>,
     /// Whether it may lose changes when the machine fails; `None`: it may not. Always `None` without a server.
     pub durability: Option<Durability>,
     /// How text is encoded, as the engine calls it; `None`: as the server does. Only for `postgres` and `mysql`.
@@ -103,6 +105,7 @@ impl Database {
         let engine = tree.get("engine").and_then(Tree::as_str).and_then(Engine::from_word);
         let version = tree.get("version").and_then(|version| read_version(version, engine, reading));
         let for_servers = |engine: Engine| engine.has_server();
+        let image = used(tree, "image", "server in a container", engine, for_servers, reading);
         let durability = used(tree, "durability", "durability of its own", engine, for_servers, reading);
         let with_locales = Engine::has_roles_and_locales;
         let encoding = used(tree, "encoding", "encoding of its own", engine, with_locales, reading);
@@ -120,6 +123,7 @@ impl Database {
             name: entry.key.clone(),
             engine: engine?,
             version,
+            image: image.map(str::to_owned),
             durability: durability.and_then(Durability::from_word),
             encoding: encoding.map(str::to_owned),
             locale: locale.map(str::to_owned),

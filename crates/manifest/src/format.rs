@@ -40,6 +40,11 @@ static VERSION: Pattern = Pattern::new(
     "a major version",
     "a major version stands in quotes, such as `\"15\"`, and `\"10.11\"` for MariaDB",
 );
+static IMAGE: Pattern = Pattern::new(
+    "^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,254}$",
+    "the name of an image",
+    "an image is called like `mariadb:11.4`, `ghcr.io/owner/postgres:17` or `redis@sha256:…`",
+);
 static ENCODING: Pattern =
     Pattern::new("^[A-Za-z][A-Za-z0-9_-]*$", "an encoding", "an encoding is called like `UTF8` or `utf8mb4`");
 static LOCALE: Pattern = Pattern::new(
@@ -251,6 +256,11 @@ static DATABASE: Record = Record {
             "version",
             Shape::Either(&[Shape::Text(Some(&VERSION)), Shape::Integer(1, 9999)]),
             "The wanted major version of the server. Default: the newest found.",
+        ),
+        optional(
+            "image",
+            Shape::Text(Some(&IMAGE)),
+            "The image that its server runs in a container of. Default: an installed server, if there is one.",
         ),
         optional(
             "durability",

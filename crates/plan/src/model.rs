@@ -32,23 +32,43 @@ impl DatabaseId {
     }
 }
 
-/// A server process of the environment that its databases share: engine and wanted version, written `postgres-15`.
+/// A server process of the environment that its databases share: engine, wanted version and image,
+/// written `postgres-15` and `mysql@mariadb-11.4`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId {
     /// Which engine.
     pub engine: manifest::Engine,
     /// The wanted major version; `None` takes the newest there is.
     pub version: Option<String>,
+    /// The image that has its programs; `None` takes what is installed, if anything is.
+    pub image: Option<String>,
 }
 
 impl fmt::Display for ServerId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let engine = self.engine.as_str();
-        match &self.version {
-            Some(version) => write!(formatter, "{engine}-{version}"),
-            None => formatter.write_str(engine),
+        formatter.write_str(self.engine.as_str())?;
+        if let Some(version) = &self.version {
+            write!(formatter, "-{version}")?;
+        }
+        match &self.image {
+            Some(image) => write!(formatter, "@{}", short(image)),
+            None => Ok(()),
         }
     }
+}
+
+/// Names an image as a part of names of files: its last part, with a digest if that is not all of it.
+fn short(image: &str) -> String {
+    const LIMIT: usize = 30;
+    let last = image.rsplit('/').next().unwrap_or_default();
+    let is_plain = |character: char| character.is_ascii_alphanumeric() || ".-_".contains(character);
+    let plain: String = last.chars().map(|character| if is_plain(character) { character } else { '-' }).collect();
+    // A name with a tag and nothing else can be read back.
+    if last == image && last.len() <= LIMIT && last.chars().filter(|character| !is_plain(*character)).count() <= 1 {
+        return plain;
+    }
+    let digest = blake3::hash(image.as_bytes()).to_hex();
+    format!("{}-{}", &plain[..plain.len().min(LIMIT)], &digest[..8])
 }
 
 /// A resource by its workspace and name there, written `lms/uploads`.

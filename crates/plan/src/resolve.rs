@@ -163,7 +163,7 @@ impl<'a> Resolver<'a> {
             Some(schema) => Some(self.schema(&id, schema, graph, &database.place)?),
             None => None,
         };
-        let server = ServerId::of(database.engine, database.version.as_deref());
+        let server = ServerId::of(database);
         let version = server.as_ref().and_then(|server| self.scope.facts.servers.get(server));
         let mut settings = Key::of("settings");
         settings.text(version.map_or("", |server| &server.version));
@@ -353,12 +353,12 @@ fn base_model(base: &manifest::Base, database: &manifest::Database) -> BaseModel
 }
 
 impl ServerId {
-    /// The server that a database of this engine lives in; `None` for an engine without one.
-    pub fn of(engine: manifest::Engine, version: Option<&str>) -> Option<Self> {
-        match engine {
+    /// The server that a database lives in; `None` for an engine without one.
+    pub fn of(database: &manifest::Database) -> Option<Self> {
+        match database.engine {
             manifest::Engine::Sqlite => None,
-            manifest::Engine::Postgres | manifest::Engine::Mysql | manifest::Engine::Redis => {
-                Some(Self { engine, version: version.map(str::to_owned) })
+            engine @ (manifest::Engine::Postgres | manifest::Engine::Mysql | manifest::Engine::Redis) => {
+                Some(Self { engine, version: database.version.clone(), image: database.image.clone() })
             }
         }
     }

@@ -98,6 +98,9 @@ impl Monitor for Display {
                 let of = of.map_or_else(String::new, |of| format!(" of {}", size(of)));
                 self.tell(&mut running, "download", &format!("download: {}{of}", size(bytes)));
             }
+            Progress::Pulled { layers, of } => {
+                self.tell(&mut running, "image", &format!("image: {layers} of {of} layers"));
+            }
             Progress::Note(text) => self.line(&format!("{} {text}", self.paint("33", "·"))),
             Progress::Planned(_) | Progress::Warnings(_) => {}
         }

@@ -26,7 +26,8 @@ pub struct Server {
 /// Where the programs of PostgreSQL are.
 pub fn programs() -> Result<PathBuf> {
     let found = PostgresEngine.find_server(&ServerRequest::default())?;
-    Ok(found.context("PostgreSQL is not installed: apt-get install postgresql")?.binaries)
+    let found = found.context("PostgreSQL is not installed: apt-get install postgresql")?;
+    Ok(found.binaries.directory().context("its programs are not on this machine")?.to_owned())
 }
 
 impl Server {

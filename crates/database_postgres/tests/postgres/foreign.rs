@@ -44,7 +44,7 @@ fn run(harness: &PostgresHarness, program: &str, arguments: &[&str]) {
     let Location::Postgres { port, socket_directory, user, password, name, binaries, .. } = harness.location() else {
         unreachable!("it is PostgreSQL");
     };
-    let output = Command::new(binaries.join(program))
+    let output = Command::new(binaries.program(&[program]))
         .args(arguments)
         .env("PGDATABASE", name)
         .env("PGHOST", socket_directory)

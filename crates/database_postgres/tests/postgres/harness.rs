@@ -8,9 +8,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use database::contract::{Harness, RelationalHarness, TypeKind, change_rows, fill_tables};
+use database::contract::{Harness, RelationalHarness, TypeKind, change_rows, fill_tables, image_of};
 use database::{
-    Database, DatabaseSettings, Durability, Engine as _, Location, Secret, ServerFound, ServerPlace, ServerRequest,
+    Binaries, Database, DatabaseSettings, Durability, Engine as _, EngineKind, Location, Secret, ServerFound,
+    ServerPlace, ServerRequest,
 };
 use database_postgres::PostgresEngine;
 use postgres::{Client, NoTls};
@@ -40,7 +41,7 @@ const BINARIES: &str = "SEEDBED_TEST_POSTGRES";
 
 /// Asks for the server to test.
 pub fn request() -> ServerRequest {
-    ServerRequest { version: None, binaries: std::env::var_os(BINARIES).map(PathBuf::from) }
+    ServerRequest { version: None, binaries: std::env::var_os(BINARIES).map(|place| PathBuf::from(place).into()) }
 }
 
 /// Finds the programs.
@@ -66,6 +67,19 @@ pub fn place(directory: &Path) -> ServerPlace {
 pub fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| start(found()))
+}
+
+/// Gives a server in a container, of an image with the programs of this machine; `None` where there are no containers.
+pub fn contained() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(|| in_image().map(start)).as_ref()
+}
+
+/// Finds the programs in an image that is made of those of this machine.
+pub fn in_image() -> Option<ServerFound> {
+    let image = image_of(EngineKind::Postgres)?;
+    let request = ServerRequest { version: None, binaries: Some(Binaries::Image(image)) };
+    Some(PostgresEngine.find_server(&request).expect("it is in the image").expect("it has a server"))
 }
 
 fn start(found: ServerFound) -> Server {
@@ -150,16 +164,21 @@ pub struct PostgresHarness {
 impl PostgresHarness {
     /// Makes a harness.
     pub fn new() -> Self {
-        Self::named(format!("Test \"{}\" 'a=b'", next()))
+        Self::on(server())
+    }
+
+    /// Makes a harness on a server.
+    pub fn on(server: &'static Server) -> Self {
+        Self::named(server, format!("Test \"{}\" 'a=b'", next()))
     }
 
     /// Makes a harness whose database has a name of letters and digits.
     pub fn plain() -> Self {
-        Self::named(format!("plain{}x", next()))
+        Self::named(server(), format!("plain{}x", next()))
     }
 
-    fn named(name: String) -> Self {
-        PostgresHarness { server: server(), name, dumps: TempDir::new().expect("a temporary directory") }
+    fn named(server: &'static Server, name: String) -> Self {
+        PostgresHarness { server, name, dumps: TempDir::new().expect("a temporary directory") }
     }
 
     /// Says where the database is.

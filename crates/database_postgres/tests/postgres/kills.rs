@@ -78,7 +78,7 @@ fn a_killed_caller_leaves_one_content_or_the_other() {
     let Location::Postgres { port, socket_directory, password, name, binaries, .. } = harness.location() else {
         unreachable!("it is PostgreSQL");
     };
-    let place = format!("{port}|{}|{}|{name}|{}", socket_directory.display(), password.expose(), binaries.display());
+    let place = format!("{port}|{}|{}|{name}|{}", socket_directory.display(), password.expose(), binaries);
     for kill in 0..KILLS {
         let mut child = Command::new(std::env::current_exe().expect("this program"))
             .args(["--exact", "kills::a_killed_child_changes_the_database_without_end"])

@@ -1,5 +1,6 @@
 //! PostgreSQL: the contract of all drivers, and what is its own. One server serves all tests.
 
+mod containers;
 mod fingerprint;
 mod foreign;
 mod harness;

@@ -77,7 +77,7 @@ fn a_version_that_is_not_installed_is_not_found() {
     request.binaries = Some(found.binaries.clone());
     let error = PostgresEngine.find_server(&request).expect_err("it is another one");
     assert!(error.to_string().contains(&found.version), "it says what it found: {error}");
-    found.binaries = PathBuf::from("/nowhere");
+    found.binaries = PathBuf::from("/nowhere").into();
     request.binaries = Some(found.binaries);
     assert!(matches!(PostgresEngine.find_server(&request), Err(EngineError::NotFound { .. })));
 }

@@ -9,9 +9,10 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use database::contract::{Harness, LARGE};
+use database::contract::{Harness, LARGE, image_of};
 use database::{
-    Database, DatabaseSettings, Durability, Engine as _, Location, Secret, ServerFound, ServerPlace, ServerRequest,
+    Binaries, Database, DatabaseSettings, Durability, Engine as _, EngineKind, Location, Secret, ServerFound,
+    ServerPlace, ServerRequest,
 };
 use database_redis::RedisEngine;
 use redis::{Client, Connection};
@@ -64,10 +65,26 @@ pub fn server() -> &'static Server {
     SERVER.get_or_init(|| Server::start(place(&directory())))
 }
 
+/// Gives a server in a container, of an image with the programs of this machine; `None` where there are no containers.
+pub fn contained() -> Option<&'static Server> {
+    static SERVER: OnceLock<Option<Server>> = OnceLock::new();
+    SERVER.get_or_init(|| Some(Server::start_found(in_image()?, place(&directory())))).as_ref()
+}
+
+/// Finds the programs in an image that is made of those of this machine.
+fn in_image() -> Option<ServerFound> {
+    let image = image_of(EngineKind::Redis)?;
+    let request = ServerRequest { version: None, binaries: Some(Binaries::Image(image)) };
+    Some(RedisEngine.find_server(&request).expect("it is in the image").expect("it has a server"))
+}
+
 impl Server {
     /// Starts a server in a place, of which the directory above is its own.
     pub fn start(place: ServerPlace) -> Self {
-        let found = found();
+        Self::start_found(found(), place)
+    }
+
+    fn start_found(found: ServerFound, place: ServerPlace) -> Self {
         RedisEngine.prepare_server(&found, &place).expect("prepare");
         let process = RedisEngine.server_process(&found, &place).expect("how to run it");
         let mut command = Command::new("sh");
@@ -141,11 +158,16 @@ pub struct RedisHarness {
 
 impl RedisHarness {
     pub fn new() -> Self {
+        Self::on(server())
+    }
+
+    /// Makes a harness on a server.
+    pub fn on(server: &'static Server) -> Self {
         static COUNT: AtomicU16 = AtomicU16::new(1);
         // With nextest each test has a process of its own, and a server.
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let dumps = TempDir::new().expect("a temporary directory");
-        RedisHarness { server: server(), name: format!("Test \"{number}\" 'a=b'"), number, dumps }
+        RedisHarness { server, name: format!("Test \"{number}\" 'a=b'"), number, dumps }
     }
 
     /// Connects as a service does: by the URL.

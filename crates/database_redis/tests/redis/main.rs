@@ -1,5 +1,6 @@
 //! Redis: the contract of all drivers, and what is its own. One server serves all tests.
 
+mod containers;
 mod harness;
 mod rdb;
 mod scripts;

@@ -31,13 +31,18 @@ fn rdb(numbers: &[u16], script: &str, to: &Path) -> PathBuf {
 
 #[test]
 fn an_rdb_file_becomes_a_kept_state() {
-    let harness = RedisHarness::new();
+    // A server of its own: the others read files, too.
+    becomes_a_kept_state(&Server::start(place(&directory())));
+}
+
+/// Restores the RDB file of another server.
+pub fn becomes_a_kept_state(server: &Server) {
+    const NUMBER: u16 = 900;
+    let dumps = tempfile::TempDir::new().expect("a temporary directory");
     let script =
         "HSET user:1 name ada\nZADD ranks 1.5 a\nXADD log 1-1 a b\nSET \"\\xff\" 1\nSET s 1 PXAT 4000000000000";
-    let file = rdb(&[7], script, harness.directory());
-    // A server of its own: the others read files, too.
-    let server = Server::start(place(&directory()));
-    let mut database = server.open("lms", 1);
+    let file = rdb(&[7], script, dumps.path());
+    let mut database = server.open("lms", NUMBER);
     database.create().expect("create");
     database.execute_script(script).expect("script");
     let fingerprint = database.fingerprint().expect("fingerprint");
@@ -45,7 +50,7 @@ fn an_rdb_file_becomes_a_kept_state() {
     database.restore_as(&production(), &file).expect("restore");
     database.reset_to(&production(), None).expect("reset");
     assert_eq!(database.fingerprint().expect("fingerprint"), fingerprint);
-    let moment: i64 = redis::cmd("PEXPIRETIME").arg("s").query(&mut server.connect(1)).expect("its moment");
+    let moment: i64 = redis::cmd("PEXPIRETIME").arg("s").query(&mut server.connect(NUMBER.into())).expect("its moment");
     assert_eq!(moment, 4_000_000_000_000);
     // Nothing is left of the server that has read it.
     let left = fs::read_dir(&server.place.socket_directory).expect("read").count();

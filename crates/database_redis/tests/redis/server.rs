@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::PathBuf;
 use std::process::Command;
 
 use database::{DatabaseSettings, Durability, Engine as _, EngineError, Location, ServerRequest, StateName};
@@ -70,7 +69,7 @@ fn a_version_that_is_not_installed_is_not_found() {
     request.binaries = Some(found.binaries.clone());
     let error = RedisEngine.find_server(&request).expect_err("it is another one");
     assert!(error.to_string().contains(&found.version), "it says what it found: {error}");
-    request.binaries = Some(PathBuf::from("/nowhere"));
+    request.binaries = Some("/nowhere".into());
     assert!(matches!(RedisEngine.find_server(&request), Err(EngineError::NotFound { .. })));
 }
 

@@ -64,7 +64,7 @@ pub fn resolve_with(root: &Path, profile: Option<&str>, change: impl FnOnce(&mut
             let properties = ["url", "name", "path", "host", "port", "user", "password"];
             let values = properties.map(|property| (property.to_owned(), format!("{property}-of-{id}")));
             facts.databases.insert(id, BTreeMap::from(values));
-            if let Some(server) = ServerId::of(database.engine, database.version.as_deref()) {
+            if let Some(server) = ServerId::of(database) {
                 facts.servers.insert(server.clone(), server_model(server));
             }
         }

@@ -24,6 +24,10 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         }
         text.push_str(&table(["DATABASE", "STATE", "ENGINE", "WHERE"], &rows));
     }
+    for server in report.servers.iter().filter(|server| server.in_container) {
+        writeln!(text, "\n{} is {} in {}", server.id, server.version, server.programs)
+            .expect("writing to a string cannot fail");
+    }
     if text.is_empty() {
         text.push_str("no service and no database is declared\n");
     }
@@ -47,12 +51,18 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
             })
         })
         .collect();
+    let servers: Vec<Value> = report
+        .servers
+        .iter()
+        .map(|server| json!({ "server": server.id, "version": server.version, "programs": server.programs }))
+        .collect();
     let json = json!({
         "workspace": report.workspace,
         "environment": report.environment,
         "profile": report.profile,
         "services": up::services_json(&report.services),
         "databases": databases,
+        "servers": servers,
         "pending": report.pending,
         "others": report.others,
     });

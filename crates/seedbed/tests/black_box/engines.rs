@@ -1,5 +1,7 @@
 //! The same story on each engine that is a server: what was made once is kept, brought back, compared and shared.
 
+use database::EngineKind;
+use database::contract::image_of;
 use serde_json::Value;
 
 use crate::program::Ran;
@@ -8,6 +10,8 @@ use crate::workspace::Workspace;
 /// What is said to an engine in its own words.
 struct Engine {
     word: &'static str,
+    /// The image that the server runs in a container of.
+    image: Option<String>,
     /// What makes the schema.
     schema: &'static str,
     /// One migration more.
@@ -28,6 +32,7 @@ INSERT INTO users VALUES (1, 'ada');
 
 const POSTGRES: Engine = Engine {
     word: "postgres",
+    image: None,
     schema: SCHEMA,
     migration: "ALTER TABLE users ADD COLUMN city TEXT NOT NULL DEFAULT 'nowhere';\n",
     has_data: true,
@@ -38,6 +43,7 @@ const POSTGRES: Engine = Engine {
 
 const MYSQL: Engine = Engine {
     word: "mysql",
+    image: None,
     schema: SCHEMA,
     migration: "ALTER TABLE users ADD COLUMN city VARCHAR(50) NOT NULL DEFAULT 'nowhere';\n",
     has_data: true,
@@ -48,6 +54,7 @@ const MYSQL: Engine = Engine {
 
 const REDIS: Engine = Engine {
     word: "redis",
+    image: None,
     schema: "SET user:1 'is ada'\n",
     migration: "SET city:1 'is nowhere'\n",
     has_data: false,
@@ -72,6 +79,7 @@ struct Checkout<'a> {
 impl Checkout<'_> {
     fn write(&self, schema: &[&str]) {
         let write = |name: &str, text: &str| self.workspace.write(&format!("{}/{name}", self.directory), text);
+        let image = self.engine.image.as_ref().map_or_else(String::new, |image| format!("    image: {image}\n"));
         let data = if self.engine.has_data { "    types: types.yaml\n    data: [data.yaml]\n" } else { "" };
         write(
             "seedbed.yaml",
@@ -80,7 +88,7 @@ impl Checkout<'_> {
 databases:
   shop:
     engine: {}
-    schema: {{ sql: [{}] }}
+{image}    schema: {{ sql: [{}] }}
 {data}services:
   web:
     run: trivial_service ${{port}}
@@ -290,5 +298,13 @@ fn files_of_a_server_are_restored_here_and_read_elsewhere() {
     for checkout in [one, two] {
         checkout.seedbed(&["check", "--data"]);
         checkout.seedbed(&["destroy", "--yes"]);
+    }
+}
+
+#[test]
+fn from_one_machine_to_the_next_in_containers() {
+    for (engine, kind) in [(POSTGRES, EngineKind::Postgres), (MYSQL, EngineKind::Mysql), (REDIS, EngineKind::Redis)] {
+        let Some(image) = image_of(kind) else { return };
+        from_one_machine_to_the_next(&Engine { image: Some(image.name), ..engine });
     }
 }
