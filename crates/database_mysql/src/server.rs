@@ -32,6 +32,10 @@ pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), En
         account.check_way(binaries)?;
     }
     write(&configuration(place), &settings(place), account.as_ref())?;
+    if is_mysql(found) {
+        let users = format!("{}DROP USER IF EXISTS 'root'@'localhost';\n", create_user(place));
+        write(&users_file(place), &users, account.as_ref())?;
+    }
 
     let data = data(place);
     if data.try_exists().map_err(FileError::of("inspect", &data))? {
@@ -54,16 +58,39 @@ fn configuration(place: &ServerPlace) -> PathBuf {
     place.directory.join("my.cnf")
 }
 
+/// Names the statements that a MySQL executes before it takes connections: while it makes its data directory it accepts
+/// none about users. They can be repeated.
+fn users_file(place: &ServerPlace) -> PathBuf {
+    place.directory.join("users.sql")
+}
+
+fn is_mysql(found: &ServerFound) -> bool {
+    found.product != "MariaDB"
+}
+
+/// Makes Seedbed's user where it is not there, a statement a line.
+fn create_user(place: &ServerPlace) -> String {
+    let (user, password) = (text(USER), text(place.password.expose()));
+    format!(
+        "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password};\n\
+         GRANT ALL PRIVILEGES ON *.* TO {user}@'%' WITH GRANT OPTION;\n"
+    )
+}
+
 /// Says how to run the server.
 pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {
     let ready_socket = socket(place)?;
     let account = Account::for_server()?;
+    let mut arguments = vec![
+        format!("--defaults-file={}", configuration(place).display()),
+        format!("--datadir={}", data(place).display()),
+    ];
+    if is_mysql(found) {
+        arguments.push(format!("--init-file={}", users_file(place).display()));
+    }
     let process = ServerProcess {
         program: locate(&found.binaries, &SERVER),
-        arguments: vec![
-            format!("--defaults-file={}", configuration(place).display()),
-            format!("--datadir={}", data(place).display()),
-        ],
+        arguments,
         env: BTreeMap::from([("LC_ALL".to_owned(), "C".to_owned()), ("TZ".to_owned(), "UTC".to_owned())]),
         directory: place.directory.clone(),
         user: account.map(|account| (account.user, account.group)),
@@ -141,13 +168,10 @@ fn make_data(
     account: Option<&Account>,
 ) -> Result<(), EngineError> {
     let unfinished = place.directory.join("data.unfinished");
-    let users = place.directory.join("users.unfinished");
     if unfinished.try_exists().map_err(FileError::of("inspect", &unfinished))? {
         fs::remove_dir_all(&unfinished).map_err(FileError::of("remove", &unfinished))?;
     }
-    let result = build(&unfinished, &users, found, place, account);
-    database::remove_file(&users)?;
-    result?;
+    build(&unfinished, found, place, account)?;
     write(&unfinished.join(VERSION_FILE), &series(found), account)?;
     database::sync_tree(&unfinished)?;
     fs::rename(&unfinished, data).map_err(FileError::of("rename", &unfinished))?;
@@ -156,17 +180,13 @@ fn make_data(
 
 fn build(
     unfinished: &Path,
-    users: &Path,
     found: &ServerFound,
     place: &ServerPlace,
     account: Option<&Account>,
 ) -> Result<(), EngineError> {
-    let (user, password) = (text(USER), text(place.password.expose()));
-    let create = format!(
-        "CREATE USER {user}@'%' IDENTIFIED BY {password};\nGRANT ALL PRIVILEGES ON *.* TO {user}@'%' WITH GRANT OPTION;\n"
-    );
+    let (user, create) = (text(USER), create_user(place));
     let defaults = configuration(place);
-    if found.product == "MariaDB" {
+    if !is_mysql(found) {
         let mut install = Program::new(&found.binaries, &INSTALL);
         install.run_as(account).directory(&place.directory).share(&place.directory);
         install.setting("--defaults-file", &defaults);
@@ -191,11 +211,10 @@ fn build(
             program.feed(|input| std::io::Write::write_all(input, sql.as_bytes())).map(|()| String::new())
         });
     }
-    write(users, &format!("{create}DROP USER 'root'@'localhost';\n"), account)?;
     let mut initialize = Program::new(&found.binaries, &SERVER);
     initialize.run_as(account).directory(&place.directory).share(&place.directory);
     initialize.setting("--defaults-file", &defaults);
-    initialize.setting("--datadir", unfinished).argument("--initialize-insecure").setting("--init-file", users);
+    initialize.setting("--datadir", unfinished).argument("--initialize-insecure");
     run(initialize, Program::run)
 }
 
@@ -237,7 +256,10 @@ fn settings(place: &ServerPlace) -> String {
         ("max-connections", "150".to_owned()),
         ("innodb-file-per-table", "ON".to_owned()),
         ("innodb-buffer-pool-size", "128M".to_owned()),
-        ("innodb-log-file-size", "64M".to_owned()),
+        // MySQL has another name for it, and is about to forget this one.
+        ("loose-innodb-log-file-size", "64M".to_owned()),
+        // MySQL remembers sizes of tables for a day unless told otherwise.
+        ("loose-information-schema-stats-expiry", "0".to_owned()),
         ("innodb-buffer-pool-dump-at-shutdown", "OFF".to_owned()),
         ("innodb-buffer-pool-load-at-startup", "OFF".to_owned()),
         ("key-buffer-size", "8M".to_owned()),
@@ -272,4 +294,38 @@ fn write(path: &Path, content: &str, account: Option<&Account>) -> Result<(), En
         account.give(file.path())?;
     }
     Ok(file.finish()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use database::Secret;
+
+    use super::*;
+
+    #[test]
+    fn a_mysql_makes_its_users_before_it_takes_connections() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = ServerPlace {
+            directory: directory.path().join("server"),
+            socket_directory: directory.path().join("socket"),
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            password: Secret::new("it's"),
+            durability: Durability::Full,
+        };
+        let found = |product: &str| ServerFound {
+            version: "8.4.2".to_owned(),
+            binaries: "/nowhere/bin".into(),
+            product: product.to_owned(),
+        };
+        let arguments = |product: &str| process(&found(product), &place).unwrap().arguments;
+        let users = format!("--init-file={}", users_file(&place).display());
+        assert!(arguments("MySQL").contains(&users));
+        assert!(!arguments("MariaDB").contains(&users));
+        // A server reads such a file line by line, and executes it at each start.
+        for line in create_user(&place).lines() {
+            assert!(line.ends_with(';') && (line.contains("IF NOT EXISTS") || line.starts_with("GRANT ")), "{line}");
+        }
+        assert!(create_user(&place).contains(&text("it's")));
+    }
 }

@@ -227,7 +227,7 @@ fn initdb(
     program.argument("--username").argument(ROLE).argument("--pwfile").argument(password);
     program.argument("--auth=scram-sha-256").argument("--encoding=UTF8").argument(format!("--locale={locale}"));
     // Everything is synced once, when it is complete.
-    program.argument("--no-sync").argument("--no-instructions");
+    program.argument("--no-sync");
     if found.major().parse::<u32>().is_ok_and(|major| major >= CHECKSUMS_BY_DEFAULT) {
         program.argument("--no-data-checksums");
     }

@@ -36,9 +36,17 @@ pub struct Server {
     guard: Child,
 }
 
+/// Names the directory of the server's programs, to test another version than the newest installed.
+const BINARIES: &str = "SEEDBED_TEST_REDIS";
+
+/// Asks for the server to test.
+pub fn request() -> ServerRequest {
+    ServerRequest { version: None, binaries: std::env::var_os(BINARIES).map(|place| PathBuf::from(place).into()) }
+}
+
 /// Finds the programs; every machine that runs the tests has them.
 pub fn found() -> ServerFound {
-    RedisEngine.find_server(&ServerRequest::default()).expect("a Redis is installed").expect("it has a server")
+    RedisEngine.find_server(&request()).expect("a Redis is installed").expect("it has a server")
 }
 
 /// Describes a place for a server in a directory, on a free port.

@@ -8,7 +8,7 @@ use database::{DatabaseSettings, Durability, Engine as _, EngineError, Location,
 use database_redis::RedisEngine;
 use tempfile::TempDir;
 
-use crate::harness::{RedisHarness, Server, directory, found, place};
+use crate::harness::{RedisHarness, Server, directory, found, place, request};
 
 #[test]
 fn a_prepared_server_is_left_alone_and_another_version_is_refused() {
@@ -63,7 +63,7 @@ fn a_socket_path_that_does_not_fit_is_refused_before_anything_is_made() {
 #[test]
 fn a_version_that_is_not_installed_is_not_found() {
     let found = found();
-    let mut request = ServerRequest { version: Some(found.major().to_owned()), binaries: None };
+    let mut request = ServerRequest { version: Some(found.major().to_owned()), ..request() };
     assert_eq!(RedisEngine.find_server(&request).expect("the same by its version"), Some(found.clone()));
     request.version = Some("6".to_owned());
     request.binaries = Some(found.binaries.clone());

@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How many moments of a command are tried.
 const MOMENTS: u32 = 4;
 
+/// An engine, an image, a variable that is changed with its value, and what is said then.
+type Case<'a> = (&'a str, &'a str, (&'a str, &'a str), &'a [&'a str]);
+
 /// A workspace with one database.
 fn workspace(engine: &str, more: &str) -> Workspace {
     let manifest = format!("name: shop\ndatabases:\n  shop:\n    engine: {engine}\n{more}");
@@ -33,7 +36,7 @@ fn what_is_missing_is_said_with_what_to_do() {
     let (nowhere, unreachable) = ("127.0.0.1:1/seedbed/redis:7", "tcp://127.0.0.1:1");
     let (socket, host) = ("unix:///nowhere/docker.sock", "DOCKER_HOST");
     let there = redis.name.as_str();
-    let cases: [(&str, &str, (&str, &str), &[&str]); 6] = [
+    let cases: [Case<'_>; 6] = [
         ("redis", there, ("PATH", "/nowhere"), &["neither docker nor podman in PATH"]),
         ("redis", there, (host, socket), &["docker does not answer", "/nowhere/docker.sock"]),
         ("redis", there, (host, unreachable), &["elsewhere than on this machine", unreachable, "not supported"]),
