@@ -1,4 +1,4 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench state`, `cargo xtask bless`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench state`, `cargo xtask bless`.
 
 mod bench;
 mod postgres;
@@ -6,6 +6,7 @@ mod run;
 mod state;
 mod test;
 mod torture;
+mod versions;
 
 use std::process::ExitCode;
 
@@ -13,6 +14,7 @@ const HELP: &str = "usage:
   cargo xtask test          everything that CI runs: formatting, lints, and every test
   cargo xtask lint          formatting, lints and dependencies only
   cargo xtask bless         rewrite the expected output of file-driven tests and the generated files
+  cargo xtask versions      the tests of PostgreSQL on the versions that are fetched: all, or those named, such as 14 18
   cargo xtask torture       commands killed at random moments, two at once in half of the runs; --runs 2000 --seed 1
   cargo xtask bench up      figures of `up`, `reset` and the supervisor, with their bars
   cargo xtask bench state   figures of snapshots, resets and shared states beside those of other tools; --help says more
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         ["test"] => test::lint().and_then(|()| test::all()),
         ["lint"] => test::lint(),
         ["bless"] => test::bless(),
+        ["versions", rest @ ..] => versions::versions(rest),
         ["torture", rest @ ..] => torture::torture(rest),
         ["bench", "up"] => bench::up(),
         ["bench", "state", rest @ ..] => state::state(rest),
