@@ -95,6 +95,8 @@ pub struct Image {
 /// What is in an image of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contents {
+    /// What it was asked: another question has another answer.
+    pub asked: String,
     /// The paths of programs in it, by name.
     pub programs: BTreeMap<String, PathBuf>,
     /// What the server's program says of its version.
@@ -111,6 +113,14 @@ pub struct Question<'a> {
     pub places: &'a str,
     /// User and group that will run the server.
     pub user: (u32, u32),
+}
+
+impl Question<'_> {
+    /// Gives it as a text, the same for the same question.
+    fn text(&self) -> String {
+        let (user, group) = self.user;
+        format!("{} {} in {} as {user}:{group}", self.servers.join(" "), self.programs.join(" "), self.places)
+    }
 }
 
 /// Says how a program is to run in a container.
@@ -141,9 +151,17 @@ impl Image {
         names.iter().find_map(|name| programs.get(*name)).map(PathBuf::as_path)
     }
 
+    /// Asks what is in the image, unless the answer to this very question is known.
+    pub fn learn(&mut self, question: &Question<'_>) -> Result<(), ContainerError> {
+        if self.contents.as_ref().is_none_or(|contents| contents.asked != question.text()) {
+            self.contents = Some(self.ask(question)?);
+        }
+        Ok(())
+    }
+
     /// Asks what is in the image, in a container of it, and tries whether files, users, network and sockets are shared
     /// with this machine.
-    pub fn ask(&self, question: &Question<'_>) -> Result<Contents, ContainerError> {
+    fn ask(&self, question: &Question<'_>) -> Result<Contents, ContainerError> {
         let unusable = |reason: String| ContainerError::Image { image: self.name.clone(), reason };
         let mut trials = Vec::new();
         for shared in &self.shared {
@@ -159,7 +177,7 @@ impl Image {
             inside.share(trial);
         }
         let said = answer(self.command(&plain, &inside), PATIENCE).map_err(unusable)?;
-        let mut contents = Contents { programs: BTreeMap::new(), version: String::new() };
+        let mut contents = Contents { asked: question.text(), programs: BTreeMap::new(), version: String::new() };
         for line in said.lines() {
             match line.split_once(' ') {
                 Some(("kernel", id)) => self.check_same("kernel", id, fs::read_to_string(BOOT_ID).ok())?,

@@ -64,12 +64,10 @@ fn fits(found: &ServerFound, request: &ServerRequest) -> bool {
 fn find_in_image(image: &Image, request: &ServerRequest) -> Result<ServerFound, EngineError> {
     let unusable = |reason| ContainerError::Image { image: image.name.clone(), reason };
     let mut image = image.clone();
-    if image.contents.is_none() {
-        let programs = [CLIENT, DUMP, INSTALL].concat();
-        let user = Account::numbers(Account::for_server()?.as_ref());
-        let question = Question { servers: &SERVER, programs: &programs, places: PLACES_IN_IMAGES, user };
-        image.contents = Some(image.ask(&question)?);
-    }
+    let programs = [CLIENT, DUMP, INSTALL].concat();
+    let user = Account::numbers(Account::for_server()?.as_ref());
+    let question = Question { servers: &SERVER, programs: &programs, places: PLACES_IN_IMAGES, user };
+    image.learn(&question)?;
     let found = examine(&Binaries::Image(image.clone())).map_err(unusable)?;
     if fits(&found, request) {
         return Ok(found);

@@ -52,16 +52,14 @@ pub(crate) fn find(request: &ServerRequest) -> Result<ServerFound, EngineError> 
 /// Asks an image what is in it, if that is not known.
 fn ask(image: &Image) -> Result<Image, EngineError> {
     let mut image = image.clone();
-    if image.contents.is_none() {
-        let servers = MAKERS.map(|(prefix, ..)| format!("{prefix}-server"));
-        let others = MAKERS.map(|(prefix, ..)| PROGRAMS[1..].iter().map(move |role| format!("{prefix}-{role}")));
-        let others: Vec<String> = others.into_iter().flatten().collect();
-        let user = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
-        let (servers, programs) = (servers.each_ref().map(String::as_str), others.iter().map(String::as_str));
-        let programs: Vec<&str> = programs.collect();
-        let question = Question { servers: &servers, programs: &programs, places: PLACES_IN_IMAGES, user };
-        image.contents = Some(image.ask(&question)?);
-    }
+    let servers = MAKERS.map(|(prefix, ..)| format!("{prefix}-server"));
+    let others = MAKERS.map(|(prefix, ..)| PROGRAMS[1..].iter().map(move |role| format!("{prefix}-{role}")));
+    let others: Vec<String> = others.into_iter().flatten().collect();
+    let user = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    let (servers, programs) = (servers.each_ref().map(String::as_str), others.iter().map(String::as_str));
+    let programs: Vec<&str> = programs.collect();
+    let question = Question { servers: &servers, programs: &programs, places: PLACES_IN_IMAGES, user };
+    image.learn(&question)?;
     Ok(image)
 }
 

@@ -23,6 +23,7 @@ const OWNER: &str = "container.json";
 struct Remembered {
     seedbed_image: u32,
     image: String,
+    asked: String,
     server: String,
     programs: BTreeMap<String, PathBuf>,
 }
@@ -69,19 +70,17 @@ pub(crate) fn find_server(
     let file = remembered(context, engine.kind().word(), &image);
     // What cannot be read is asked again.
     let known = read_json::<Remembered>(&file).ok().flatten().filter(|known| known.seedbed_image == 1);
-    let was_known = known.is_some();
-    image.contents = known.map(|known| Contents { programs: known.programs, version: known.server });
+    let known = known.map(|known| Contents { asked: known.asked, programs: known.programs, version: known.server });
+    image.contents.clone_from(&known);
     let request = ServerRequest { version: request.version.clone(), binaries: Some(Binaries::Image(image)) };
     let found = engine.find_server(&request)?;
-    if was_known {
-        return Ok(found);
-    }
     let contents = found.as_ref().and_then(|found| found.binaries.image()?.contents.clone());
-    if let Some(contents) = contents {
+    if let Some(contents) = contents.filter(|contents| known.as_ref() != Some(contents)) {
         let name = request.binaries.iter().find_map(Binaries::image).map(|image| image.name.clone());
         let known = Remembered {
             seedbed_image: 1,
             image: name.unwrap_or_default(),
+            asked: contents.asked,
             server: contents.version,
             programs: contents.programs,
         };

@@ -241,8 +241,18 @@ fn forms(checkout: &Checkout<'_>, tag: &str) -> Vec<String> {
 
 #[test]
 fn files_of_a_server_are_restored_here_and_read_elsewhere() {
+    files_of_a_server(&POSTGRES);
+}
+
+#[test]
+fn files_of_a_server_in_a_container_are_restored_here_and_read_elsewhere() {
+    let Some(image) = image_of(EngineKind::Postgres) else { return };
+    files_of_a_server(&Engine { image: Some(image.name), ..POSTGRES });
+}
+
+fn files_of_a_server(engine: &Engine) {
     let workspace = Workspace::new();
-    let checkout = |directory| Checkout { workspace: &workspace, engine: &POSTGRES, directory };
+    let checkout = |directory| Checkout { workspace: &workspace, engine, directory };
     let (one, two) = (checkout("one"), checkout("two"));
     one.write(&["schema.sql"]);
     two.write(&["schema.sql"]);
