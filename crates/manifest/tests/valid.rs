@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use manifest::{
     AfterTarget, BaseSource, Command, Condition, Digest, Durability, Engine, Manifest, Part, Port, Probe, SchemaStep,
-    Setting, States, Stop, StopSignal, Template, read,
+    Setting, SnapshotForm, States, Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
 
@@ -220,9 +220,11 @@ fn resources_remotes_and_states_are_of_the_whole_environment() {
 
     let day = Duration::from_hours(24);
     assert_eq!(manifest.states, States { keep: 3, size_bytes: 500_000_000, age: 7 * day, spares: 0 });
+    assert_eq!(manifest.snapshots, SnapshotForm::Logical);
     let (bare, _) = read(&SourceFile::new("seedbed.yaml", "name: bare"), None);
     let default = States { keep: 10, size_bytes: 5_000_000_000, age: 30 * day, spares: 1 };
-    assert_eq!(bare.expect("it is right").states, default);
+    let bare = bare.expect("it is right");
+    assert_eq!((bare.states, bare.snapshots), (default, SnapshotForm::Auto));
 }
 
 #[test]
@@ -240,5 +242,6 @@ fn a_profile_merges_maps_key_by_key_and_replaces_the_rest() {
     assert_eq!(manifest.remotes["team"].url, "s3://other");
     let states = States { keep: 0, size_bytes: 2_000_000_000_000, ..full(None).states };
     assert_eq!(manifest.states, states);
+    assert_eq!(manifest.snapshots, SnapshotForm::Physical);
     assert_eq!(full(Some("nowhere")), full(None), "a profile that it does not declare changes nothing");
 }
