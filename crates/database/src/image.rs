@@ -390,3 +390,64 @@ impl Drop for Trial {
         let _ = fs::remove_dir_all(&self.0);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::process::Stdio;
+
+    use super::*;
+
+    fn image() -> Image {
+        let containers = Containers { program: "/bin/docker".into(), is_podman: false, host: String::new() };
+        Image { containers, name: "mariadb:11".into(), id: "abc".into(), contents: None, shared: Vec::new() }
+    }
+
+    #[test]
+    fn a_mount_is_one_whatever_the_path() {
+        let written = |path: &str| mount(Path::new(path), Path::new(path), false).to_string_lossy().into_owned();
+        assert_eq!(written("/a b"), "type=bind,source=/a b,target=/a b");
+        assert_eq!(written("/a,b\"c"), r#"type=bind,"source=/a,b""c","target=/a,b""c""#);
+    }
+
+    #[test]
+    fn what_lies_within_another_mount_is_not_mounted_again() {
+        let mut inside = Inside::default();
+        for path in ["/a/b", "/a/b/c", "/d", "/a", "/ab"] {
+            inside.share(Path::new(path));
+        }
+        assert_eq!(inside.mounts, ["/d", "/a", "/ab"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn variables_are_passed_by_their_names_alone() {
+        let mut plain = Command::new("/usr/bin/mariadb-dump");
+        plain.env("MYSQL_PWD", "secret").env_remove("LANG").arg("shop");
+        let inside = Inside { user: Some((7, 8)), ..Inside::default() };
+        for command in [image().command(&plain, &inside), image().command_with_lifeline(&plain, &inside)] {
+            let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy().into_owned()).collect();
+            assert!(words.windows(2).any(|pair| pair == ["--env", "MYSQL_PWD"]), "{words:?}");
+            assert!(words.windows(2).any(|pair| pair == ["--user", "7:8"]), "{words:?}");
+            assert!(words.iter().all(|word| !word.contains("secret") && word != "LANG"), "{words:?}");
+            assert_eq!(words.last().map(String::as_str), Some("shop"));
+            assert!(command.get_envs().any(|(name, value)| name == "MYSQL_PWD" && value == Some(OsStr::new("secret"))));
+        }
+    }
+
+    #[test]
+    fn a_container_ends_with_its_input_and_else_with_its_program() {
+        // The script itself, without a container: it is the same shell.
+        let run = |program: &str| {
+            let mut command = Command::new("sh");
+            command.args(["-c", LIFELINE, "lifeline", "--", "sh", "-c", program]);
+            command.stdin(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap()
+        };
+        let mut ended = run("exit 3");
+        let input = ended.stdin.take();
+        assert_eq!(ended.wait().unwrap().code(), Some(3));
+        drop(input);
+        // Outside a container nobody else ends it.
+        let mut cut = run("while kill -0 $PPID; do sleep 0.05; done 2>/dev/null");
+        drop(cut.stdin.take());
+        assert_eq!(cut.wait().unwrap().code(), Some(137));
+    }
+}

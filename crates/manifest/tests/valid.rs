@@ -137,6 +137,8 @@ fn databases_have_engines_and_schema_steps() {
     let Some(SchemaStep::Sql { files }) = &search.schema else { panic!("files") };
     assert_eq!(files.iter().map(|file| file.path.as_str()).collect::<Vec<_>>(), ["schema.sql", "views.sql"]);
     assert_eq!(manifest.databases["plain"].version.as_deref(), Some("16"));
+    assert_eq!(manifest.databases["plain"].image.as_deref(), Some("postgres:16"));
+    assert_eq!(search.image, None);
 }
 
 #[test]

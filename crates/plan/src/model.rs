@@ -57,9 +57,11 @@ impl fmt::Display for ServerId {
     }
 }
 
-/// Names an image as a part of names of files: its last part, with a digest if that is not all of it.
+/// Names an image as a part of names of files: its last part, with a digest if that is not all of it. It is short, since the
+/// path of a socket has it, which may have about 100 bytes.
 fn short(image: &str) -> String {
-    const LIMIT: usize = 30;
+    const LIMIT: usize = 20;
+    const BEGINNING: usize = 11;
     let last = image.rsplit('/').next().unwrap_or_default();
     let is_plain = |character: char| character.is_ascii_alphanumeric() || ".-_".contains(character);
     let plain: String = last.chars().map(|character| if is_plain(character) { character } else { '-' }).collect();
@@ -68,7 +70,7 @@ fn short(image: &str) -> String {
         return plain;
     }
     let digest = blake3::hash(image.as_bytes()).to_hex();
-    format!("{}-{}", &plain[..plain.len().min(LIMIT)], &digest[..8])
+    format!("{}-{}", &plain[..plain.len().min(BEGINNING)], &digest[..8])
 }
 
 /// A resource by its workspace and name there, written `lms/uploads`.
@@ -251,5 +253,35 @@ impl Model {
     /// The directory of a workspace.
     pub fn directory(&self, workspace: &str) -> Option<&PathBuf> {
         self.workspaces.iter().find(|candidate| candidate.name == workspace).map(|candidate| &candidate.directory)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_called_by_its_image_in_few_letters() {
+        let server = |image: &str| {
+            let id = ServerId {
+                engine: manifest::Engine::Postgres,
+                version: Some("17".to_owned()),
+                image: Some(image.to_owned()),
+            };
+            id.to_string()
+        };
+        assert_eq!(server("postgres:17-alpine"), "postgres-17@postgres-17-alpine");
+        let others = [
+            "postgres",
+            "postgres-17",
+            "owner/postgres:17",
+            "ghcr.io/owner/postgres:17",
+            "127.0.0.1:5000/postgres:17",
+            "postgres@sha256:321a60b1875b9f1c1856c421ab20dd011d9d5cb58beba8de6551534e64643f65",
+            "postgres_with_everything_that_we_need:17",
+        ];
+        let names: std::collections::BTreeSet<String> = others.iter().map(|image| server(image)).collect();
+        assert_eq!(names.len(), others.len(), "{names:?}");
+        assert!(names.iter().all(|name| name.len() <= "postgres-17@".len() + 20), "{names:?}");
     }
 }

@@ -24,8 +24,9 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         }
         text.push_str(&table(["DATABASE", "STATE", "ENGINE", "WHERE"], &rows));
     }
-    for server in report.servers.iter().filter(|server| server.in_container) {
-        writeln!(text, "\n{} is {} in {}", server.id, server.version, server.programs)
+    for (index, server) in report.servers.iter().filter(|server| server.in_container).enumerate() {
+        let space = if index == 0 { "\n" } else { "" };
+        writeln!(text, "{space}{} is {} in {}", server.id, server.version, server.programs)
             .expect("writing to a string cannot fail");
     }
     if text.is_empty() {

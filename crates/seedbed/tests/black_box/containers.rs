@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -44,12 +45,19 @@ fn what_is_missing_is_said_with_what_to_do() {
         ("redis", &nothing.name, ("LANG", "C"), &[&nothing.name, "no redis-server"]),
         ("redis\n    version: \"8\"", there, ("LANG", "C"), &[there, "wanted is", "8", "(Redis 7."]),
     ];
+    // Where docker does not answer podman would be asked.
+    let programs = tempfile::tempdir().unwrap();
+    symlink(redis.containers.program(), programs.path().join("docker")).unwrap();
+    let docker_alone = programs.path().display().to_string();
     for (engine, image, (name, value), texts) in cases {
         let workspace = workspace(engine, &format!("    image: {image}\n"));
-        let mut command = workspace.command(&["up", "--quiet"]);
-        crate::program::run(command.env(name, value), PATIENCE).ends_with(4).says(texts);
-        let mut doctor = workspace.command(&["doctor"]);
-        let doctor = crate::program::run(doctor.env(name, value), PATIENCE);
+        let run = |arguments: &[&str]| {
+            let mut command = workspace.command(arguments);
+            command.env("PATH", &docker_alone).env(name, value);
+            crate::program::run(&mut command, PATIENCE)
+        };
+        run(&["up", "--quiet"]).ends_with(4).says(texts);
+        let doctor = run(&["doctor"]);
         let said = doctor.stdout + &doctor.stderr;
         let pulls = image == nowhere && said.contains("`up` pulls the image");
         assert!(pulls || texts.iter().all(|text| said.contains(text)), "{said}");
@@ -57,7 +65,8 @@ fn what_is_missing_is_said_with_what_to_do() {
     // What is installed is taken, and else everything is named that was looked for.
     let workspace = workspace("postgres", "    version: \"13\"\n");
     let mut command = workspace.command(&["up", "--quiet"]);
-    let installed = crate::program::run(command.env(host, socket), PATIENCE).ends_with(4);
+    command.env("PATH", &docker_alone).env(host, socket);
+    let installed = crate::program::run(&mut command, PATIENCE).ends_with(4);
     installed.says(&["no PostgreSQL 13 found", "version 15", "containers of postgres:13 (", "does not answer"]);
 }
 
