@@ -139,14 +139,26 @@ impl Containers {
         if status.success() { Ok(()) } else { Err(failed(shorten(&said))) }
     }
 
-    /// Ends and removes a container, if it is there.
-    pub fn remove(program: &Path, name: &str) -> Result<(), ContainerError> {
-        match ask(program, &["rm", "--force", "--volumes", name]) {
-            Err(said) if !said.contains("No such container") && !said.contains("no container") => {
-                Err(ContainerError::NoAnswer { program: program.to_owned(), said })
+    /// Ends and removes all containers of ours that share something below one of these directories, also those that were made
+    /// and never ran; gives how many there were.
+    pub fn sweep(program: &Path, directories: &[PathBuf]) -> Result<usize, ContainerError> {
+        let no_answer = |said| ContainerError::NoAnswer { program: program.to_owned(), said };
+        let format = "{{.ID}} {{.Mounts}}";
+        let listed = ["ps", "--all", "--no-trunc", "--filter", "label=seedbed", "--format", format];
+        let listed = ask(program, &listed).map_err(no_answer)?;
+        let directories: Vec<String> = directories.iter().map(|place| place.display().to_string()).collect();
+        let ours = |line: &&str| directories.iter().any(|directory| line.contains(directory.as_str()));
+        let found: Vec<&str> = listed.lines().filter(ours).filter_map(|line| line.split(' ').next()).collect();
+        if !found.is_empty() {
+            match ask(program, &[&["rm", "--force", "--volumes"], found.as_slice()].concat()) {
+                // Some may be on their way out.
+                Err(said) if !said.contains("No such container") && !said.contains("already in progress") => {
+                    return Err(no_answer(said));
+                }
+                _ => {}
             }
-            _ => Ok(()),
         }
+        Ok(found.len())
     }
 
     /// Says where its engine is, in words that differ between engines.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Mutex;
 
 use database::{Binaries, ContainerError, Containers, Contents, EngineError, Image, ServerFound, ServerRequest};
 use serde::{Deserialize, Serialize};
@@ -15,8 +16,8 @@ use crate::{Error, Progress};
 /// The directory beside the packages where it is remembered what is in images.
 const IMAGES: &str = "images";
 
-/// The file in the directory of a server that says by which program its container was started.
-const OWNER: &str = "container.json";
+/// The file of an environment that says by which programs it has run containers.
+const OWNERS: &str = "containers.json";
 
 /// What an image was found to have.
 #[derive(Serialize, Deserialize)]
@@ -28,11 +29,11 @@ struct Remembered {
     programs: BTreeMap<String, PathBuf>,
 }
 
-/// Whose container the server in a directory is.
+/// Whose containers an environment has had.
 #[derive(Serialize, Deserialize)]
-struct Owner {
-    seedbed_container: u32,
-    program: PathBuf,
+struct Owners {
+    seedbed_containers: u32,
+    programs: Vec<PathBuf>,
 }
 
 /// Looks whether an image is on this machine, without bringing it.
@@ -100,27 +101,35 @@ fn remembered(context: &Context<'_>, engine: &str, image: &Image) -> PathBuf {
     context.packages.join(IMAGES).join(format!("{engine}-{}.json", &digest[..16]))
 }
 
-/// Notes that a server is about to run in a container, so that what is left of it can be found whatever happens.
-pub(crate) fn note(directory: &Path, found: &ServerFound) -> Result<(), Error> {
-    let file = directory.join(OWNER);
-    let Some(image) = found.binaries.image() else {
-        return match fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &file)(error)),
-            _ => Ok(()),
-        };
-    };
-    write_json(&file, &Owner { seedbed_container: 1, program: image.containers.program().to_owned() })
+/// Notes by which program containers are about to run, so that what is left of them can be found whatever happens.
+pub(crate) fn note(place: &Place, found: &ServerFound) -> Result<(), Error> {
+    let Some(image) = found.binaries.image() else { return Ok(()) };
+    // Servers are prepared side by side.
+    static WRITING: Mutex<()> = Mutex::new(());
+    let _writing = WRITING.lock().expect("nothing panics while it holds this");
+    let file = place.directory().join(OWNERS);
+    let known = read_json::<Owners>(&file)?.map(|owners| owners.programs).unwrap_or_default();
+    let program = image.containers.program();
+    if known.iter().any(|known| known == program) {
+        return Ok(());
+    }
+    let programs = known.into_iter().chain([program.to_owned()]).collect();
+    write_json(&file, &Owners { seedbed_containers: 1, programs })
 }
 
-/// Removes what is left of the containers of an environment whose supervisor is gone. They end with it by themselves: this
-/// is for what was killed at the moment of its start, and for a container that does not end.
+/// Removes what is left of the containers of an environment whose supervisor is gone. They end with their clients by
+/// themselves: this is for what was killed at the moment of its start, and for a container that does not end.
 pub(crate) fn sweep(context: &Context<'_>, place: &Place) -> Result<(), Error> {
+    let Some(owners) = read_json::<Owners>(&place.directory().join(OWNERS))? else { return Ok(()) };
+    let mut directories = Vec::new();
     for directory in place.all_servers()? {
-        let Some(owner) = read_json::<Owner>(&directory.join(OWNER))? else { continue };
-        let name = Image::container_name(&directory);
+        let sockets = directory.file_name().map(|name| place.server_sockets(&name.to_string_lossy()));
+        directories.extend([directory].into_iter().chain(sockets));
+    }
+    for program in owners.programs {
         // It must be possible to stop and to remove an environment whose docker is gone.
-        if let Err(error) = Containers::remove(&owner.program, &name) {
-            let text = format!("whether something is left of the container {name} is not known: {error}");
+        if let Err(error) = Containers::sweep(&program, &directories) {
+            let text = format!("whether something is left of its containers is not known: {error}");
             context.monitor.on(Progress::Note(text));
         }
     }

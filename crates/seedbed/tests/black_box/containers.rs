@@ -143,6 +143,14 @@ fn no_container_outlives_its_owner() {
         };
         wait_until("the server is alone", PATIENCE, alone).unwrap();
     }
+    // What a client leaves that is killed when it has made a container and not started it.
+    let server = running(&workspace).remove(0);
+    let directory = server.rsplit(' ').next().unwrap().split(',').next().unwrap();
+    let mount = format!("type=bind,source={directory},target={directory}");
+    let mut create = Command::new(image.containers.program());
+    create.args(["create", "--label", "seedbed", "--mount", &mount, &image.name, "true"]);
+    assert!(create.output().unwrap().status.success());
+    assert_eq!(all(&workspace).len(), 2);
     workspace.seedbed(&["down"]).ends_with(0);
     assert_eq!(all(&workspace), Vec::<String>::new(), "after `down`");
     workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
