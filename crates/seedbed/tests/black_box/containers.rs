@@ -150,7 +150,8 @@ fn no_container_outlives_its_owner() {
     let mut create = Command::new(image.containers.program());
     create.args(["create", "--label", "seedbed", "--mount", &mount, &image.name, "true"]);
     assert!(create.output().unwrap().status.success());
-    assert_eq!(all(&workspace).len(), 2);
+    // A snapshot may have been killed at that very moment, too.
+    assert!(all(&workspace).len() >= 2);
     workspace.seedbed(&["down"]).ends_with(0);
     assert_eq!(all(&workspace), Vec::<String>::new(), "after `down`");
     workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
