@@ -16,6 +16,19 @@ pub trait Backend: Send + Sync {
     /// Exactly `length` bytes from `offset`, or an error; a file that ends before is an error.
     fn read_range(&self, name: &str, offset: u64, length: u64) -> Result<Vec<u8>, BackendError>;
 
+    /// The same into a buffer, which then has these bytes and no others: for who reads often, memory that is there
+    /// already costs less than new memory.
+    fn read_range_into(&self, name: &str, offset: u64, length: u64, bytes: &mut Vec<u8>) -> Result<(), BackendError> {
+        *bytes = self.read_range(name, offset, length)?;
+        Ok(())
+    }
+
+    /// How many bytes are best read at once: many where each request has to be waited for, and no more than stay in the
+    /// processor's cache where it has not.
+    fn run_bytes(&self) -> u64 {
+        4 << 20
+    }
+
     /// Writes a file; whole and durable when this returns. Whoever reads sees all of it or nothing. Overwriting a file
     /// with the same bytes is fine.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError>;

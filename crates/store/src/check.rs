@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::block::Decoder;
 use crate::census::{Census, Marks, Roots};
 use crate::object::object_id;
 use crate::pack::{self, PackBlock, PackId};
 use crate::seal::Seal;
 use crate::store::{Inner, Store};
-use crate::{ObjectId, Progress, StoreError, block};
+use crate::{ObjectId, Progress, StoreError};
 
 /// How thoroughly a store is checked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -129,10 +130,11 @@ pub(crate) fn prove(
     bytes: &[u8],
     found: &PackBlock,
     opener: Option<&Seal>,
+    decoder: &mut Decoder,
     each: &mut dyn FnMut(&ObjectId, Option<&[u8]>) -> Result<bool, StoreError>,
 ) -> Result<bool, StoreError> {
-    let Ok(plain) = block::decode(bytes, opener) else { return Ok(false) };
-    let (mut rest, mut content) = (&*plain, true);
+    let Ok(plain) = decoder.decode(bytes, opener) else { return Ok(false) };
+    let (mut rest, mut content) = (plain, true);
     for (id, length) in &found.objects {
         let Some((object, others)) = rest.split_at_checked(*length as usize) else { return Ok(false) };
         rest = others;
@@ -158,11 +160,13 @@ fn check_pack(store: &Store, id: &PackId, indexed: bool, damage: &mut Damage) ->
         return Ok(Some("is no pack".to_owned()));
     };
     let opener = store.inner.keys.as_ref().and_then(|keys| keys.opener(salt));
+    let mut decoder = Decoder::new().map_err(StoreError::other)?;
     let scan = pack::scan(&bytes, opener.as_ref());
     let mut bad = scan.damaged.len() + scan.closed;
     for found in &scan.blocks {
         let (from, to) = (found.offset as usize, found.offset as usize + found.length as usize);
-        let proved = prove(&bytes[from..to], found, opener.as_ref(), &mut |_, bytes| Ok(bytes.is_some()))?;
+        let proved =
+            prove(&bytes[from..to], found, opener.as_ref(), &mut decoder, &mut |_, bytes| Ok(bytes.is_some()))?;
         if !proved {
             bad += 1;
             damage.blocks.insert((*id, found.offset));

@@ -149,6 +149,17 @@ impl Backend for DirectoryBackend {
         self.disk.read_range(&path, offset, length).map_err(|error| self.error("read", name, error))
     }
 
+    fn read_range_into(&self, name: &str, offset: u64, length: u64, bytes: &mut Vec<u8>) -> Result<(), BackendError> {
+        let path = self.path(name)?;
+        let length = usize::try_from(length)
+            .map_err(|_| self.error("read", name, io::Error::from(io::ErrorKind::InvalidInput)))?;
+        self.disk.read_range_into(&path, offset, length, bytes).map_err(|error| self.error("read", name, error))
+    }
+
+    fn run_bytes(&self) -> u64 {
+        512 << 10
+    }
+
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
         self.path(name)?;
         self.place(name, bytes, &|draft, path| self.disk.rename(draft, path))

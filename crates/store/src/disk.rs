@@ -15,6 +15,11 @@ pub trait Disk: Send + Sync {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     /// Exactly `length` bytes from `offset`.
     fn read_range(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>>;
+    /// The same into a buffer, which then has these bytes and no others.
+    fn read_range_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+        *bytes = self.read_range(path, offset, length)?;
+        Ok(())
+    }
     /// Makes a new file with these bytes; fails when there is one. Others can see that it is being written.
     fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Makes the bytes of a file durable.
@@ -63,14 +68,19 @@ impl Disk for SystemDisk {
     }
 
     fn read_range(&self, path: &Path, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.read_range_into(path, offset, length, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn read_range_into(&self, path: &Path, offset: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
         let file = File::open(path)?;
         // A damaged index must not make us reserve what no file has.
         if file.metadata()?.len() < offset.saturating_add(length as u64) {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file ends before"));
         }
-        let mut bytes = vec![0; length];
-        file.read_exact_at(&mut bytes, offset)?;
-        Ok(bytes)
+        bytes.resize(length, 0);
+        file.read_exact_at(bytes, offset)
     }
 
     fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -94,7 +94,7 @@ impl PackBuilder {
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() + block::PLAIN >= TARGET
+        self.bytes.len() + block::MOST >= TARGET
     }
 
     /// The file and what it holds; `None` when there is no block in it.

@@ -1,11 +1,10 @@
 //! Objects out of a store: located, read in runs of neighbouring blocks, proved by their ids.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::block::Decoder;
 use crate::object::object_id;
 use crate::pack::{self, PackId};
 use crate::store::{Inner, Store};
@@ -14,16 +13,14 @@ use crate::{ObjectId, ObjectReader, StoreError, ahead, block};
 
 /// Blocks with a smaller gap between them are read at once.
 const GAP: u64 = 64 * 1024;
-/// At most so much is read at once.
-const RUN: u64 = 4 * 1024 * 1024;
-/// And at most so many blocks, however small they are.
-const BLOCKS: usize = 32;
-/// A place that takes longer for a run is read by several threads.
+/// A place that takes longer for a run, twice in a row, is read by several threads.
 const SLOW: Duration = Duration::from_millis(5);
 /// So many runs are read at the same time where each has to wait.
 const AHEAD: usize = 4;
 /// Decompressed blocks that are kept.
 const KEPT: usize = 16;
+/// A buffer larger than this is not kept for the next reader.
+const SCRATCH: usize = 8 << 20;
 
 /// The last few decompressed blocks.
 #[derive(Default)]
@@ -39,7 +36,7 @@ impl Blocks {
     }
 
     fn put(&mut self, location: &Location, bytes: Arc<Vec<u8>>) {
-        if bytes.len() > 2 * block::PLAIN {
+        if bytes.len() > 2 * block::MOST {
             return;
         }
         if self.0.len() >= KEPT {
@@ -49,16 +46,43 @@ impl Blocks {
     }
 }
 
+/// What reading needs and can be used again.
+pub(crate) struct Scratch {
+    decoder: Decoder,
+    bytes: Vec<u8>,
+}
+
 impl Inner {
+    /// Does something with memory that was used before, if there is some.
+    fn with_scratch<T>(&self, work: impl FnOnce(&mut Scratch) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let used = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut scratch = match used {
+            Some(scratch) => scratch,
+            None => Scratch { decoder: Decoder::new().map_err(StoreError::other)?, bytes: Vec::new() },
+        };
+        let result = work(&mut scratch);
+        if scratch.bytes.capacity() <= SCRATCH {
+            self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        }
+        result
+    }
+
     /// The plain bytes of the block that a location is in, out of the bytes of that block.
-    fn decode<'a>(&self, location: &Location, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, StoreError> {
+    fn decode<'a>(
+        &self,
+        location: &Location,
+        bytes: &'a [u8],
+        decoder: &'a mut Decoder,
+    ) -> Result<&'a [u8], StoreError> {
         let opener = match &self.keys {
             None => None,
             Some(keys) => Some(
                 keys.opener(location.salt).ok_or_else(|| StoreError::WriteOnly { place: self.backend.describe() })?,
             ),
         };
-        block::decode(bytes, opener.as_ref()).map_err(|problem| self.damaged(&pack::file_name(&location.pack), problem))
+        decoder
+            .decode(bytes, opener.as_ref())
+            .map_err(|problem| self.damaged(&pack::file_name(&location.pack), problem))
     }
 
     /// The bytes of an object in the plain bytes of its block, if they are what the id says.
@@ -76,8 +100,11 @@ impl Inner {
             plain
         } else {
             let name = pack::file_name(&location.pack);
-            let bytes = self.backend.read_range(&name, u64::from(location.block), u64::from(location.block_length))?;
-            let plain = Arc::new(self.decode(location, &bytes)?.into_owned());
+            let plain = self.with_scratch(|Scratch { decoder, bytes }| {
+                let (from, length) = (u64::from(location.block), u64::from(location.block_length));
+                self.backend.read_range_into(&name, from, length, bytes)?;
+                Ok(Arc::new(self.decode(location, bytes, decoder)?.to_vec()))
+            })?;
             self.blocks.lock().unwrap_or_else(PoisonError::into_inner).put(location, plain.clone());
             plain
         };
@@ -133,40 +160,39 @@ impl ObjectReader for Store {
         }
         wanted.sort_unstable_by_key(|(place, number)| (place.pack, place.block, place.offset, *number));
 
-        let runs = runs(&wanted);
-        let Some((first, others)) = runs.split_first() else { return Ok(()) };
-        let read = inner.read_run(ids, first);
-        // Where reading is quick, threads would only push each other's bytes out of the processor's caches.
-        let threads = if read.waited > SLOW { AHEAD } else { 1 };
-        inner.hand_out(ids, first, &read, each)?;
-        drop(read);
-        let work = |run: &Run<'_>| inner.read_run(ids, run);
-        ahead::in_order(others, threads, &work, &mut |run, read| inner.hand_out(ids, run, &read, each))
+        let runs = runs(&wanted, inner.backend.run_bytes());
+        inner.with_scratch(|scratch| {
+            let (mut rest, mut slow) = (runs.as_slice(), 0);
+            // Where reading is quick, threads would only push each other's bytes out of the processor's caches.
+            while let (Some((run, others)), 0..2) = (rest.split_first(), slow) {
+                slow = if inner.hand_out(ids, run, scratch, each)? > SLOW { slow + 1 } else { 0 };
+                rest = others;
+            }
+            let work = |run: &Run<'_>| {
+                let mut bytes = Vec::new();
+                inner.read_run(run, &mut bytes);
+                bytes
+            };
+            let mut take =
+                |run: &Run<'_>, bytes: Vec<u8>| inner.hand_out_read(ids, run, &bytes, &mut scratch.decoder, each);
+            ahead::in_order(rest, AHEAD, &work, &mut take)
+        })
     }
 }
 
 /// Objects that are read together.
 type Run<'a> = &'a [(Location, usize)];
 
-/// Cuts what is wanted, in the order in which it is stored, into what is read at once.
-fn runs(mut rest: Run<'_>) -> Vec<Run<'_>> {
+/// Cuts what is wanted, in the order in which it is stored, into what is read at once: `most` bytes, or one block.
+fn runs(mut rest: Run<'_>, most: u64) -> Vec<Run<'_>> {
     let mut runs = Vec::new();
     while let Some((first, _)) = rest.first() {
         let from = u64::from(first.block);
         let mut end = from + u64::from(first.block_length);
-        let (mut count, mut blocks, mut plain, mut last) = (0, 0, 0, None);
+        let mut count = 0;
         for (place, _) in rest {
             let place_end = u64::from(place.block) + u64::from(place.block_length);
-            if last != Some(place.block) {
-                last = Some(place.block);
-                blocks += 1;
-            }
-            plain += u64::from(place.length);
-            let fits = place.pack == first.pack
-                && u64::from(place.block) <= end + GAP
-                && place_end - from <= RUN
-                && blocks <= BLOCKS
-                && plain <= 2 * RUN;
+            let fits = place.pack == first.pack && u64::from(place.block) <= end + GAP && place_end - from <= most;
             if count > 0 && !fits {
                 break;
             }
@@ -180,88 +206,65 @@ fn runs(mut rest: Run<'_>) -> Vec<Run<'_>> {
     runs
 }
 
-/// What was read of a run.
-struct RunRead {
-    /// As it is stored.
-    bytes: Vec<u8>,
-    /// For the place.
-    waited: Duration,
-    blocks: Vec<RunBlock>,
-}
-
-/// A block of a run.
-struct RunBlock {
-    /// Its plain bytes, if they can be had.
-    plain: Option<Plain>,
-    /// For each object that is wanted of it, whether its bytes are what the id says.
-    proved: Vec<bool>,
-}
-
-/// Plain bytes: here, or where they stand in what was read.
-enum Plain {
-    Own(Vec<u8>),
-    Read(Range<usize>),
-}
-
 impl Inner {
-    /// Reads a run in one piece, opens its blocks and proves what is wanted of them.
-    fn read_run(&self, ids: &[ObjectId], run: Run<'_>) -> RunRead {
-        let (start, file) = run.first().map_or_else(Default::default, |(first, _)| {
-            let file = pack::file_name(&first.pack);
-            (first.block, file)
-        });
-        let end = run.iter().map(|(place, _)| u64::from(place.block) + u64::from(place.block_length)).max();
-        let length = end.unwrap_or(0).saturating_sub(u64::from(start));
-        // What cannot be read in one piece is tried one by one, from other places too.
-        let begun = Instant::now();
-        let bytes = self.backend.read_range(&file, u64::from(start), length).unwrap_or_default();
-        let waited = begun.elapsed();
-        let blocks = run.chunk_by(|(one, _), (other, _)| one.block == other.block);
-        let blocks = blocks
-            .map(|same_block| {
-                let (first, _) = &same_block[0];
-                let (from, length) = ((first.block - start) as usize, first.block_length as usize);
-                let block = bytes.get(from..from + length);
-                let plain = block.and_then(|block| self.decode(first, block).ok());
-                let mut proved: Vec<bool> = Vec::with_capacity(same_block.len());
-                for (at, (place, number)) in same_block.iter().enumerate() {
-                    // An id that stands several times is proved once.
-                    let again = at > 0 && same_block[at - 1].0 == *place && proved[at - 1];
-                    let is_right = |plain: &Cow<'_, [u8]>| again || self.prove(&ids[*number], place, plain).is_ok();
-                    proved.push(plain.as_ref().is_some_and(is_right));
-                }
-                let plain = plain.map(|plain| match plain {
-                    Cow::Owned(plain) => Plain::Own(plain),
-                    // What is not compressed is the end of the block.
-                    Cow::Borrowed(plain) => Plain::Read(from + length - plain.len()..from + length),
-                });
-                RunBlock { plain, proved }
-            })
-            .collect();
-        RunRead { bytes, waited, blocks }
-    }
-
+    /// Reads a run in one piece and hands out what is wanted of each block while its plain bytes are in the processor's
+    /// cache; says how long the place took.
     #[expect(clippy::type_complexity, reason = "a closure with its arguments")]
     fn hand_out(
         &self,
         ids: &[ObjectId],
-        mut run: Run<'_>,
-        read: &RunRead,
+        run: Run<'_>,
+        Scratch { decoder, bytes }: &mut Scratch,
+        each: &mut dyn FnMut(usize, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<Duration, StoreError> {
+        let begun = Instant::now();
+        self.read_run(run, bytes);
+        let waited = begun.elapsed();
+        self.hand_out_read(ids, run, bytes, decoder, each)?;
+        Ok(waited)
+    }
+
+    /// Reads a run in one piece. What cannot be read so is tried one by one, from other places too: then there are no
+    /// bytes.
+    fn read_run(&self, run: Run<'_>, bytes: &mut Vec<u8>) {
+        let Some((first, _)) = run.first() else { return bytes.clear() };
+        let end = run.iter().map(|(place, _)| u64::from(place.block) + u64::from(place.block_length)).max();
+        let length = end.unwrap_or(0).saturating_sub(u64::from(first.block));
+        let file = pack::file_name(&first.pack);
+        if self.backend.read_range_into(&file, u64::from(first.block), length, bytes).is_err() {
+            bytes.clear();
+        }
+    }
+
+    #[expect(clippy::type_complexity, reason = "a closure with its arguments")]
+    fn hand_out_read(
+        &self,
+        ids: &[ObjectId],
+        run: Run<'_>,
+        bytes: &[u8],
+        decoder: &mut Decoder,
         each: &mut dyn FnMut(usize, &[u8]) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        for block in &read.blocks {
-            let (same_block, others) = run.split_at(block.proved.len());
-            run = others;
-            let plain = match &block.plain {
-                Some(Plain::Own(plain)) => plain.as_slice(),
-                Some(Plain::Read(range)) => &read.bytes[range.clone()],
-                None => &[],
-            };
-            for ((place, number), proved) in same_block.iter().zip(&block.proved) {
-                let from = place.offset as usize;
-                match plain.get(from..from + place.length as usize) {
-                    Some(object) if *proved => each(*number, object)?,
-                    _ => each(*number, &self.get(&ids[*number])?)?,
+        let start = run.first().map_or(0, |(first, _)| first.block);
+        for same_block in run.chunk_by(|(one, _), (other, _)| one.block == other.block) {
+            let (first, _) = &same_block[0];
+            let (from, length) = ((first.block - start) as usize, first.block_length as usize);
+            let block = bytes.get(from..from + length);
+            let plain = block.and_then(|block| self.decode(first, block, decoder).ok()).unwrap_or_default();
+            let mut proved: Option<&Location> = None;
+            for (place, number) in same_block {
+                let object = if proved == Some(place) {
+                    // An id that stands several times is proved once.
+                    let from = place.offset as usize;
+                    plain.get(from..from + place.length as usize)
+                } else {
+                    self.prove(&ids[*number], place, plain).ok()
+                };
+                if let Some(object) = object {
+                    proved = Some(place);
+                    each(*number, object)?;
+                } else {
+                    each(*number, &self.get(&ids[*number])?)?;
                 }
             }
         }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::block::Decoder;
 use crate::census::{Census, Marks, Roots};
 use crate::check::{incomplete, prove, unreadable};
 use crate::fence::Fence;
@@ -187,6 +188,7 @@ impl Repair<'_> {
         let inner: &Arc<Inner> = &self.store.inner;
         let known = fragment::contents(inner, census, &packs.damaged)?;
         let writer = self.writer(state)?;
+        let mut decoder = Decoder::new().map_err(StoreError::other)?;
         for id in &packs.damaged {
             let known = known.get(id);
             let blocks = known.map_or(0, |known| known.blocks.len());
@@ -203,7 +205,7 @@ impl Repair<'_> {
                 let mut put = |id: &ObjectId, bytes: Option<&[u8]>| {
                     bytes.map(|bytes| writer.put(found.kind, *id, bytes)).transpose().map(|put| put.is_some())
                 };
-                sound += usize::from(prove(block, found, opener.as_ref(), &mut put)?);
+                sound += usize::from(prove(block, found, opener.as_ref(), &mut decoder, &mut put)?);
             }
             let all = blocks.max(scan.blocks.len() + scan.damaged.len() + scan.closed);
             self.report.dropped_blocks += (all - sound.min(all)) as u64;

@@ -9,7 +9,7 @@ use crate::index::Index;
 use crate::keys::{Access, Encryption, Identity, Recipient, StoreKeys};
 use crate::object::object_id;
 use crate::random::random_name;
-use crate::reader::Blocks;
+use crate::reader::{Blocks, Scratch};
 use crate::session::Session;
 use crate::writer::Writer;
 use crate::{Backend, Expect, ObjectId, ObjectKind, StoreError, document};
@@ -49,6 +49,7 @@ pub(crate) struct Inner {
     pub(crate) id: String,
     pub(crate) index: Index,
     pub(crate) blocks: Mutex<Blocks>,
+    pub(crate) scratch: Mutex<Vec<Scratch>>,
 }
 
 impl Store {
@@ -117,7 +118,7 @@ impl Store {
 
     fn with(backend: Arc<dyn Backend>, cache: &Path, id: String, keys: Option<StoreKeys>) -> Self {
         let index = Index::new(backend.clone(), keys.clone(), cache.join(&id));
-        let inner = Inner { backend, keys, id, index, blocks: Mutex::default() };
+        let inner = Inner { backend, keys, id, index, blocks: Mutex::default(), scratch: Mutex::default() };
         Self { inner: Arc::new(inner) }
     }
 

@@ -1,19 +1,25 @@
 //! A sorted table of objects in the cache: where each of them is. Made from fragments, never synced, proved when read.
 
+use std::borrow::Cow;
 use std::fs::{self, File};
+use std::hash::Hasher;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use twox_hash::XxHash3_64;
+
 use crate::pack::{PackContents, PackId};
 use crate::{ObjectId, ObjectKind};
 
-const MAGIC: &[u8; 8] = b"SEEDTAB1";
+const MAGIC: &[u8; 8] = b"SEEDTAB2";
 /// Magic, number of records, of packs, of bits, digest.
 const HEADER: usize = 8 + 8 + 4 + 4 + 32;
 const PACK: usize = 32 + 32 + 8;
 const BUCKET: usize = 4 + 8;
 const RECORD: usize = 52;
+/// Room for the records of nearly every bucket.
+const SPACE: usize = 96 * RECORD;
 /// Set in a record's length when the object is a node.
 const NODE: u32 = 1 << 31;
 
@@ -96,7 +102,7 @@ pub(crate) struct Table {
     pub(crate) count: u64,
     bits: u32,
     pub(crate) packs: Vec<TablePack>,
-    /// For each bucket the number of the record after its last, and its digest.
+    /// For each bucket the number of the record after its last, and its sum.
     buckets: Vec<(u32, u64)>,
     records_at: u64,
 }
@@ -133,7 +139,7 @@ pub(crate) fn write(
     let mut file = BufWriter::with_capacity(256 * 1024, File::create_new(path)?);
     file.seek(SeekFrom::Start(records_at as u64))?;
 
-    let (mut written, mut current, mut hasher) = (0_u32, 0_usize, blake3::Hasher::new());
+    let (mut written, mut current, mut hasher) = (0_u32, 0_usize, XxHash3_64::new());
     for record in records {
         let record = record?;
         let bucket = bucket_of(&record.id, bits);
@@ -141,18 +147,18 @@ pub(crate) fn write(
             return Err(io::Error::new(io::ErrorKind::InvalidData, "records are not sorted"));
         }
         while current < bucket {
-            buckets[current] = (written, short_digest(&hasher));
-            hasher.reset();
+            buckets[current] = (written, hasher.finish());
+            hasher = XxHash3_64::new();
             current += 1;
         }
         let bytes = record.to_bytes();
-        hasher.update(&bytes);
+        hasher.write(&bytes);
         file.write_all(&bytes)?;
         written = written.checked_add(1).ok_or_else(|| io::Error::other("more objects than a table can have"))?;
     }
     while current < buckets.len() {
-        buckets[current] = (written, short_digest(&hasher));
-        hasher.reset();
+        buckets[current] = (written, hasher.finish());
+        hasher = XxHash3_64::new();
         current += 1;
     }
 
@@ -167,9 +173,9 @@ pub(crate) fn write(
         rest.extend_from_slice(&pack.salt);
         rest.extend_from_slice(&pack.length.to_le_bytes());
     }
-    for (end, digest) in &buckets {
+    for (end, sum) in &buckets {
         rest.extend_from_slice(&end.to_le_bytes());
-        rest.extend_from_slice(&digest.to_le_bytes());
+        rest.extend_from_slice(&sum.to_le_bytes());
     }
     head.extend_from_slice(&head_digest(&head, &rest));
     head.extend_from_slice(&rest);
@@ -182,10 +188,6 @@ fn head_digest(head: &[u8], rest: &[u8]) -> [u8; 32] {
     let mut hasher = blake3::Hasher::new();
     hasher.update(head).update(rest);
     *hasher.finalize().as_bytes()
-}
-
-fn short_digest(hasher: &blake3::Hasher) -> u64 {
-    u64::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().expect("a digest has 32 bytes"))
 }
 
 fn bucket_of(id: &ObjectId, bits: u32) -> usize {
@@ -238,7 +240,8 @@ impl Table {
 
     /// All places of an object that this table knows. `InvalidData` when the table is damaged there.
     pub(crate) fn find(&self, id: &ObjectId) -> io::Result<Vec<Location>> {
-        let (_, records) = self.bucket(id)?;
+        let mut space = [0; SPACE];
+        let (_, records) = self.read_bucket(bucket_of(id, self.bits), &mut space)?;
         let (records, _) = records.as_chunks::<RECORD>();
         let first = records.partition_point(|record| record[..32] < id.0[..]);
         records[first..]
@@ -250,29 +253,30 @@ impl Table {
 
     /// The number of the first record of an object, and the record.
     pub(crate) fn position(&self, id: &ObjectId) -> io::Result<Option<(u64, Record)>> {
-        let (start, records) = self.bucket(id)?;
+        let mut space = [0; SPACE];
+        let (start, records) = self.read_bucket(bucket_of(id, self.bits), &mut space)?;
         let (records, _) = records.as_chunks::<RECORD>();
         let first = records.partition_point(|record| record[..32] < id.0[..]);
         let found = records.get(first).map(Record::of_bytes).filter(|record| record.id == *id);
         Ok(found.map(|record| (start + first as u64, record)))
     }
 
-    fn bucket(&self, id: &ObjectId) -> io::Result<(u64, Vec<u8>)> {
-        self.read_bucket(bucket_of(id, self.bits))
-    }
-
-    fn read_bucket(&self, bucket: usize) -> io::Result<(u64, Vec<u8>)> {
+    /// The number of the first record of a bucket, and its records, in `space` if they have room there.
+    fn read_bucket<'a>(&self, bucket: usize, space: &'a mut [u8; SPACE]) -> io::Result<(u64, Cow<'a, [u8]>)> {
         let start = if bucket == 0 { 0 } else { self.buckets[bucket - 1].0 };
-        let (end, digest) = self.buckets[bucket];
+        let (end, sum) = self.buckets[bucket];
         let length = end.checked_sub(start).ok_or_else(damaged)? as usize * RECORD;
-        let mut bytes = vec![0; length];
-        self.file.read_exact_at(&mut bytes, self.records_at + u64::from(start) * RECORD as u64)?;
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&bytes);
-        if short_digest(&hasher) != digest {
-            return Err(damaged());
-        }
-        Ok((u64::from(start), bytes))
+        let at = self.records_at + u64::from(start) * RECORD as u64;
+        let bytes = if let Some(space) = space.get_mut(..length) {
+            self.file.read_exact_at(space, at)?;
+            Cow::Borrowed(&*space)
+        } else {
+            let mut bytes = vec![0; length];
+            self.file.read_exact_at(&mut bytes, at)?;
+            Cow::Owned(bytes)
+        };
+        // It tells what was damaged, not what was forged: whoever can write here can write anything.
+        if XxHash3_64::oneshot(&bytes) != sum { Err(damaged()) } else { Ok((u64::from(start), bytes)) }
     }
 
     pub(crate) fn location(&self, record: &Record) -> io::Result<Location> {
@@ -290,7 +294,7 @@ impl Table {
 
     /// All records in their order, bucket by bucket, each proved.
     pub(crate) fn records(&self) -> impl Iterator<Item = io::Result<Record>> {
-        (0..self.buckets.len()).flat_map(|bucket| match self.read_bucket(bucket) {
+        (0..self.buckets.len()).flat_map(|bucket| match self.read_bucket(bucket, &mut [0; SPACE]) {
             Ok((_, bytes)) => bytes.as_chunks::<RECORD>().0.iter().map(|bytes| Ok(Record::of_bytes(bytes))).collect(),
             Err(error) => vec![Err(error)],
         })

@@ -1,8 +1,11 @@
-//! Objects into a store: gathered in blocks, compressed on threads, written as packs, published as fragments.
+//! Objects into a store: gathered in blocks, compressed, written as packs, published as fragments.
+//!
+//! Who puts compresses too, when as many threads put as there are processors: what was just put is in the cache of its
+//! processor. Else, and always to write packs, there are threads.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -20,6 +23,10 @@ const PUBLISH_BYTES: u64 = 256 * 1024 * 1024;
 const PUBLISH_OBJECTS: u64 = 60_000;
 /// Threads that put objects at the same time get blocks of their own, so that neighbours stay together.
 const SLOTS: usize = 8;
+/// Threads of a writer at most.
+const THREADS: usize = 4;
+/// Jobs that wait for them at most.
+const WAITING: usize = 32;
 
 /// Puts objects into a store.
 ///
@@ -51,7 +58,10 @@ struct Shared {
     /// Taken by those who put, and alone by who publishes.
     gate: RwLock<()>,
     pending: Mutex<HashSet<ObjectId, IdHash>>,
-    slots: [Mutex<[Option<Batch>; 2]>; SLOTS],
+    slots: [Mutex<Slot>; SLOTS],
+    /// Slots that something was put into: about as many threads put.
+    used_slots: AtomicUsize,
+    processors: usize,
     queue: Mutex<Queue>,
     /// Told of every change of the queue.
     changed: Condvar,
@@ -65,14 +75,38 @@ struct Shared {
     pack_count: AtomicU64,
 }
 
+/// Blocks that a thread fills: data, nodes.
+#[derive(Default)]
+struct Slot {
+    open: [Option<Batch>; 2],
+    used: bool,
+}
+
+/// What the threads do.
+enum Job {
+    /// For the packs of a slot.
+    Compress(Batch, usize),
+    Write(PackBuilder),
+}
+
+/// Where blocks are compressed.
+#[derive(Default)]
+struct Press {
+    encoder: Option<Encoder>,
+    /// Packs that are not full: data, nodes.
+    builders: [PackBuilder; 2],
+    /// The slot that it was last used for: neighbours should come into one pack.
+    slot: usize,
+}
+
 #[derive(Default)]
 struct Queue {
-    batches: VecDeque<Batch>,
-    /// Batches that are waiting or being worked on.
+    jobs: VecDeque<Job>,
+    /// Packs among the jobs that wait.
+    full_packs: usize,
+    /// What is waiting or being worked on, also by who puts.
     outstanding: usize,
-    /// Packs that are not full, in pairs: data, nodes.
-    builders: Vec<[PackBuilder; 2]>,
-    encoders: Vec<Encoder>,
+    presses: Vec<Press>,
     /// Empty buffers for plain bytes.
     spare: Vec<Vec<u8>>,
     error: Option<StoreError>,
@@ -124,6 +158,8 @@ impl Writer {
             gate: RwLock::default(),
             pending: Mutex::default(),
             slots: Default::default(),
+            used_slots: AtomicUsize::new(0),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
             queue: Mutex::default(),
             changed: Condvar::new(),
             packs: Mutex::default(),
@@ -134,7 +170,7 @@ impl Writer {
             new_bytes: AtomicU64::new(0),
             pack_count: AtomicU64::new(0),
         });
-        let count = std::thread::available_parallelism().map_or(1, usize::from).clamp(1, 4);
+        let count = shared.processors.clamp(1, THREADS);
         let mut writer = Self { shared, threads: Vec::new() };
         for _ in 0..count {
             let shared = writer.shared.clone();
@@ -223,31 +259,40 @@ impl Shared {
 
         let mut hasher = DefaultHasher::new();
         std::thread::current().id().hash(&mut hasher);
-        let slot = usize::try_from(hasher.finish() % SLOTS as u64).expect("fewer than eight");
-        let mut slot = lock(&self.slots[slot]);
-        let open = &mut slot[usize::from(kind == ObjectKind::Node)];
-        if open.as_ref().is_some_and(|batch| batch.plain.len() + bytes.len() > block::PLAIN)
-            && let Some(full) = open.take()
-        {
-            self.enqueue(full)?;
+        let number = usize::try_from(hasher.finish() % SLOTS as u64).expect("fewer than eight");
+        let mut slot = lock(&self.slots[number]);
+        if !std::mem::replace(&mut slot.used, true) {
+            self.used_slots.fetch_add(1, Ordering::Relaxed);
         }
+        let open = &mut slot.open[usize::from(kind == ObjectKind::Node)];
+        let is_full = open.as_ref().is_some_and(|batch| batch.is_full(bytes.len()));
+        let full = if is_full { open.take() } else { None };
         let batch = open.get_or_insert_with(|| Batch { kind, objects: Vec::new(), plain: self.buffer() });
         batch.plain.extend_from_slice(bytes);
         batch.objects.push((id, u32::try_from(bytes.len()).expect("an object has at most 16 MiB")));
-        Ok(())
+        drop(slot);
+        match full {
+            None => Ok(()),
+            Some(full) if self.used_slots.load(Ordering::Relaxed) < self.processors => {
+                self.enqueue(Job::Compress(full, number))
+            }
+            Some(full) => self.compress_here(full, number),
+        }
     }
 
     fn buffer(&self) -> Vec<u8> {
-        lock(&self.queue).spare.pop().unwrap_or_else(|| Vec::with_capacity(block::PLAIN))
+        lock(&self.queue).spare.pop().unwrap_or_else(|| Vec::with_capacity(block::MOST))
     }
 
-    fn enqueue(&self, batch: Batch) -> Result<(), StoreError> {
+    fn enqueue(&self, job: Job) -> Result<(), StoreError> {
         let mut queue = lock(&self.queue);
-        while queue.batches.len() >= 8 && !queue.failed {
+        // Packs are large: one may wait while others are written.
+        while (queue.jobs.len() >= WAITING || queue.full_packs > 0) && !queue.failed {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.check()?;
-        queue.batches.push_back(batch);
+        queue.full_packs += usize::from(matches!(job, Job::Write(_)));
+        queue.jobs.push_back(job);
         queue.outstanding += 1;
         drop(queue);
         self.changed.notify_all();
@@ -258,31 +303,19 @@ impl Shared {
     fn work(&self) {
         let mut queue = lock(&self.queue);
         loop {
-            if let Some(batch) = queue.batches.pop_front() {
-                let mut builders = queue.builders.pop().unwrap_or_default();
-                let encoder = queue.encoders.pop();
+            if let Some(job) = queue.jobs.pop_front() {
+                queue.full_packs -= usize::from(matches!(job, Job::Write(_)));
                 drop(queue);
                 self.changed.notify_all();
-                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                    let mut encoder = match encoder {
-                        Some(encoder) => encoder,
-                        None => Encoder::new().map_err(StoreError::other)?,
-                    };
-                    self.pack(&batch, &mut builders, &mut encoder)?;
-                    Ok(encoder)
-                }));
+                let result = guarded(|| match job {
+                    Job::Compress(batch, slot) => self.compress(batch, slot)?.map_or(Ok(()), |full| self.write(full)),
+                    Job::Write(full) => self.write(full),
+                });
                 queue = lock(&self.queue);
-                match result.unwrap_or(Err(StoreError::WriterFailed)) {
-                    Ok(encoder) => queue.encoders.push(encoder),
-                    Err(error) => queue.fail(error),
+                if let Err(error) = result {
+                    queue.fail(error);
                 }
-                queue.builders.push(builders);
                 queue.outstanding -= 1;
-                if queue.spare.len() < 16 && batch.plain.capacity() <= 2 * block::PLAIN {
-                    let mut plain = batch.plain;
-                    plain.clear();
-                    queue.spare.push(plain);
-                }
                 self.changed.notify_all();
             } else if queue.closed {
                 return;
@@ -292,15 +325,49 @@ impl Shared {
         }
     }
 
-    fn pack(&self, batch: &Batch, builders: &mut [PackBuilder; 2], encoder: &mut Encoder) -> Result<(), StoreError> {
-        let builder = &mut builders[usize::from(batch.kind == ObjectKind::Node)];
+    /// Compresses a batch on the thread that has put it.
+    fn compress_here(&self, batch: Batch, slot: usize) -> Result<(), StoreError> {
+        lock(&self.queue).check()?;
+        match guarded(|| self.compress(batch, slot)) {
+            Ok(None) => Ok(()),
+            Ok(Some(full)) => self.enqueue(Job::Write(full)),
+            Err(error) => {
+                let mut queue = lock(&self.queue);
+                queue.fail(error);
+                queue.check()
+            }
+        }
+    }
+
+    /// Appends a batch to a pack; returns the pack if it is full.
+    fn compress(&self, mut batch: Batch, slot: usize) -> Result<Option<PackBuilder>, StoreError> {
+        let mut queue = lock(&self.queue);
+        let at = queue.presses.iter().rposition(|press| press.slot == slot);
+        let mut press = match at {
+            Some(at) => queue.presses.swap_remove(at),
+            None => queue.presses.pop().unwrap_or_default(),
+        };
+        drop(queue);
+        press.slot = slot;
+        let encoder = match &mut press.encoder {
+            Some(encoder) => encoder,
+            none => none.insert(Encoder::new().map_err(StoreError::other)?),
+        };
+        let builder = &mut press.builders[usize::from(batch.kind == ObjectKind::Node)];
         if builder.len() == 0
             && let Some(buffer) = lock(&self.spare_packs).pop()
         {
             *builder = PackBuilder::with(buffer);
         }
-        builder.push(batch, encoder, self.seal.as_ref()).map_err(StoreError::other)?;
-        if builder.is_full() { self.write(std::mem::take(builder)) } else { Ok(()) }
+        builder.push(&batch, encoder, self.seal.as_ref()).map_err(StoreError::other)?;
+        let full = builder.is_full().then(|| std::mem::take(builder));
+        let mut queue = lock(&self.queue);
+        queue.presses.push(press);
+        if queue.spare.len() < 16 && batch.plain.capacity() <= 2 * block::MOST {
+            batch.plain.clear();
+            queue.spare.push(batch.plain);
+        }
+        Ok(full)
     }
 
     fn write(&self, builder: PackBuilder) -> Result<(), StoreError> {
@@ -331,19 +398,22 @@ impl Shared {
 
     /// Nobody puts meanwhile: so all children of each node are in this fragment or in an earlier one.
     fn publish_alone(&self) -> Result<(), StoreError> {
-        for slot in &self.slots {
-            for batch in lock(slot).iter_mut().filter_map(Option::take) {
-                self.enqueue(batch)?;
+        for (number, slot) in self.slots.iter().enumerate() {
+            let mut slot = lock(slot);
+            for batch in slot.open.iter_mut().filter_map(Option::take) {
+                self.enqueue(Job::Compress(batch, number))?;
             }
+            slot.used = false;
         }
+        self.used_slots.store(0, Ordering::Relaxed);
         let mut queue = lock(&self.queue);
         while queue.outstanding > 0 {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.check()?;
         let mut rest: [PackBuilder; 2] = Default::default();
-        for builders in queue.builders.drain(..) {
-            for (rest, builder) in rest.iter_mut().zip(builders) {
+        for press in queue.presses.drain(..) {
+            for (rest, builder) in rest.iter_mut().zip(press.builders) {
                 if rest.len() + builder.len() > pack::TARGET {
                     self.write(std::mem::replace(rest, builder))?;
                 } else {
@@ -371,6 +441,11 @@ impl Shared {
     }
 }
 
+/// A panic as a failure: what was being written is lost, and must not be taken for written.
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(Err(StoreError::WriterFailed))
+}
+
 impl Queue {
     /// The first failure goes to whoever asks first.
     fn check(&mut self) -> Result<(), StoreError> {
@@ -383,7 +458,8 @@ impl Queue {
         }
         self.failed = true;
         // What waits cannot be finished any more.
-        self.outstanding -= self.batches.len();
-        self.batches.clear();
+        self.outstanding -= self.jobs.len();
+        self.jobs.clear();
+        self.full_packs = 0;
     }
 }
