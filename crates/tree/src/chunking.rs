@@ -6,13 +6,13 @@
 
 use std::io;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 
 use fastcdc::v2020::FastCDC;
 use store::{ObjectId, ObjectKind, ObjectWriter, StoreError};
 
 use crate::digest::{self, SegmentDigest};
 use crate::entry::Class;
+use crate::sums::SegmentSums;
 
 /// Files shorter than this are one chunk.
 pub const WHOLE_BYTES: u64 = 64 << 10;
@@ -26,8 +26,8 @@ const CDC: (usize, usize, usize) = (16 << 10, 64 << 10, 256 << 10);
 /// What is tested for zeros where content decides.
 const GRAIN: u64 = 64 << 10;
 
-/// How much is read at once: it should stay in the processor's cache. A multiple of every grain.
-const WINDOW: u64 = 1 << 20;
+/// How much is read at once: it should stay in the processor's cache.
+const WINDOW: u64 = 256 << 10;
 
 /// A part of a segment: a chunk, or zeros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,8 @@ pub trait Source: Sync {
 /// A segment that has been cut and put.
 pub struct Segment {
     pub pieces: Vec<Piece>,
+    /// Of its chunks, in order, if sums were asked for.
+    pub sums: Vec<u128>,
     pub digest: [u8; 32],
     pub read_bytes: u64,
 }
@@ -70,13 +72,16 @@ impl From<StoreError> for CutError {
 pub struct Chunks<'a> {
     writer: &'a dyn ObjectWriter,
     ids_are_digests: bool,
-    /// Held for a run of chunks, so that neighbours in a file become neighbours in the store.
-    turn: Mutex<()>,
 }
 
 impl<'a> Chunks<'a> {
     pub fn new(writer: &'a dyn ObjectWriter) -> Self {
-        Self { writer, ids_are_digests: digest::ids_are_digests(writer), turn: Mutex::new(()) }
+        Self { writer, ids_are_digests: digest::ids_are_digests(writer) }
+    }
+
+    /// Whether a chunk that is known by its id needs no digest: the id is one.
+    pub fn ids_are_digests(&self) -> bool {
+        self.ids_are_digests
     }
 
     pub fn writer(&self) -> &'a dyn ObjectWriter {
@@ -91,14 +96,14 @@ impl<'a> Chunks<'a> {
 
     /// Puts chunks as neighbours.
     pub fn put<'b>(&self, chunks: impl Iterator<Item = (ObjectId, &'b [u8])>) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         for (id, bytes) in chunks {
             self.writer.put(ObjectKind::Data, id, bytes)?;
         }
         Ok(())
     }
 
-    /// Cuts one segment and puts its chunks.
+    /// Cuts one segment and puts its chunks, but for those that are what `before` says: they are in the store.
+    #[expect(clippy::too_many_arguments, reason = "what to cut, where, and with what")]
     pub fn segment(
         &self,
         source: &dyn Source,
@@ -106,14 +111,25 @@ impl<'a> Chunks<'a> {
         offset: u64,
         length: u64,
         buffer: &mut Vec<u8>,
+        before: Option<SegmentSums<'_>>,
     ) -> Result<Segment, CutError> {
         let (grain, paged) = match class {
             Class::Page(bytes) | Class::Recognised(bytes) => (u64::from(bytes), true),
             Class::Whole | Class::Cdc => (GRAIN, false),
         };
         let end = offset + length;
-        let mut window = Window { chunks: self, buffer, parts: Vec::new(), pieces: Vec::new(), digests: Vec::new() };
-        window.buffer.resize((WINDOW as usize) + CDC.2, 0);
+        let mut window = Window {
+            chunks: self,
+            buffer,
+            before,
+            at: 0,
+            parts: Vec::new(),
+            pieces: Vec::new(),
+            sums: Vec::new(),
+            digests: Vec::new(),
+        };
+        let most = WINDOW.max(grain);
+        window.buffer.resize((most as usize) + CDC.2, 0);
         let mut extent = 0..0;
         let mut held = 0;
         let mut position = offset;
@@ -129,14 +145,14 @@ impl<'a> Chunks<'a> {
             };
             if zeros > 0 {
                 window.cut(0..held, true);
-                window.parts.push(Part::Zeros(zeros as u32));
+                window.zeros(zeros as u32);
                 window.flush(held)?;
                 held = 0;
                 position += zeros;
                 continue;
             }
             let data_end = (extent.end.min(end) - offset).div_ceil(grain) * grain + offset;
-            let until = end.min(position + WINDOW).min(data_end);
+            let until = end.min(position + most).min(data_end);
             let filled = held + (until - position) as usize;
             source.read_exact_at(&mut window.buffer[held..filled], position).map_err(CutError::Read)?;
             read_bytes += until - position;
@@ -147,10 +163,10 @@ impl<'a> Chunks<'a> {
                 let next = filled.min(at + grain as usize);
                 if is_zero(&window.buffer[at..next]) {
                     window.cut(run..at, true);
-                    window.parts.push(Part::Zeros((next - at) as u32));
+                    window.zeros((next - at) as u32);
                     run = next;
                 } else if paged {
-                    window.parts.push(Part::Chunk(at..next));
+                    window.page(at..next);
                     run = next;
                 }
                 at = next;
@@ -160,20 +176,21 @@ impl<'a> Chunks<'a> {
             window.flush(rest)?;
             window.buffer.copy_within(rest..filled, 0);
         }
-        let Window { pieces, digests, .. } = window;
+        let Window { pieces, sums, digests, .. } = window;
         let mut digest = SegmentDigest::new();
         let mut digests = digests.iter();
         for piece in &pieces {
             let chunk = piece.id.and_then(|id| if self.ids_are_digests { Some(id.0) } else { digests.next().copied() });
             digest.add(piece.length, chunk.as_ref());
         }
-        Ok(Segment { pieces, digest: digest.finish(), read_bytes })
+        Ok(Segment { pieces, sums, digest: digest.finish(), read_bytes })
     }
 }
 
 /// A part of the window in which a segment is read.
 enum Part {
-    Chunk(Range<usize>),
+    /// With its sum, if sums are asked for, and its id, if it is known.
+    Chunk(Range<usize>, Option<u128>, Option<ObjectId>),
     Zeros(u32),
 }
 
@@ -181,20 +198,47 @@ enum Part {
 struct Window<'a> {
     chunks: &'a Chunks<'a>,
     buffer: &'a mut Vec<u8>,
+    before: Option<SegmentSums<'a>>,
+    /// Where in the segment the next part begins.
+    at: u64,
     /// Parts that are found and not yet put.
     parts: Vec<Part>,
     pieces: Vec<Piece>,
+    sums: Vec<u128>,
     digests: Vec<[u8; 32]>,
 }
 
 impl Window<'_> {
+    fn zeros(&mut self, length: u32) {
+        self.parts.push(Part::Zeros(length));
+        self.at += u64::from(length);
+    }
+
+    /// A chunk whose length is given.
+    fn page(&mut self, range: Range<usize>) {
+        let bytes = &self.buffer[range.clone()];
+        let sum = self.before.as_ref().map(|before| before.sum(bytes));
+        let known = self.before.as_mut().zip(sum).and_then(|(before, sum)| before.known(self.at, bytes.len(), sum));
+        self.at += bytes.len() as u64;
+        self.parts.push(Part::Chunk(range, sum, known));
+    }
+
     /// Cuts by content as far as it can be said where chunks end; returns where the rest begins.
     fn cut(&mut self, run: Range<usize>, all: bool) -> usize {
         let mut start = run.start;
         let cdc = FastCDC::new(&self.buffer[..run.end], CDC.0, CDC.1, CDC.2);
         while start < run.end && (all || run.end - start >= CDC.2) {
-            let (_, end) = cdc.cut(start, run.end - start);
-            self.parts.push(Part::Chunk(start..end));
+            let before = self.before.as_mut();
+            let (end, sum, known) =
+                match before.and_then(|before| before.first(self.at, &self.buffer[start..run.end], all)) {
+                    Some((length, sum, id)) => (start + length, Some(sum), Some(id)),
+                    None => {
+                        let (_, end) = cdc.cut(start, run.end - start);
+                        (end, self.before.as_ref().map(|before| before.sum(&self.buffer[start..end])), None)
+                    }
+                };
+            self.parts.push(Part::Chunk(start..end, sum, known));
+            self.at += (end - start) as u64;
             start = end;
         }
         start
@@ -206,13 +250,19 @@ impl Window<'_> {
         let mut named = Vec::with_capacity(self.parts.len());
         for part in self.parts.drain(..) {
             match part {
-                Part::Chunk(range) => {
+                Part::Chunk(range, sum, known) => {
                     let chunk = &bytes[range];
-                    let (id, digest) = self.chunks.name(chunk);
-                    if !self.chunks.ids_are_digests {
-                        self.digests.push(digest);
-                    }
-                    named.push((id, chunk));
+                    self.sums.extend(sum);
+                    let id = if let Some(id) = known {
+                        id
+                    } else {
+                        let (id, digest) = self.chunks.name(chunk);
+                        if !self.chunks.ids_are_digests {
+                            self.digests.push(digest);
+                        }
+                        named.push((id, chunk));
+                        id
+                    };
                     self.pieces.push(Piece { length: chunk.len() as u32, id: Some(id) });
                 }
                 Part::Zeros(length) => match self.pieces.last_mut() {
@@ -245,7 +295,7 @@ pub fn cut_bytes(bytes: &[u8], class: Class, writer: &dyn ObjectWriter) -> Resul
         }
     }
     let length = bytes.len().min(SEGMENT_BYTES as usize);
-    match Chunks::new(writer).segment(&Memory(bytes), class, 0, length as u64, &mut Vec::new()) {
+    match Chunks::new(writer).segment(&Memory(bytes), class, 0, length as u64, &mut Vec::new(), None) {
         Ok(segment) => Ok(segment.pieces),
         Err(CutError::Store(error)) => Err(error),
         Err(CutError::Read(error)) => Err(StoreError::other(error)),

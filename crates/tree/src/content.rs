@@ -16,6 +16,7 @@ use crate::entry::{Body, Class, Entry, FILE_MAX, FileContent, Form};
 use crate::metadata::{self, Attributes, FileStat, Identity};
 use crate::node::{self, LIST_CHILDREN, ListItem};
 use crate::save::entry_of;
+use crate::sums::FileSums;
 use crate::{digest, rules};
 
 /// A file that is being saved.
@@ -79,8 +80,19 @@ impl OpenFile {
         }
     }
 
+    /// How it is cut.
+    pub fn class(&self) -> Class {
+        self.class
+    }
+
     /// Cuts and puts a segment, and its node.
-    pub fn cut(&self, chunks: &Chunks<'_>, index: u64, buffer: &mut Vec<u8>) -> Result<SegmentSummary, TreeError> {
+    pub fn cut(
+        &self,
+        chunks: &Chunks<'_>,
+        index: u64,
+        buffer: &mut Vec<u8>,
+        sums: Option<&FileSums>,
+    ) -> Result<SegmentSummary, TreeError> {
         let offset = index * SEGMENT_BYTES;
         let length = (self.size() - offset).min(SEGMENT_BYTES);
         if self.class == Class::Whole {
@@ -92,11 +104,15 @@ impl OpenFile {
             chunks.put(std::iter::once((id, buffer.as_slice())))?;
             return Ok(SegmentSummary { id: Some(id), digest, read_bytes: length });
         }
-        let segment = match chunks.segment(self, self.class, offset, length, buffer) {
+        let before = sums.map(|sums| sums.segment(index));
+        let segment = match chunks.segment(self, self.class, offset, length, buffer, before) {
             Ok(segment) => segment,
             Err(CutError::Read(error)) => return Err(self.read_error(error)),
             Err(CutError::Store(error)) => return Err(error.into()),
         };
+        if let Some(sums) = sums {
+            sums.put(index, &segment.pieces, &segment.sums);
+        }
         let id = if segment.pieces.iter().any(|piece| piece.id.is_some()) {
             Some(put_node(chunks.writer(), &node::encode_segment(&segment.pieces))?)
         } else {

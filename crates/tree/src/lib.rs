@@ -28,6 +28,7 @@ mod restore;
 mod rules;
 mod save;
 mod stat_cache;
+mod sums;
 mod target;
 
 pub use diff::{Change, ChangeKind, diff};

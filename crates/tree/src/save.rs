@@ -24,6 +24,7 @@ use crate::node::RootNode;
 use crate::owners::Owners;
 use crate::rules::{Place, Rules, Selection};
 use crate::stat_cache::{Racy, StatCache, StatCacheWriter};
+use crate::sums::{self, FileSums};
 use crate::{TreeError, journal, parallel};
 
 /// Directories in each other, at most: each is open while the walk is in it.
@@ -117,7 +118,7 @@ pub fn save_file(
         let Some(open) = OpenFile::new(file, None, path)? else { continue };
         let segments: Vec<u64> = (0..open.segments()).collect();
         let results = parallel::run(&segments, open.size(), |index, buffer: &mut Vec<u8>| {
-            let summary = open.cut(&chunks, *index, buffer)?;
+            let summary = open.cut(&chunks, *index, buffer, None)?;
             let moved = moved.fetch_add(summary.read_bytes, Ordering::Relaxed) + summary.read_bytes;
             progress(Progress { entries: 0, bytes: moved, moved_bytes: moved });
             Ok(summary)
@@ -198,6 +199,7 @@ struct Save<'a> {
     /// Whether the store has all contents that the cache remembers.
     trusted: bool,
     new_cache: StatCacheWriter,
+    sums: sums::Directory,
     racy: Racy,
     items: Vec<Item>,
     window_bytes: u64,
@@ -221,6 +223,7 @@ impl<'a> Save<'a> {
         progress: &'a (dyn Fn(Progress) + Sync),
     ) -> Result<Self, TreeError> {
         let new_cache = StatCacheWriter::create(cache)?;
+        let sums = sums::Directory::new(cache);
         let cache = if journal::is_doubtful(cache) { StatCache::empty() } else { StatCache::open(cache) };
         let mut trusted = true;
         for root in cache.roots() {
@@ -234,6 +237,7 @@ impl<'a> Save<'a> {
             cache,
             trusted,
             new_cache,
+            sums,
             racy: Racy::now(false),
             items: Vec::new(),
             window_bytes: 0,
@@ -272,6 +276,7 @@ impl<'a> Save<'a> {
         };
         let root = put_node(self.chunks.writer(), &root.encode())?;
         self.new_cache.finish(&[root])?;
+        self.sums.finish();
         Ok(Saved {
             root,
             content: blake3::Hash::from_bytes(content.finish()).to_hex().to_string(),
@@ -426,6 +431,9 @@ impl<'a> Save<'a> {
         link: Option<u64>,
     ) -> Result<(), TreeError> {
         let class = self.selection.class(path, name.to_bytes(), place);
+        if stat.identity.size >= SHARED_BYTES {
+            self.sums.see(path);
+        }
         if let Some(known) = self.cache.find(name.to_bytes())
             && known.identity == stat.identity
             && is_cut_as(&known.entry, class)
@@ -566,7 +574,7 @@ impl<'a> Save<'a> {
         let mut work = Vec::new();
         let mut batch = Vec::new();
         let mut batch_bytes = 0;
-        let mut shared: Vec<(usize, OpenFile)> = Vec::new();
+        let mut shared: Vec<(usize, OpenFile, Option<FileSums>)> = Vec::new();
         for (index, item) in items.iter().enumerate() {
             let Item::Read(job) = item else { continue };
             if job.size < SHARED_BYTES {
@@ -582,7 +590,8 @@ impl<'a> Save<'a> {
                 Ok(Some(open)) => {
                     let file = shared.len();
                     work.extend((0..open.segments()).map(|index| Work::Segment { file, index }));
-                    shared.push((index, open));
+                    let sums = self.sums_of(job, &open);
+                    shared.push((index, open, sums));
                 }
                 Ok(None) => {
                     let path = metadata::join(self.root, &job.path);
@@ -599,7 +608,8 @@ impl<'a> Save<'a> {
         let done = parallel::run(&work, self.window_bytes, |work, buffer: &mut Vec<u8>| match work {
             Work::Batch(indexes) => Done::Batch(self.read_batch(items, indexes, buffer)),
             Work::Segment { file, index } => {
-                let summary = shared[*file].1.cut(&self.chunks, *index, buffer);
+                let (_, open, sums) = &shared[*file];
+                let summary = open.cut(&self.chunks, *index, buffer, sums.as_ref());
                 if let Ok(summary) = &summary {
                     self.count_read(summary.read_bytes);
                 }
@@ -618,7 +628,7 @@ impl<'a> Save<'a> {
                 },
             }
         }
-        for ((index, open), summaries) in shared.into_iter().zip(summaries) {
+        for ((index, open, sums), summaries) in shared.into_iter().zip(summaries) {
             let Item::Read(job) = &items[index] else { continue };
             let outcome = summaries.and_then(|summaries| {
                 let xattrs = open.xattrs()?;
@@ -626,7 +636,12 @@ impl<'a> Save<'a> {
             });
             drop(open);
             let outcome = match outcome {
-                Ok(Some((entry, identity))) => Ok(named(entry, identity, job)),
+                Ok(Some((entry, identity))) => {
+                    if let (Some(sums), Some(child)) = (sums, entry.child()) {
+                        sums.finish(&child);
+                    }
+                    Ok(named(entry, identity, job))
+                }
                 // It changed while it was read: again, and then by this thread alone.
                 Ok(None) | Err(TreeError::Changed { .. }) => self.read_file(job, &mut Vec::new()),
                 Err(error) => self.failed(error),
@@ -634,6 +649,12 @@ impl<'a> Save<'a> {
             outcomes.insert(index, outcome);
         }
         outcomes
+    }
+
+    /// What is remembered of the chunks of a large file.
+    fn sums_of(&self, job: &FileJob, open: &OpenFile) -> Option<FileSums> {
+        let is_cut = open.class() != Class::Whole && self.chunks.ids_are_digests();
+        is_cut.then(|| self.sums.of(&job.path, open.class(), self.chunks.writer())).flatten()
     }
 
     /// Reads small files one after another; those of one chunk are put together, as neighbours.
@@ -711,7 +732,7 @@ impl<'a> Save<'a> {
         let Some(open) = self.open(job)? else { return Ok(None) };
         let mut summaries = Vec::new();
         for index in 0..open.segments() {
-            let summary = open.cut(&self.chunks, index, buffer)?;
+            let summary = open.cut(&self.chunks, index, buffer, None)?;
             self.count_read(summary.read_bytes);
             summaries.push(summary);
         }
