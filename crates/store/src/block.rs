@@ -66,7 +66,7 @@ const SAMPLE: usize = 2 * 1024;
 /// repetitions, as in pages of many databases, the first is as small and a sixth quicker; of text it makes a fifth more.
 const LEVELS: [i32; 2] = [-1, 1];
 /// One block of so many is compressed both ways.
-const TRIAL: u32 = 32;
+const TRIAL: u32 = 64;
 
 impl Encoder {
     pub(crate) fn new() -> std::io::Result<Self> {
@@ -110,7 +110,7 @@ impl Encoder {
         std::mem::swap(&mut self.compressed, &mut self.other);
         self.set_level(small)?;
         let small_size = self.compress_once(plain)?;
-        if quick_size > small_size + small_size / 20 {
+        if quick_size > small_size + small_size / 10 {
             return Ok(small_size);
         }
         std::mem::swap(&mut self.compressed, &mut self.other);

@@ -4,7 +4,7 @@
 //! processor. Else, and always to write packs, there are threads.
 
 use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, DefaultHasher, Hash, Hasher};
+use std::hash::{BuildHasher, Hasher};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -23,6 +23,12 @@ const PUBLISH_BYTES: u64 = 256 * 1024 * 1024;
 const PUBLISH_OBJECTS: u64 = 60_000;
 /// Threads that put objects at the same time get blocks of their own, so that neighbours stay together.
 const SLOTS: usize = 8;
+/// Threads that have put something, of all writers.
+static NUMBERED: AtomicUsize = AtomicUsize::new(0);
+thread_local! {
+    /// The slot of this thread. Two that put at the same time seldom have the same.
+    static SLOT: usize = NUMBERED.fetch_add(1, Ordering::Relaxed) % SLOTS;
+}
 /// Threads of a writer at most.
 const THREADS: usize = 4;
 /// Jobs that wait for them at most.
@@ -257,9 +263,7 @@ impl Shared {
         self.objects.fetch_add(1, Ordering::Relaxed);
         self.unpublished_objects.fetch_add(1, Ordering::Relaxed);
 
-        let mut hasher = DefaultHasher::new();
-        std::thread::current().id().hash(&mut hasher);
-        let number = usize::try_from(hasher.finish() % SLOTS as u64).expect("fewer than eight");
+        let number = SLOT.with(|number| *number);
         let mut slot = lock(&self.slots[number]);
         if !std::mem::replace(&mut slot.used, true) {
             self.used_slots.fetch_add(1, Ordering::Relaxed);

@@ -75,7 +75,11 @@ enum Edit {
 
 /// Places and lengths as files have them: any, and such as fit grains.
 fn place(most: usize) -> impl Strategy<Value = usize> {
-    prop_oneof![0..most, (0..most / 4096).prop_map(|page| page * 4096), (0..most / 65536).prop_map(|grain| grain * 65536)]
+    prop_oneof![
+        0..most,
+        (0..most / 4096).prop_map(|page| page * 4096),
+        (0..most / 65536).prop_map(|grain| grain * 65536)
+    ]
 }
 
 fn edit() -> impl Strategy<Value = Edit> {
