@@ -276,7 +276,7 @@ impl Table {
             Cow::Owned(bytes)
         };
         // It tells what was damaged, not what was forged: whoever can write here can write anything.
-        if XxHash3_64::oneshot(&bytes) != sum { Err(damaged()) } else { Ok((u64::from(start), bytes)) }
+        if XxHash3_64::oneshot(&bytes) == sum { Ok((u64::from(start), bytes)) } else { Err(damaged()) }
     }
 
     pub(crate) fn location(&self, record: &Record) -> io::Result<Location> {

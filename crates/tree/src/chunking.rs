@@ -103,7 +103,6 @@ impl<'a> Chunks<'a> {
     }
 
     /// Cuts one segment and puts its chunks, but for those that are what `before` says: they are in the store.
-    #[expect(clippy::too_many_arguments, reason = "what to cut, where, and with what")]
     pub fn segment(
         &self,
         source: &dyn Source,
@@ -229,14 +228,13 @@ impl Window<'_> {
         let cdc = FastCDC::new(&self.buffer[..run.end], CDC.0, CDC.1, CDC.2);
         while start < run.end && (all || run.end - start >= CDC.2) {
             let before = self.before.as_mut();
-            let (end, sum, known) =
-                match before.and_then(|before| before.first(self.at, &self.buffer[start..run.end], all)) {
-                    Some((length, sum, id)) => (start + length, Some(sum), Some(id)),
-                    None => {
-                        let (_, end) = cdc.cut(start, run.end - start);
-                        (end, self.before.as_ref().map(|before| before.sum(&self.buffer[start..end])), None)
-                    }
-                };
+            let first = before.and_then(|before| before.first(self.at, &self.buffer[start..run.end], all));
+            let (end, sum, known) = if let Some((length, sum, id)) = first {
+                (start + length, Some(sum), Some(id))
+            } else {
+                let (_, end) = cdc.cut(start, run.end - start);
+                (end, self.before.as_ref().map(|before| before.sum(&self.buffer[start..end])), None)
+            };
             self.parts.push(Part::Chunk(start..end, sum, known));
             self.at += (end - start) as u64;
             start = end;

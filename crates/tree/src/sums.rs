@@ -3,6 +3,7 @@
 //! One file for each large file of a directory, beside the stat cache. Like that it is a hint: what is damaged counts as
 //! absent, and a failure to write it is no failure of the save.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
@@ -35,7 +36,7 @@ pub type Secret = [u8; SECRET];
 pub struct Directory {
     path: PathBuf,
     /// Names of those whose files are there.
-    seen: std::collections::HashSet<[u8; 16]>,
+    seen: HashSet<[u8; 16]>,
 }
 
 impl Directory {
@@ -43,7 +44,7 @@ impl Directory {
     pub fn new(cache: &Path) -> Self {
         let mut path = cache.as_os_str().to_owned();
         path.push(".sums");
-        Self { path: path.into(), seen: std::collections::HashSet::new() }
+        Self { path: path.into(), seen: HashSet::new() }
     }
 
     /// What is remembered of a large file stays remembered.
@@ -63,7 +64,7 @@ impl Directory {
     /// Forgets files that are not there any more.
     pub fn finish(self) {
         let Ok(entries) = fs::read_dir(&self.path) else { return };
-        let wanted: std::collections::HashSet<PathBuf> = self.seen.iter().map(|name| self.file(name)).collect();
+        let wanted: HashSet<PathBuf> = self.seen.iter().map(|name| self.file(name)).collect();
         for entry in entries.flatten().filter(|entry| !wanted.contains(&entry.path())) {
             // If it stays, the next save tries again.
             let _ = fs::remove_file(entry.path());
@@ -133,8 +134,7 @@ impl SegmentSums<'_> {
         XxHash3_128::oneshot_with_secret(self.secret, bytes).expect("the secret is long enough")
     }
 
-    /// The chunk that was at this place of the segment; places are asked for in order. `Ok` has its id if its bytes are
-    /// the first of `bytes`, `Err` that it was another. `is_last`: nothing but zeros follows `bytes`.
+    /// The chunk that began at this place of the segment; places are asked for in order.
     fn find(&mut self, at: u64) -> Option<Known> {
         while self.pieces.get(self.next).is_some_and(|piece| u64::from(piece.at) < at) {
             self.next += 1;
