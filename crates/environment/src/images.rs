@@ -103,9 +103,9 @@ fn remembered(context: &Context<'_>, engine: &str, image: &Image) -> PathBuf {
 
 /// Notes by which program containers are about to run, so that what is left of them can be found whatever happens.
 pub(crate) fn note(place: &Place, found: &ServerFound) -> Result<(), Error> {
-    let Some(image) = found.binaries.image() else { return Ok(()) };
     // Servers are prepared side by side.
     static WRITING: Mutex<()> = Mutex::new(());
+    let Some(image) = found.binaries.image() else { return Ok(()) };
     let _writing = WRITING.lock().expect("nothing panics while it holds this");
     let file = place.directory().join(OWNERS);
     let known = read_json::<Owners>(&file)?.map(|owners| owners.programs).unwrap_or_default();
