@@ -33,6 +33,10 @@ pub(crate) fn refused(database: &str, action: impl Into<String>) -> impl FnOnce(
                 detail: text(details.detail().or(Some(details.message()))),
             },
             &SqlState::DISK_FULL => DatabaseError::DiskFull { database, source: error.into() },
+            // The connection was ended from outside: the last that is heard of it.
+            &SqlState::ADMIN_SHUTDOWN | &SqlState::CRASH_SHUTDOWN => {
+                DatabaseError::Unreachable { database, source: error.into() }
+            }
             &SqlState::INVALID_CATALOG_NAME => DatabaseError::Missing { database },
             &SqlState::OBJECT_IN_USE | &SqlState::LOCK_NOT_AVAILABLE => {
                 DatabaseError::Busy { database, detail: format!("cannot {action}: {}", details.message()) }

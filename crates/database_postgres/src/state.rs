@@ -9,9 +9,6 @@ use crate::lock::{Lock, number, number_of};
 use crate::names::Role;
 use crate::swap::Renames;
 
-/// How often a spare is tried again whose making was ended from outside.
-const ATTEMPTS: usize = 5;
-
 impl PostgresDatabase {
     pub(crate) fn keep_state(&mut self, state: &StateName) -> Result<(), DatabaseError> {
         let name = self.name.clone();
@@ -80,19 +77,17 @@ impl PostgresDatabase {
     }
 
     pub(crate) fn prepare_spare_of(&mut self, state: &StateName) -> Result<(), DatabaseError> {
-        let mut attempt = 1;
         loop {
             let prepared = self.make_spare(state);
             self.unlock();
             let Err(error) = prepared else { return Ok(()) };
-            // Whoever needed the state itself has ended the copying. Then it is no more, or it is there as before.
+            // Whoever needed the state itself has ended the copying. Then it is no more, or it is there as before; a server
+            // that does not answer any more is an error here.
             self.kept_oid(state)?;
-            if attempt == ATTEMPTS
-                || !matches!(error, DatabaseError::Unreachable { .. } | DatabaseError::Missing { .. })
-            {
+            // Each of them has done its work, so this comes to an end when they do, and before that it is in nobody's way.
+            if !matches!(error, DatabaseError::Unreachable { .. } | DatabaseError::Missing { .. }) {
                 return Err(error);
             }
-            attempt += 1;
         }
     }
 
