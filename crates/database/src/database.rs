@@ -118,6 +118,13 @@ pub trait Database: Send {
         Ok(None)
     }
 
+    /// Says whether saved files are of the past of this very server: `notes` is what [`files`](Database::files) gave when they were
+    /// saved. Then a database whose files are still the same has the same content.
+    fn has_past(&mut self, notes: &BTreeMap<String, String>) -> Result<bool, DatabaseError> {
+        let _ = notes;
+        Ok(false)
+    }
+
     /// Keeps the content that the database had in saved files of this very server under a name, without reading a row.
     ///
     /// `data` is the directory of the server's files, `notes` what [`files`](Database::files) gave when they were saved, and
@@ -146,6 +153,8 @@ pub type Bring<'a> = dyn FnMut(&str, &Path) -> Result<(), Cause> + 'a;
 pub struct DatabaseFiles {
     /// What has to be remembered of it to read it there; `name` is how the server calls it.
     pub notes: BTreeMap<String, String>,
+    /// The directory, below the server's, that has its content and nothing else.
+    pub directory: String,
     /// Globs below the server's directory of what is beside the content: kept states, spares, what was put aside.
     pub exclude: Vec<String>,
 }

@@ -13,6 +13,7 @@ use postgres::Client;
 use crate::client::Address;
 use crate::error::refused;
 use crate::names::Role;
+use crate::physical::Saved;
 use crate::transaction::PostgresTransaction;
 use crate::{check, rows, schema, script};
 
@@ -207,6 +208,11 @@ impl Database for PostgresDatabase {
     fn files(&mut self) -> Result<Option<DatabaseFiles>, DatabaseError> {
         self.changeable()?;
         self.find_files().map(Some)
+    }
+
+    fn has_past(&mut self, notes: &BTreeMap<String, String>) -> Result<bool, DatabaseError> {
+        self.changeable()?;
+        Saved::of(notes).map_or(Ok(false), |saved| self.is_past(&saved).map(|past| past.is_none()))
     }
 
     fn transplant(

@@ -86,14 +86,14 @@ impl PostgresDatabase {
         let client = self.session.as_mut().expect("its transaction has begun");
         let mut builder = FingerprintBuilder::default();
         let (names, parts) = describe(client, &mut builder).map_err(refused(&name, ACTION))?;
-        for (table, rows) in names.iter().zip(self.sum_rows(names.len(), parts)?) {
+        for (table, rows) in names.iter().zip(self.sum_rows(names.len(), &parts)?) {
             builder.table(table, &rows);
         }
         Ok(builder.finish())
     }
 
     /// Sums the rows of each table, by several connections where there are many.
-    fn sum_rows(&mut self, tables: usize, parts: Vec<Part>) -> Result<Vec<RowSum>, DatabaseError> {
+    fn sum_rows(&mut self, tables: usize, parts: &[Part]) -> Result<Vec<RowSum>, DatabaseError> {
         let (name, target, address) = (&self.name, &self.target, &self.address);
         let client = self.session.as_mut().expect("its transaction has begun");
         let bytes: i64 = parts.iter().map(|part| part.bytes).sum();

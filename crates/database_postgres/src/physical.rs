@@ -93,7 +93,8 @@ impl PostgresDatabase {
             (SYSTEM, text(2)),
             (SHARED, text(3)),
         ];
-        Ok(DatabaseFiles { notes: notes.map(|(name, value)| (name.to_owned(), value)).into(), exclude })
+        let directory = format!("{BASE}/{}", text(0));
+        Ok(DatabaseFiles { directory, notes: notes.map(|(name, value)| (name.to_owned(), value)).into(), exclude })
     }
 
     pub(crate) fn transplant_state(
@@ -145,21 +146,14 @@ impl PostgresDatabase {
         })
     }
 
-    /// Says why the saved files cannot be those of a database of this cluster.
-    fn misfit(&mut self, saved: &Saved<'_>) -> Result<Option<String>, DatabaseError> {
+    /// Says why the saved files are not of the past of this cluster.
+    pub(crate) fn is_past(&mut self, saved: &Saved<'_>) -> Result<Option<String>, DatabaseError> {
         let name = self.name.clone();
         let failed = || refused(&name, "compare it with saved files");
         let client = self.maintenance()?;
-        // A worker that keeps the numbers of transactions from running out may enter any database when half of them are used.
         let facts = "SELECT (SELECT system_identifier::text FROM pg_control_system()),
-            to_regclass('seedbed.history') IS NOT NULL,
-            greatest(max(age(datfrozenxid)), age($1::text::xid)) < current_setting('autovacuum_freeze_max_age')::int / 2
-                AND greatest(max(mxid_age(datminmxid)), mxid_age($2::text::xid))
-                    < current_setting('autovacuum_multixact_freeze_max_age')::int / 2,
-            NOT EXISTS (SELECT FROM jsonb_to_recordset($3::text::jsonb) shared (refclassid oid, refobjid oid)
-                WHERE refclassid <> 'pg_authid'::regclass OR NOT EXISTS (SELECT FROM pg_authid WHERE oid = refobjid))
-            FROM pg_database";
-        let row = client.query_one(facts, &[&saved.frozen, &saved.multi, &saved.shared]).map_err(failed())?;
+            to_regclass('seedbed.history') IS NOT NULL";
+        let row = client.query_one(facts, &[]).map_err(failed())?;
         if row.get::<_, &str>(0) != saved.system {
             return Ok(Some("they are of another server".to_owned()));
         }
@@ -168,10 +162,29 @@ impl PostgresDatabase {
         if !is_marked || !client.query_one(has_mark, &[&saved.history]).map_err(failed())?.get::<_, bool>(0) {
             return Ok(Some("the server has gone back to before they were saved".to_owned()));
         }
-        if !row.get::<_, bool>(2) {
+        Ok(None)
+    }
+
+    /// Says why the saved files cannot be those of a database of this cluster.
+    fn misfit(&mut self, saved: &Saved<'_>) -> Result<Option<String>, DatabaseError> {
+        if let Some(reason) = self.is_past(saved)? {
+            return Ok(Some(reason));
+        }
+        let name = self.name.clone();
+        let failed = || refused(&name, "compare it with saved files");
+        let client = self.maintenance()?;
+        // A worker that keeps the numbers of transactions from running out may enter any database when half of them are used.
+        let facts = "SELECT greatest(max(age(datfrozenxid)), age($1::text::xid)) < current_setting('autovacuum_freeze_max_age')::int / 2
+                AND greatest(max(mxid_age(datminmxid)), mxid_age($2::text::xid))
+                    < current_setting('autovacuum_multixact_freeze_max_age')::int / 2,
+            NOT EXISTS (SELECT FROM jsonb_to_recordset($3::text::jsonb) shared (refclassid oid, refobjid oid)
+                WHERE refclassid <> 'pg_authid'::regclass OR NOT EXISTS (SELECT FROM pg_authid WHERE oid = refobjid))
+            FROM pg_database";
+        let row = client.query_one(facts, &[&saved.frozen, &saved.multi, &saved.shared]).map_err(failed())?;
+        if !row.get::<_, bool>(0) {
             return Ok(Some("the server has used too many of its transactions' numbers".to_owned()));
         }
-        if !row.get::<_, bool>(3) {
+        if !row.get::<_, bool>(1) {
             return Ok(Some("they name roles that the server does not have any more".to_owned()));
         }
         Ok(None)
@@ -290,7 +303,7 @@ fn files_of(directory: &Path) -> Result<Vec<PathBuf>, FileError> {
 }
 
 /// What was noted of a saved database.
-struct Saved<'a> {
+pub(crate) struct Saved<'a> {
     oid: &'a str,
     system: &'a str,
     history: &'a str,
@@ -303,7 +316,7 @@ struct Saved<'a> {
 }
 
 impl<'a> Saved<'a> {
-    fn of(notes: &'a BTreeMap<String, String>) -> Option<Self> {
+    pub(crate) fn of(notes: &'a BTreeMap<String, String>) -> Option<Self> {
         let note = |name: &str| notes.get(name).map(String::as_str);
         // It becomes a part of a path.
         let oid = note(OID).filter(|oid| oid.parse::<u32>().is_ok())?;

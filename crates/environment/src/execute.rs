@@ -499,7 +499,8 @@ impl Worker<'_> {
     fn dump(&self, id: &DatabaseId) -> Result<(), Error> {
         let session = self.session;
         let mut database = session.database(id)?;
-        let fingerprint = database.fingerprint().map_err(Error::database(id))?;
+        let known = physical::known_fingerprint(session, id, &mut *database, self.material.draft())?;
+        let fingerprint = known.map_or_else(|| database.fingerprint().map_err(Error::database(id)), Ok)?;
         let record = session.database_record(id);
         let notes = [("schema", record.schema), ("data", record.data)];
         let notes = notes.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key?)));

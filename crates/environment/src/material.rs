@@ -7,9 +7,10 @@ use std::sync::Mutex;
 use database::{Database, DatabaseFiles};
 use dataset::LoadPlan;
 use plan::{DatabaseId, ServerId};
-use store::{Content, ObjectWriter, Record, RecordDetails, Snapshot, Store, Writer};
+use store::{Content, ObjectId, ObjectWriter, Record, RecordDetails, Snapshot, Store, Writer, Written};
 use tree::Saved;
 
+use crate::physical::PHYSICAL;
 use crate::session::Session;
 use crate::{Error, physical, states};
 
@@ -42,8 +43,10 @@ pub(crate) struct Draft<'a> {
     pub(crate) allow_holes: bool,
     /// The databases that are saved as files of their server, and what is to be remembered of them.
     pub(crate) files: BTreeMap<DatabaseId, DatabaseFiles>,
-    /// What was saved of servers.
-    servers: Mutex<BTreeMap<ServerId, Saved>>,
+    /// Contents of earlier snapshots that are files, the newest first.
+    pub(crate) known_files: Vec<Content>,
+    /// What was saved of servers; it is kept in the store until the snapshot names it.
+    servers: Mutex<BTreeMap<ServerId, (Saved, Written)>>,
 }
 
 /// A snapshot that is restored.
@@ -79,11 +82,11 @@ impl<'a> Draft<'a> {
         const LOOKED_AT: usize = 10;
         // First, so that collection leaves alone what is found now.
         let writer = store.writer()?;
-        let mut known = BTreeMap::new();
-        let mut add = |content: Content| {
-            if content.form == LOGICAL {
-                known.insert((content.name.clone(), content.fingerprint.clone()), content);
-            }
+        let (mut known, mut known_files) = (BTreeMap::new(), Vec::new());
+        let mut add = |content: Content| match content.form.as_str() {
+            LOGICAL => drop(known.insert((content.name.clone(), content.fingerprint.clone()), content)),
+            PHYSICAL => known_files.push(content),
+            _ => {}
         };
         let records = store.records(|_| true).unwrap_or_default();
         for record in records.iter().rev().take(LOOKED_AT) {
@@ -92,7 +95,7 @@ impl<'a> Draft<'a> {
         }
         store.states().unwrap_or_default().into_iter().for_each(|state| add(state.content));
         let (contents, holes, servers, files) = (Mutex::default(), Mutex::default(), Mutex::default(), BTreeMap::new());
-        Ok(Self { store, writer, known, contents, holes, allow_holes, files, servers })
+        Ok(Self { store, writer, known, contents, holes, allow_holes, files, known_files, servers })
     }
 
     pub(crate) fn writer(&self) -> &dyn ObjectWriter {
@@ -104,8 +107,15 @@ impl<'a> Draft<'a> {
         self.holes.lock().expect("nothing panics while it holds this").extend(holes);
     }
 
-    pub(crate) fn add_server(&self, id: &ServerId, saved: Saved) {
-        self.servers.lock().expect("nothing panics while it holds this").insert(id.clone(), saved);
+    pub(crate) fn add_server(&self, id: &ServerId, saved: Saved, written: Written) {
+        self.servers.lock().expect("nothing panics while it holds this").insert(id.clone(), (saved, written));
+    }
+
+    /// What was saved of the server of a database.
+    pub(crate) fn saved_root(&self, session: &Session<'_>, id: &DatabaseId) -> Option<ObjectId> {
+        let server = session.model.databases[id].server.as_ref()?;
+        let servers = self.servers.lock().expect("nothing panics while it holds this");
+        servers.get(server).map(|(saved, _)| saved.root)
     }
 
     /// Saves a database: as it was saved with its server, or as a dump, unless the same content is in the store.
@@ -118,11 +128,9 @@ impl<'a> Draft<'a> {
         notes: BTreeMap<String, String>,
     ) -> Result<(), Error> {
         if let Some(files) = self.files.get(id) {
-            let server = session.model.databases[id].server.as_ref().expect("it was saved with its server");
-            let servers = self.servers.lock().expect("nothing panics while it holds this");
-            let saved = servers.get(server).expect("it is planned after the step that saves the server");
+            let root = self.saved_root(session, id).expect("it is planned after the step that saves the server");
             let bytes = database.size().map_err(Error::database(id))?;
-            self.add(physical::content(session, id, saved, files, bytes, fingerprint, notes), Vec::new());
+            self.add(physical::content(session, id, root, files, bytes, fingerprint, notes), Vec::new());
             return Ok(());
         }
         let known = self.known.get(&(id.to_string(), fingerprint.clone()));

@@ -6,12 +6,12 @@ use std::path::Path;
 
 use database::{Database, DatabaseFiles, StateName, Transplant};
 use plan::{DatabaseId, ServerId};
-use store::{Content, Record, Store};
-use tree::{PageRule, RestoreOptions, Rules, Saved};
+use store::{Content, ObjectId, Record, Store};
+use tree::{PageRule, RestoreOptions, Rules};
 
 use crate::facts::kind_of;
 use crate::material::{Draft, LOGICAL, Material};
-use crate::private::{self, PLATFORM, PRODUCT, Private, VERSION, platform};
+use crate::private::{self, DIRECTORY, PLATFORM, PRODUCT, Private, VERSION, platform};
 use crate::session::Session;
 use crate::states::Scratch;
 use crate::{Error, Progress, with_causes};
@@ -105,16 +105,55 @@ pub(crate) fn save(session: &Session<'_>, server: &ServerId, draft: &Draft<'_>) 
         let (entries, bytes) = (progress.entries, progress.bytes);
         session.context.monitor.on(Progress::Files { resource: &name, entries, bytes });
     };
-    let saved = tree::save(&files.directory, &rules, &directory.join(&name), draft.writer(), &progress);
-    draft.add_server(server, saved.map_err(Error::Tree)?);
+    // Complete at once, so that it can be compared with what was saved before.
+    let writer = session.store()?.writer()?;
+    let saved =
+        tree::save(&files.directory, &rules, &directory.join(&name), &writer, &progress).map_err(Error::Tree)?;
+    draft.add_server(server, saved, writer.finish()?);
     Ok(())
+}
+
+/// Gives the fingerprint of a database of which nothing was written since its files were saved before; then no row is read.
+pub(crate) fn known_fingerprint(
+    session: &Session<'_>,
+    id: &DatabaseId,
+    database: &mut dyn Database,
+    draft: &Draft<'_>,
+) -> Result<Option<String>, Error> {
+    let (Some(files), Some(root)) = (draft.files.get(id), draft.saved_root(session, id)) else { return Ok(None) };
+    let server = session.model.databases[id].server.as_ref().expect("it was saved with its server");
+    let version = &session.server(server).0.version;
+    for known in draft.known_files.iter().filter(|known| known.name == id.to_string()) {
+        // Another version may write the same values in other words.
+        let is_alike = known.notes.get(VERSION) == Some(version)
+            && known.notes.get(PLATFORM) == Some(&platform())
+            && known.notes.get(DIRECTORY) == Some(&files.directory);
+        if is_alike
+            && database.has_past(&known.notes).map_err(Error::database(id))?
+            && !differs(session, known, root, &files.directory)?
+        {
+            return Ok(Some(known.fingerprint.clone()));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether there is any difference within a directory of two saved servers.
+fn differs(session: &Session<'_>, known: &Content, root: ObjectId, directory: &str) -> Result<bool, Error> {
+    let mut is_different = false;
+    let compared = tree::diff(&known.root, &root, session.store()?, &mut |change| {
+        is_different |= change.path.starts_with(directory);
+        Ok(())
+    });
+    // What cannot be read is as good as another one.
+    Ok(compared.is_err() || is_different)
 }
 
 /// Makes the content of a database whose server was saved as files.
 pub(crate) fn content(
     session: &Session<'_>,
     id: &DatabaseId,
-    saved: &Saved,
+    root: ObjectId,
     files: &DatabaseFiles,
     bytes: u64,
     fingerprint: String,
@@ -123,10 +162,15 @@ pub(crate) fn content(
     let server = session.model.databases[id].server.as_ref().expect("it was saved with its server");
     let (found, _) = session.server(server);
     notes.extend(files.notes.clone());
-    let needed = [(PRODUCT, found.product.clone()), (VERSION, found.version.clone()), (PLATFORM, platform())];
+    let needed = [
+        (DIRECTORY, files.directory.clone()),
+        (PRODUCT, found.product.clone()),
+        (VERSION, found.version.clone()),
+        (PLATFORM, platform()),
+    ];
     notes.extend(needed.map(|(name, value)| (name.to_owned(), value)));
     let kind = session.location(id).engine().word().to_owned();
-    Content { name: id.to_string(), kind, form: PHYSICAL.to_owned(), fingerprint, root: saved.root, bytes, notes }
+    Content { name: id.to_string(), kind, form: PHYSICAL.to_owned(), fingerprint, root, bytes, notes }
 }
 
 /// Keeps a content under a name in the server that its files are of, without reading them; says whether that could be done.

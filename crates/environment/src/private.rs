@@ -51,6 +51,8 @@ pub(crate) struct Private {
 pub(crate) const PRODUCT: &str = "product";
 pub(crate) const VERSION: &str = "version";
 pub(crate) const PLATFORM: &str = "platform";
+/// The directory of the files that has the database alone.
+pub(crate) const DIRECTORY: &str = "directory";
 /// What the server calls the database.
 const NAME: &str = "name";
 

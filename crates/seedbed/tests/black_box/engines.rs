@@ -266,6 +266,14 @@ fn files_of_a_server(engine: &Engine) {
     let again = one.seedbed(&["snapshot", "dump", "--logical", "--json"]).json();
     assert_eq!(forms(&one, "dump"), ["logical"]);
     assert_eq!(again["snapshot"]["id"], taken["snapshot"]["id"], "the form is no part of the state");
+    // What was not written since is not read again; what was is.
+    let id = |tag: &str| one.seedbed(&["snapshot", tag, "--physical", "--json"]).json()["snapshot"]["id"].clone();
+    let first = taken["snapshot"]["id"].clone();
+    assert_eq!((id("same"), id("still")), (first.clone(), first.clone()));
+    one.workspace.client(&["-C", one.directory], "DELETE FROM users WHERE id = 2;\n");
+    assert_ne!(id("deleted"), first);
+    one.change();
+    assert_eq!(id("back"), first);
     one.seedbed(&["snapshot", "small"]);
     assert_eq!(forms(&one, "small"), ["logical"], "it is too small for its files");
 
