@@ -60,7 +60,8 @@ pub(crate) fn choose(
         }
         match obstacle {
             Some(why) => {
-                session.context.monitor.on(Progress::Note(format!("the databases of {server} are dumped: {why}")))
+                let text = format!("the databases of {server} are dumped: {why}");
+                session.context.monitor.on(Progress::Note(text));
             }
             None => chosen.append(&mut found),
         }

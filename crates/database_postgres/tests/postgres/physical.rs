@@ -306,10 +306,10 @@ fn a_server_that_has_gone_back_does_not_take_files_of_its_future() {
 fn what_was_cut_off_the_history_is_not_needed_by_what_is_put_back() {
     let place = directory();
     let (mut server, files, expected, copied) = saved(place.path());
-    let with_frozen = |frozen: &str| {
+    let with_frozen = |frozen: &str| -> BTreeMap<String, String> {
         let mut row: serde_json::Value = serde_json::from_str(&files.notes["row"]).expect("JSON");
         row["datfrozenxid"] = serde_json::json!(frozen);
-        BTreeMap::from_iter(files.notes.clone().into_iter().chain([("row".to_owned(), row.to_string())]))
+        files.notes.clone().into_iter().chain([("row".to_owned(), row.to_string())]).collect()
     };
     let mut database = server.open("lms");
     match database.transplant(&state(), &server.data(), &with_frozen("3"), &mut bring(&copied)).expect("no error") {
