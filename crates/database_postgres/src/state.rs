@@ -81,8 +81,9 @@ impl PostgresDatabase {
             let prepared = self.make_spare(state);
             self.unlock();
             let Err(error) = prepared else { return Ok(()) };
-            // Whoever needed the state itself has ended the copying. Then it is no more, or it is there as before; a server
-            // that does not answer any more is an error here.
+            // Whoever needed the state itself has ended the copying, and the connection with it. Then the state is no more, or
+            // it is there as before; a server that does not answer any more is an error here.
+            self.maintenance = None;
             self.kept_oid(state)?;
             // Each of them has done its work, so this comes to an end when they do, and before that it is in nobody's way.
             if !matches!(error, DatabaseError::Unreachable { .. } | DatabaseError::Missing { .. }) {
