@@ -6,6 +6,7 @@
 #![expect(clippy::missing_panics_doc, reason = "a case fails by panicking")]
 
 mod aside;
+mod bulk;
 mod check;
 mod dump;
 mod fingerprint;
@@ -28,6 +29,10 @@ pub use aside::{
     a_state_is_taken_and_no_longer_kept, a_state_taken_changes_places_with_the_content,
     clear_leaves_an_empty_database_and_the_kept_states, nothing_is_kept_aside_where_nothing_was,
     what_is_displaced_is_kept_under_a_name, what_is_put_aside_without_a_name_is_not_kept,
+};
+pub use bulk::{
+    a_bulk_that_is_given_up_leaves_nothing, counters_go_on_after_rows_in_bulk, late_foreign_keys_are_verified,
+    rows_in_bulk_arrive_as_they_are, tables_are_described, what_is_broken_in_bulk_is_an_error,
 };
 pub use check::{
     the_checker_finds_damage, the_checker_finds_nothing_in_sound_content, the_size_grows_with_the_content,
@@ -199,6 +204,12 @@ macro_rules! table_contract {
             row_counts_are_in_the_order_of_the_tables
             rows_are_read_in_order
             rows_and_schema_count_but_not_their_order
+            tables_are_described
+            rows_in_bulk_arrive_as_they_are
+            what_is_broken_in_bulk_is_an_error
+            late_foreign_keys_are_verified
+            counters_go_on_after_rows_in_bulk
+            a_bulk_that_is_given_up_leaves_nothing
         }
     };
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use indexmap::IndexMap;
 
-use crate::{Cause, DatabaseError, Schema, StateName, Transaction};
+use crate::{Cause, DatabaseError, Description, Schema, StateName, Transaction};
 
 /// One named database of an engine, existing or not.
 ///
@@ -34,6 +34,9 @@ pub trait Database: Send {
 
     /// Reads the schema: tables in the order of their names, columns in the order of the table.
     fn inspect(&mut self) -> Result<Schema, DatabaseError>;
+
+    /// Reads all that values must obey; the same tables as [`inspect`](Database::inspect). Nothing of it is in fingerprints.
+    fn describe(&mut self) -> Result<Description, DatabaseError>;
 
     /// Counts the rows of every table, in the order of [`inspect`](Database::inspect).
     fn row_counts(&mut self) -> Result<IndexMap<String, u64>, DatabaseError>;

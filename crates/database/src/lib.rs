@@ -7,6 +7,8 @@
 mod binaries;
 mod containers;
 mod database;
+mod datum;
+mod description;
 mod durable;
 mod engine;
 mod error;
@@ -24,6 +26,11 @@ pub mod contract;
 pub use binaries::Binaries;
 pub use containers::{ContainerError, Containers};
 pub use database::{Bring, Database, DatabaseFiles, Kept, Transplant};
+pub use datum::{Datum, Rows, civil, day_of};
+pub use description::{
+    CheckDescription, ColumnDescription, Description, Filled, ForeignKeyDescription, KeyDescription, Kind, Partitions,
+    TableDescription,
+};
 pub use durable::{DurableRename, FileError, remove_file, sync_directory, sync_file, sync_tree};
 pub use engine::{
     DatabaseSettings, Durability, Engine, EngineError, EngineKind, ServerFiles, ServerFound, ServerPackage,
@@ -36,4 +43,4 @@ pub use location::{Location, Secret};
 pub use schema::{Column, ForeignKey, Schema, Table};
 pub use script::{Dialect, Statement, statements};
 pub use state::{InvalidStateName, StateName};
-pub use transaction::{Transaction, Value, render_row};
+pub use transaction::{Bulk, BulkTable, Transaction, Value, render_row};

@@ -1,6 +1,6 @@
 //! A transaction: rows found, inserted and deleted together or not at all.
 
-use crate::DatabaseError;
+use crate::{DatabaseError, ForeignKeyDescription, Rows};
 
 /// A value of a column, as JSON.
 ///
@@ -41,11 +41,39 @@ pub trait Transaction {
     /// NULL equals NULL. An empty list of columns deletes nothing.
     fn delete(&mut self, table: &str, columns: &[String], rows: &[Vec<Value>]) -> Result<u64, DatabaseError>;
 
+    /// Begins to write rows into these tables in bulk, in the order in which they are given.
+    ///
+    /// Foreign keys may be checked late, and where a table is empty and gets many rows, indexes and constraints may be set
+    /// aside and made again; [`Bulk::finish`] has verified all of them. Other sessions see nothing of it.
+    fn bulk<'b>(&'b mut self, tables: &'b [BulkTable]) -> Result<Box<dyn Bulk + 'b>, DatabaseError>;
+
     /// Makes the changes durable.
     fn commit(self: Box<Self>) -> Result<(), DatabaseError>;
 
     /// Takes the changes back.
     fn rollback(self: Box<Self>) -> Result<(), DatabaseError>;
+}
+
+/// A table that is written in bulk.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BulkTable {
+    /// The table.
+    pub name: String,
+    /// The columns that rows have, in their order; at least one.
+    pub columns: Vec<String>,
+    /// How many rows will come.
+    pub rows: u64,
+    /// The foreign keys of which rows may come before those that they refer to.
+    pub late: Vec<ForeignKeyDescription>,
+}
+
+/// Writes rows in bulk, as a part of a transaction. After an error of any method only a rollback is possible.
+pub trait Bulk {
+    /// Writes rows into the table of this number, until there are no more.
+    fn write(&mut self, table: usize, rows: &mut dyn Iterator<Item = Rows>) -> Result<u64, DatabaseError>;
+
+    /// Puts back what was set aside, verifies every constraint, and lets counters go on after the greatest value.
+    fn finish(self: Box<Self>) -> Result<(), DatabaseError>;
 }
 
 /// Longest text of one value in an error, in characters.

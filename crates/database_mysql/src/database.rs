@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use database::{Binaries, Database, DatabaseError, DatabaseSettings, Kept, Location, Schema, StateName, Transaction};
+use database::{
+    Binaries, Database, DatabaseError, DatabaseSettings, Description, Kept, Location, Schema, StateName, Transaction,
+};
 use indexmap::IndexMap;
 use mysql::Conn;
 use mysql::prelude::Queryable as _;
@@ -11,7 +13,7 @@ use crate::client::Address;
 use crate::error::refused;
 use crate::literal::{quote, text, within};
 use crate::transaction::MysqlTransaction;
-use crate::{fingerprint, schema, script};
+use crate::{description, fingerprint, schema, script};
 
 /// A database of a server, or a kept state of one; connected to when first used.
 pub(crate) struct MysqlDatabase {
@@ -153,6 +155,11 @@ impl Database for MysqlDatabase {
     fn inspect(&mut self) -> Result<Schema, DatabaseError> {
         let (name, schema) = (self.name.clone(), self.schema.clone());
         schema::inspect(self.present()?, &schema).map_err(refused(&name, "inspect the schema"))
+    }
+
+    fn describe(&mut self) -> Result<Description, DatabaseError> {
+        let (name, schema) = (self.name.clone(), self.schema.clone());
+        description::describe(self.present()?, &schema).map_err(refused(&name, "describe the schema"))
     }
 
     fn row_counts(&mut self) -> Result<IndexMap<String, u64>, DatabaseError> {

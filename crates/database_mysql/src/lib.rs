@@ -6,10 +6,12 @@
 #![allow(clippy::doc_markdown, reason = "MySQL and InnoDB are names of products")]
 
 mod account;
+mod bulk;
 mod catalog;
 mod client;
 mod copy;
 mod database;
+mod description;
 mod discovery;
 mod dump;
 mod engine;

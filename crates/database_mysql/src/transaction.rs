@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use database::{DatabaseError, Transaction, Value, render_row};
+use database::{Bulk, BulkTable, DatabaseError, Transaction, Value, render_row};
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, Error, Row};
 
+use crate::bulk::MysqlBulk;
 use crate::error::{constraint, is_constraint, message, refused};
 use crate::table::{ColumnShape, Shape};
 
@@ -232,6 +233,14 @@ impl Transaction for MysqlTransaction<'_> {
             }
             Ok(deleted)
         })
+    }
+
+    fn bulk<'b>(&'b mut self, tables: &'b [BulkTable]) -> Result<Box<dyn Bulk + 'b>, DatabaseError> {
+        if self.failed {
+            return Err(DatabaseError::Aborted { database: self.database.clone() });
+        }
+        let (database, schema) = (self.database.clone(), self.schema.clone());
+        Ok(Box::new(MysqlBulk::begin(self.conn, database, schema, tables, &mut self.failed)?))
     }
 
     fn commit(mut self: Box<Self>) -> Result<(), DatabaseError> {

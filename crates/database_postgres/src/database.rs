@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use database::{
-    Binaries, Bring, Database, DatabaseError, DatabaseFiles, DatabaseSettings, EngineKind, Kept, Location, Schema,
-    StateName, Transaction, Transplant,
+    Binaries, Bring, Database, DatabaseError, DatabaseFiles, DatabaseSettings, Description, EngineKind, Kept, Location,
+    Schema, StateName, Transaction, Transplant,
 };
 use indexmap::IndexMap;
 use postgres::Client;
@@ -15,7 +15,7 @@ use crate::error::refused;
 use crate::names::Role;
 use crate::physical::Saved;
 use crate::transaction::PostgresTransaction;
-use crate::{check, rows, schema, script};
+use crate::{check, description, rows, schema, script};
 
 /// A database of a server, or a kept state of one; connected to when first used.
 pub(crate) struct PostgresDatabase {
@@ -110,6 +110,11 @@ impl Database for PostgresDatabase {
     fn inspect(&mut self) -> Result<Schema, DatabaseError> {
         let name = self.name.clone();
         schema::inspect(self.session()?).map_err(refused(&name, "inspect the schema"))
+    }
+
+    fn describe(&mut self) -> Result<Description, DatabaseError> {
+        let name = self.name.clone();
+        description::describe(self.session()?).map_err(refused(&name, "describe the schema"))
     }
 
     fn row_counts(&mut self) -> Result<IndexMap<String, u64>, DatabaseError> {

@@ -3,10 +3,12 @@
 //! The client runs an event loop of its own: call it from a thread that runs none.
 
 mod account;
+mod bulk;
 mod check;
 mod client;
 mod copy;
 mod database;
+mod description;
 mod discovery;
 mod dump;
 mod engine;

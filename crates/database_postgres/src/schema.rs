@@ -118,7 +118,7 @@ fn foreign_keys(client: &mut Client, tables: &mut HashMap<String, Table>) -> Res
 }
 
 /// Selects the names of a table's columns by an array of their numbers.
-fn attributes(table: &str, numbers: &str) -> String {
+pub(crate) fn attributes(table: &str, numbers: &str) -> String {
     format!(
         "ARRAY(SELECT attname::text FROM unnest({numbers}) WITH ORDINALITY AS key(number, position)
             JOIN pg_attribute ON attrelid = {table} AND attnum = number ORDER BY position)"

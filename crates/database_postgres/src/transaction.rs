@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use database::{DatabaseError, Transaction, Value, render_row};
+use database::{Bulk, BulkTable, DatabaseError, Transaction, Value, render_row};
 use postgres::{Client, Row};
 
+use crate::bulk::PostgresBulk;
 use crate::error::refused;
 use crate::table::{Shape, parameter};
 
@@ -131,6 +132,13 @@ impl Transaction for PostgresTransaction<'_> {
             }
             Ok(deleted)
         })
+    }
+
+    fn bulk<'b>(&'b mut self, tables: &'b [BulkTable]) -> Result<Box<dyn Bulk + 'b>, DatabaseError> {
+        if self.failed {
+            return Err(DatabaseError::Aborted { database: self.database.clone() });
+        }
+        Ok(Box::new(PostgresBulk::begin(self.client, self.database.clone(), tables, &mut self.failed)?))
     }
 
     fn commit(mut self: Box<Self>) -> Result<(), DatabaseError> {

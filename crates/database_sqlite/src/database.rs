@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use database::{Database, DatabaseError, FileError, Kept, Schema, StateName, Transaction};
+use database::{Database, DatabaseError, Description, FileError, Kept, Schema, StateName, Transaction};
 use indexmap::IndexMap;
 
 use crate::client::Access;
 use crate::error::refused;
 use crate::transaction::SqliteTransaction;
-use crate::{check, fingerprint, rows, schema, script, swap};
+use crate::{check, description, fingerprint, rows, schema, script, swap};
 
 /// A database that is a file, and a directory of kept copies of it.
 pub(crate) struct SqliteDatabase {
@@ -65,6 +65,10 @@ impl Database for SqliteDatabase {
 
     fn inspect(&mut self) -> Result<Schema, DatabaseError> {
         schema::inspect(&self.connect()?).map_err(refused(&self.name, "inspect the schema"))
+    }
+
+    fn describe(&mut self) -> Result<Description, DatabaseError> {
+        description::describe(&self.connect()?).map_err(refused(&self.name, "describe the schema"))
     }
 
     fn row_counts(&mut self) -> Result<IndexMap<String, u64>, DatabaseError> {

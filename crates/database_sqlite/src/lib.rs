@@ -1,9 +1,11 @@
 //! The driver of SQLite: a database is a file, a kept state is a copy of it, and a reset is a rename.
 
+mod bulk;
 mod check;
 mod client;
 mod copy;
 mod database;
+mod description;
 mod directory;
 mod dump;
 mod engine;

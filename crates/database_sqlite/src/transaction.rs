@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use database::{DatabaseError, Schema, Transaction, Value, render_row};
+use database::{Bulk, BulkTable, DatabaseError, Schema, Transaction, Value, render_row};
 use rusqlite::{Connection, ErrorCode, Statement, params_from_iter};
 
+use crate::bulk::SqliteBulk;
 use crate::error::{code, constraint, is_foreign_key, refused};
 use crate::schema;
 use crate::table::{Shape, bind, quote};
@@ -164,6 +165,13 @@ impl Transaction for SqliteTransaction {
             }
             Ok(deleted)
         })
+    }
+
+    fn bulk<'b>(&'b mut self, tables: &'b [BulkTable]) -> Result<Box<dyn Bulk + 'b>, DatabaseError> {
+        if self.failed {
+            return Err(DatabaseError::Aborted { database: self.database.clone() });
+        }
+        Ok(Box::new(SqliteBulk::begin(&self.connection, self.database.clone(), tables, &mut self.failed)?))
     }
 
     fn commit(self: Box<Self>) -> Result<(), DatabaseError> {
