@@ -1,6 +1,7 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench state`, `cargo xtask bless`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bless`.
 
 mod bench;
+mod load;
 mod postgres;
 mod run;
 mod state;
@@ -18,6 +19,7 @@ const HELP: &str = "usage:
   cargo xtask torture       commands killed at random moments, two at once in half of the runs; --runs 2000 --seed 1
   cargo xtask bench up      figures of `up`, `reset` and the supervisor, with their bars
   cargo xtask bench state   figures of snapshots, resets and shared states beside those of other tools; --help says more
+  cargo xtask bench load    figures of generated rows beside COPY of ready-made files, with their bars
 ";
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         ["versions", rest @ ..] => versions::versions(rest),
         ["torture", rest @ ..] => torture::torture(rest),
         ["bench", "up"] => bench::up(),
+        ["bench", "load"] => load::load(),
         ["bench", "state", rest @ ..] => state::state(rest),
         // How `bench state` starts what it measures.
         ["measured", report, program, rest @ ..] => {

@@ -13,6 +13,7 @@ use supervisor::{Failure, UnitId, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
 use crate::facts::kind_of;
+use crate::generation;
 use crate::journal::UNDO;
 use crate::loader::{self, LoadReport};
 use crate::material::Material;
@@ -463,7 +464,11 @@ impl Worker<'_> {
         let session = self.session;
         let open = |id: &DatabaseId| session.database(id);
         let plan = self.material.load.unwrap_or(&session.declared);
-        let report = loader::load(plan, &open, &session.journal, &session.context.interrupt)?;
+        let interrupt = &session.context.interrupt;
+        let report = match self.material.generation {
+            Some(generation) => generation::generate(generation, &open, interrupt)?,
+            None => loader::load(plan, &open, &session.journal, interrupt)?,
+        };
         for (id, key) in keys {
             session.remember(id, |record| record.data = Some(key.to_string()))?;
         }

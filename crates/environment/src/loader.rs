@@ -19,6 +19,8 @@ pub struct LoadReport {
     pub types: Vec<TypeReport>,
     /// Names of the records that were created although no spec names them.
     pub implied: Vec<String>,
+    /// What else there is to know of generated rows: tables that are left out or have fewer, and why.
+    pub notes: Vec<String>,
 }
 
 /// What a load has done to records of one type.

@@ -10,6 +10,7 @@ use plan::{DatabaseId, ServerId};
 use store::{Content, ObjectId, ObjectWriter, Record, RecordDetails, Snapshot, Store, Writer, Written};
 use tree::Saved;
 
+use crate::generation::Generation;
 use crate::physical::PHYSICAL;
 use crate::session::Session;
 use crate::{Error, physical, states};
@@ -21,6 +22,8 @@ pub(crate) struct Material<'a> {
     pub(crate) command: &'static str,
     /// What `load` loads; the declared data when it is not given.
     pub(crate) load: Option<&'a LoadPlan>,
+    /// What `load` generates instead.
+    pub(crate) generation: Option<&'a Generation>,
     /// What `save` writes to.
     pub(crate) draft: Option<Draft<'a>>,
     /// What `restore` reads from.

@@ -58,8 +58,10 @@ pub enum Command {
     Status,
     /// Show what the services print
     Logs(LogsArguments),
-    /// Make sure that the records of a spec are there
+    /// Make sure that the records of a spec are there, and as many rows as are wanted
     Load(LoadArguments),
+    /// List the data types: the tables of the databases, and where the values of their fields come from
+    Types(TypesArguments),
     /// Save the state of all databases and resources under a tag
     Snapshot(SnapshotArguments),
     /// Bring back what a snapshot holds
@@ -148,14 +150,37 @@ pub struct LogsArguments {
 /// Arguments of `load`.
 #[derive(Debug, Args)]
 pub struct LoadArguments {
-    /// A service spec, or a top spec that lists service specs
-    pub path: PathBuf,
-    /// The service that a service spec is of; default: this workspace
+    /// A spec of records and counts (`seedbed: 1`), a service spec, or a top spec that lists service specs
+    #[arg(required_unless_present = "fill")]
+    pub path: Option<PathBuf>,
+    /// The service that a spec is of; default: this workspace
     #[arg(long, value_name = "SERVICE")]
     pub service: Option<String>,
     /// Refuse to create a record that is only referred to
     #[arg(long)]
     pub strict: bool,
+    /// Generate rows until every table has so many
+    #[arg(long, value_name = "ROWS")]
+    pub fill: Option<u64>,
+    /// What generated values depend on; default: that of the spec, or 0
+    #[arg(long, value_name = "NUMBER")]
+    pub seed: Option<u64>,
+    /// The value of a parameter of the spec
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
+    pub set: Vec<(String, String)>,
+}
+
+/// Reads `NAME=VALUE`.
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "it is written NAME=VALUE".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Arguments of `types`.
+#[derive(Debug, Args)]
+pub struct TypesArguments {
+    /// Only those of this service
+    pub service: Option<String>,
 }
 
 /// Arguments of `snapshot`.

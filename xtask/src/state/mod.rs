@@ -33,6 +33,7 @@ use sets::Set;
 use tool::Tool;
 
 pub use measure::measured;
+pub use server::programs;
 
 /// What can be asked of the benchmark.
 #[derive(Debug, Parser)]

@@ -10,8 +10,14 @@ use crate::failure::Failure;
 use crate::table::table;
 
 pub fn run(job: &Job<'_>, arguments: &LoadArguments) -> Result<Outcome, Failure> {
-    let options =
-        LoadOptions { path: &arguments.path, service: arguments.service.as_deref(), strict: arguments.strict };
+    let options = LoadOptions {
+        path: arguments.path.as_deref(),
+        service: arguments.service.as_deref(),
+        strict: arguments.strict,
+        fill: arguments.fill,
+        seed: arguments.seed,
+        set: arguments.set.iter().cloned().collect(),
+    };
     let (report, total_ms) = job.tell(environment::load(job.context, &job.target()?, &options))?;
     let rows: Vec<_> = report
         .types

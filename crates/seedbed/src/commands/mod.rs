@@ -18,6 +18,7 @@ mod snapshot;
 mod status;
 mod supervise;
 mod tend;
+mod types;
 mod undo;
 mod up;
 mod verify;
@@ -118,6 +119,7 @@ pub fn run() -> ExitCode {
         Command::Status => status::run(&job),
         Command::Logs(options) => logs::run(&job, options),
         Command::Load(options) => load::run(&job, options),
+        Command::Types(options) => types::run(&job, options),
         Command::Snapshot(options) => snapshot::take(&job, options),
         Command::Restore(options) => snapshot::restore(&job, options),
         Command::Undo => undo::run(&job),

@@ -93,6 +93,9 @@ pub fn loaded(load: &LoadReport) -> String {
         writeln!(text, "implied, though no spec names them: {}", load.implied.join(", "))
             .expect("writing to a string cannot fail");
     }
+    for note in &load.notes {
+        writeln!(text, "{note}").expect("writing to a string cannot fail");
+    }
     text
 }
 
@@ -117,7 +120,9 @@ pub fn load_json(load: &LoadReport) -> Value {
         .iter()
         .map(|report| json!({ "type": report.data_type, "created": report.created, "found": report.found }))
         .collect();
-    json!({ "created": load.created(), "found": load.found(), "implied": load.implied, "types": types })
+    json!({
+        "created": load.created(), "found": load.found(), "implied": load.implied, "types": types, "notes": load.notes,
+    })
 }
 
 fn json(report: &UpReport) -> Value {

@@ -5,6 +5,7 @@
 mod campus;
 mod containers;
 mod engines;
+mod generation;
 mod http;
 mod interruptions;
 mod program;

@@ -1,0 +1,585 @@
+//! Rows that are generated: planned from the living schemas, made beside their writing, in one transaction per database.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::sync_channel;
+
+use database::{BulkTable, Database, DatabaseError, Datum, Description, Rows, Transaction};
+use dataset::{DataType, FieldKind, Registry};
+use factory::{Existing, Given, Group, Impossible, Plan, Spec, SpecEntry, Wanted, taken};
+use plan::DatabaseId;
+use serde_json::Value;
+use source::{Place, Problem, Problems};
+
+use crate::loader::{LoadReport, Open, TypeReport};
+use crate::{Error, Interrupt};
+
+/// What is to be generated.
+pub(crate) struct Generation {
+    /// What is wanted.
+    pub(crate) spec: Spec,
+    /// The service of the data types and tables that are named without one.
+    pub(crate) service: String,
+    /// The databases that have tables to choose from.
+    pub(crate) databases: Vec<DatabaseId>,
+    /// The databases of which every table is filled, if so many rows are wanted of each.
+    pub(crate) filled: BTreeSet<DatabaseId>,
+    /// The data types that are declared.
+    pub(crate) types: Registry,
+}
+
+/// How many rows are made at once; between two of these the user's wish to end is heard.
+const AT_ONCE: u64 = 2000;
+
+/// How many pieces wait for the database at most: memory is bounded by them.
+const WAITING: usize = 8;
+
+/// How many rows of each table are tried when something of a schema was not understood.
+const TRIED: u64 = 20;
+
+/// How many rows of a table can be referred to, of those that are there already.
+const REFERABLE: usize = 100_000;
+
+/// Generates what is missing. When it fails in one database, that one is as it was, and so are those after it.
+pub(crate) fn generate(generation: &Generation, open: &Open<'_>, interrupt: &Interrupt) -> Result<LoadReport, Error> {
+    let mut opened: Vec<(DatabaseId, Box<dyn Database>, Description)> = Vec::new();
+    for id in &generation.databases {
+        let mut database = open(id)?;
+        let description = database.describe().map_err(Error::database(id))?;
+        opened.push((id.clone(), database, description));
+    }
+    let described: Vec<(&DatabaseId, &Description)> =
+        opened.iter().map(|(id, _, description)| (id, description)).collect();
+    let mut wanted = wanted(generation, &described).map_err(Error::Problems)?;
+    let mut report = LoadReport::default();
+    for (id, mut database, description) in opened {
+        let Some((wanted, places)) = wanted.remove(&id) else { continue };
+        let is_only = generation.databases.iter().filter(|other| other.workspace == id.workspace).count() == 1;
+        let database = &mut *database;
+        let mut work = Work { id: &id, database, description, is_only, places, interrupt, report: &mut report };
+        work.carry_out(&wanted)?;
+    }
+    Ok(report)
+}
+
+/// Where what is wanted of each table stands, and of each of its columns.
+type Places = BTreeMap<String, (Place, BTreeMap<String, Place>)>;
+
+/// What is wanted of each database.
+fn wanted(
+    generation: &Generation,
+    described: &[(&DatabaseId, &Description)],
+) -> Result<BTreeMap<DatabaseId, (Wanted, Places)>, Problems> {
+    let spec = &generation.spec;
+    let mut all: BTreeMap<DatabaseId, (Wanted, Places)> = BTreeMap::new();
+    let empty = |id: &DatabaseId| {
+        let fill = spec.fill.filter(|_| generation.filled.contains(id));
+        (Wanted { seed: spec.seed, fill, ..Wanted::default() }, Places::new())
+    };
+    for (id, _) in described.iter().filter(|(id, _)| generation.filled.contains(*id) && spec.fill.is_some()) {
+        all.insert((*id).clone(), empty(id));
+    }
+    let mut problems = Problems::default();
+    for entry in &spec.entries {
+        let Some((id, table, data_type)) = find(generation, described, entry) else {
+            problems.push(unknown(generation, described, entry));
+            continue;
+        };
+        let (wanted, places) = all.entry(id.clone()).or_insert_with(|| empty(id));
+        let column = |field: &String| {
+            let declared = data_type.and_then(|data_type| data_type.fields.get(field));
+            declared.and_then(|field| field.column.clone()).unwrap_or_else(|| field.clone())
+        };
+        let groups = entry.groups.iter().map(|group| {
+            let given = group.given.iter().map(|(field, given)| (column(field), given.clone())).collect();
+            let mut group = Group { given, ..group.clone() };
+            for declared in data_type.into_iter().flat_map(|data_type| data_type.fields.values()) {
+                let Some(column) = &declared.column else { continue };
+                let default = declared.default.as_ref().filter(|_| matches!(declared.kind, FieldKind::Plain));
+                let default =
+                    default.zip(data_type).and_then(|(default, data_type)| declared_default(default, data_type));
+                if let (Some(default), false) = (default, group.given.contains_key(column)) {
+                    group.given.insert(column.clone(), default);
+                }
+            }
+            group
+        });
+        wanted.tables.entry(table.to_owned()).or_default().extend(groups);
+        let fields = entry.fields.iter().map(|(field, place)| (column(field), place.clone()));
+        places.entry(table.to_owned()).or_insert_with(|| (entry.place.clone(), BTreeMap::new())).1.extend(fields);
+    }
+    problems.into_result(all)
+}
+
+/// The default of a declared field: a value, or a template that puts fields of the record together; `None` for another one.
+pub(crate) fn declared_default(default: &source::Tree, data_type: &DataType) -> Option<Given> {
+    Some(Given::Value(match &default.node {
+        source::Node::Bool(value) => Datum::Boolean(*value),
+        source::Node::Integer(value) => Datum::Integer(*value),
+        source::Node::Float(value) => Datum::Float(*value),
+        source::Node::String(text) if text.contains("{%") => return None,
+        source::Node::String(text) if text.contains("{{") => return made(text, data_type),
+        source::Node::String(text) => Datum::Text(text.clone()),
+        _ => return None,
+    }))
+}
+
+/// Reads a template that has no more in it than names of fields that are stored as they are.
+fn made(template: &str, data_type: &DataType) -> Option<Given> {
+    let mut pieces = Vec::new();
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}")?;
+        let field = data_type.fields.get(name.trim()).filter(|field| matches!(field.kind, FieldKind::Plain))?;
+        pieces.push((before.to_owned(), Some(field.column.clone()?)));
+        rest = after;
+    }
+    pieces.push((rest.to_owned(), None));
+    Some(Given::Made(pieces))
+}
+
+/// The table that an entry means: by the name of a declared data type, of a table, or of a table without its schema.
+fn find<'g, 'd>(
+    generation: &'g Generation,
+    described: &[(&'d DatabaseId, &'d Description)],
+    entry: &SpecEntry,
+) -> Option<(&'d DatabaseId, &'d str, Option<&'g DataType>)> {
+    let candidates = match entry.name.split_once('.') {
+        Some((service, name)) => vec![(service, name), (generation.service.as_str(), entry.name.as_str())],
+        None => vec![(generation.service.as_str(), entry.name.as_str())],
+    };
+    for (service, name) in candidates {
+        let databases = || described.iter().filter(move |(id, _)| id.workspace == service);
+        let mut types = generation.types.types();
+        if let Some(declared) = types.find(|declared| declared.name.service == service && declared.name.name == name) {
+            let mut databases = databases().filter(|(id, _)| id.name == declared.database);
+            let found = databases.find_map(|(id, description)| Some((*id, description.table(&declared.table)?)));
+            if let Some((id, table)) = found {
+                return Some((id, table.name.as_str(), Some(declared)));
+            }
+        }
+        let exact = databases().find_map(|(id, description)| Some((*id, description.table(name)?.name.as_str())));
+        let ending = format!(".{name}");
+        let mut endings = databases().flat_map(|(id, description)| {
+            let tables = description.tables.iter().filter(|table| table.name.ends_with(&ending));
+            tables.map(|table| (*id, table.name.as_str())).collect::<Vec<_>>()
+        });
+        let only = endings.next().filter(|_| endings.next().is_none());
+        if let Some((id, table)) = exact.or(only) {
+            return Some((id, table, None));
+        }
+    }
+    None
+}
+
+fn unknown(generation: &Generation, described: &[(&DatabaseId, &Description)], entry: &SpecEntry) -> Problem {
+    let tables = described.iter().flat_map(|(id, description)| {
+        let is_own = id.workspace == generation.service;
+        let name = move |name: &str| if is_own { name.to_owned() } else { format!("{}.{name}", id.workspace) };
+        description.tables.iter().map(move |table| name(&table.name))
+    });
+    let types = generation.types.types().map(|declared| {
+        let is_own = declared.name.service == generation.service;
+        if is_own { declared.name.name.clone() } else { declared.name.to_string() }
+    });
+    let known: Vec<String> = tables.chain(types).collect();
+    let help = match source::closest(&entry.name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "`seedbed types` lists them".to_owned(),
+    };
+    Problem::error("spec::unknown-type", format!("there is no data type or table `{}`", entry.name))
+        .at(&entry.place, "neither a data type nor a table")
+        .help(help)
+}
+
+struct Work<'a> {
+    id: &'a DatabaseId,
+    database: &'a mut dyn Database,
+    description: Description,
+    /// Whether its service has no other database.
+    is_only: bool,
+    places: Places,
+    interrupt: &'a Interrupt,
+    report: &'a mut LoadReport,
+}
+
+impl Work<'_> {
+    fn carry_out(&mut self, wanted: &Wanted) -> Result<(), Error> {
+        let counts = self.database.row_counts().map_err(Error::database(self.id))?;
+        let mut existing: BTreeMap<String, Existing> =
+            counts.iter().map(|(name, rows)| (name.clone(), Existing { rows: *rows, ..Existing::default() })).collect();
+        let (wanted, found) = self.look_for_records(wanted)?;
+        for (table, records) in &found {
+            if let Some(existing) = existing.get_mut(table) {
+                existing.records = *records;
+            }
+        }
+        // Counting is cheap, and often all there is to do.
+        let mut concerned = self.missing(&wanted, &existing);
+        self.count_found(&wanted, &existing, &found);
+        if concerned.is_empty() {
+            return Ok(());
+        }
+        self.add_implied(&existing, &mut concerned);
+        self.read_existing(&concerned, &mut existing)?;
+        let left_out = self.try_out(&wanted, &existing)?;
+        let plan = self.plan(&wanted, &existing, &left_out)?;
+        self.note(&plan);
+        self.write(&plan, true).map_err(|(table, source)| Error::Load {
+            record: table.map_or_else(|| "the generated rows".to_owned(), |table| format!("the rows of {table}")),
+            place: None,
+            source,
+        })?;
+        if self.interrupt.is_raised() {
+            return Err(Error::Interrupted);
+        }
+        for (number, table) in plan.bulk_tables().iter().enumerate() {
+            let created = usize::try_from(table.rows).unwrap_or(usize::MAX);
+            let data_type = self.named(&table.name);
+            if plan.is_implied(number) {
+                self.report.notes.push(format!("{data_type}: implied, since others refer to it"));
+            }
+            match self.report.types.iter_mut().find(|report| report.data_type == data_type) {
+                Some(report) => report.created += created,
+                None => self.report.types.push(TypeReport { data_type, created, found: 0 }),
+            }
+        }
+        Ok(())
+    }
+
+    /// A table as reports name it: with its database only where the service has several.
+    fn named(&self, table: &str) -> String {
+        if self.is_only { format!("{}.{table}", self.id.workspace) } else { format!("{}.{table}", self.id) }
+    }
+
+    /// How many rows of groups, or of a fill, a table shall have; and whether records of it are missing.
+    fn asked(wanted: &Wanted, table: &str) -> (u64, bool) {
+        match wanted.tables.get(table) {
+            Some(groups) => {
+                let counts = groups.iter().filter(|group| !group.is_record).map(|group| group.count).sum();
+                (counts, groups.iter().any(|group| group.is_record))
+            }
+            None => (wanted.fill.unwrap_or(0), false),
+        }
+    }
+
+    /// The tables that lack rows.
+    fn missing(&self, wanted: &Wanted, existing: &BTreeMap<String, Existing>) -> BTreeSet<String> {
+        let lacks = |name: &&String| {
+            let (asked, has_records) = Self::asked(wanted, name);
+            let there = existing.get(*name).map_or(0, |there| there.rows.saturating_sub(there.records));
+            has_records || asked > there
+        };
+        self.description.tables.iter().map(|table| &table.name).filter(lacks).cloned().collect()
+    }
+
+    /// Adds the empty tables to which rows would refer, which may get some for that.
+    fn add_implied(&self, existing: &BTreeMap<String, Existing>, concerned: &mut BTreeSet<String>) {
+        loop {
+            let tables = self.description.tables.iter().filter(|table| concerned.contains(&table.name));
+            let parents = tables.flat_map(|table| &table.foreign_keys).map(|key| &key.table);
+            let is_empty = |name: &&String| existing.get(*name).is_none_or(|there| there.rows == 0);
+            let new: Vec<String> =
+                parents.filter(is_empty).filter(|name| !concerned.contains(*name)).cloned().collect();
+            if new.is_empty() {
+                return;
+            }
+            concerned.extend(new);
+        }
+    }
+
+    /// Writes down which rows of those that are wanted are there.
+    fn count_found(&mut self, wanted: &Wanted, existing: &BTreeMap<String, Existing>, found: &BTreeMap<String, u64>) {
+        for table in &self.description.tables {
+            let there = existing.get(&table.name).map_or(0, |existing| existing.rows);
+            let records = found.get(&table.name).copied().unwrap_or(0);
+            let found = there.min(Self::asked(wanted, &table.name).0 + records);
+            if found > 0 {
+                let found = usize::try_from(found).unwrap_or(usize::MAX);
+                let data_type = self.named(&table.name);
+                self.report.types.push(TypeReport { data_type, created: 0, found });
+            }
+        }
+    }
+
+    /// Says what is not as it was wanted.
+    fn note(&mut self, plan: &Plan) {
+        let tables = plan.bulk_tables();
+        for (table, reason) in &plan.left_out {
+            self.report.notes.push(format!("{}: left out: {reason}", self.named(table)));
+        }
+        for (table, wanted) in &plan.fewer {
+            let rows = tables.iter().find(|made| made.name == *table).map_or(0, |made| made.rows);
+            let note = format!("{}: {rows} of {wanted} rows: its keys have no more values", self.named(table));
+            self.report.notes.push(note);
+        }
+    }
+
+    fn plan(
+        &self,
+        wanted: &Wanted,
+        existing: &BTreeMap<String, Existing>,
+        left_out: &BTreeMap<String, String>,
+    ) -> Result<Plan, Error> {
+        Plan::make(&self.description, wanted, existing, left_out)
+            .map_err(|impossible| Error::Problems(self.problems(&impossible)))
+    }
+
+    fn problems(&self, impossible: &[Impossible]) -> Problems {
+        let mut problems = Problems::default();
+        for Impossible { table, column, reason } in impossible {
+            let of = column.as_ref().map_or_else(|| table.clone(), |column| format!("{table}.{column}"));
+            let problem = Problem::error("spec::impossible", format!("{of}: {reason}"));
+            problems.push(match self.places.get(table) {
+                Some((place, columns)) => {
+                    let place = column.as_ref().and_then(|column| columns.get(column)).unwrap_or(place);
+                    problem.at(place, "wanted here")
+                }
+                None => problem,
+            });
+        }
+        problems
+    }
+
+    /// Takes the records that are there out of what is wanted, and resolves references to rows that are there.
+    fn look_for_records(&mut self, wanted: &Wanted) -> Result<(Wanted, BTreeMap<String, u64>), Error> {
+        let mut wanted = wanted.clone();
+        let mut found: BTreeMap<String, u64> = BTreeMap::new();
+        let has_records = wanted
+            .tables
+            .values()
+            .flatten()
+            .any(|group| group.is_record || group.given.values().any(|given| matches!(given, Given::Record(_))));
+        if !has_records {
+            return Ok((wanted, found));
+        }
+        let mut transaction = self.database.begin().map_err(Error::database(self.id))?;
+        for (name, groups) in &mut wanted.tables {
+            let Some(table) = self.description.table(name) else { continue };
+            for group in groups.iter_mut() {
+                for key in &table.foreign_keys {
+                    refer(&mut *transaction, key, group).map_err(Error::database(self.id))?;
+                }
+            }
+            let mut kept = Vec::new();
+            for group in groups.drain(..) {
+                let is_there = group.is_record && {
+                    let mut is_there = false;
+                    for key in table.keys.iter().filter(|key| key.expressions.is_empty() && key.condition.is_none()) {
+                        let values: Option<Vec<Value>> = key
+                            .columns
+                            .iter()
+                            .map(|column| match group.given.get(column) {
+                                Some(Given::Value(value)) if *value != Datum::Null => Some(json(value)),
+                                _ => None,
+                            })
+                            .collect();
+                        if let Some(values) = values {
+                            let found = transaction.find(name, &key.columns, &[values], &key.columns);
+                            is_there |= found.map_err(Error::database(self.id))?[0].is_some();
+                        }
+                    }
+                    is_there
+                };
+                if is_there {
+                    *found.entry(name.clone()).or_default() += 1;
+                } else {
+                    kept.push(group);
+                }
+            }
+            *groups = kept;
+        }
+        transaction.rollback().map_err(Error::database(self.id))?;
+        Ok((wanted, found))
+    }
+
+    /// Reads what new rows can refer to, and which keys are taken.
+    fn read_existing(
+        &mut self,
+        concerned: &BTreeSet<String>,
+        existing: &mut BTreeMap<String, Existing>,
+    ) -> Result<(), Error> {
+        let tables = self.description.tables.clone();
+        for table in &tables {
+            let Some(there) = existing.get_mut(&table.name).filter(|there| there.rows > 0) else { continue };
+            let position = |name: &String| table.columns.iter().position(|column| column.name == *name);
+            let mut referable: Vec<(Vec<String>, Vec<usize>)> = Vec::new();
+            for other in tables.iter().filter(|other| concerned.contains(&other.name)) {
+                for key in other.foreign_keys.iter().filter(|key| key.table == table.name) {
+                    let positions: Option<Vec<usize>> = key.referenced.iter().map(position).collect();
+                    if let Some(positions) = positions
+                        && !referable.iter().any(|(columns, _)| *columns == key.referenced)
+                    {
+                        referable.push((key.referenced.clone(), positions));
+                    }
+                }
+            }
+            let is_concerned = concerned.contains(&table.name);
+            let keys: Vec<Vec<usize>> = if is_concerned {
+                table.keys.iter().map(|key| key.columns.iter().filter_map(position).collect()).collect()
+            } else {
+                Vec::new()
+            };
+            if referable.is_empty() && keys.is_empty() {
+                continue;
+            }
+            there.taken = vec![std::collections::HashSet::new(); keys.len()];
+            there.referable = referable.iter().map(|(columns, _)| (columns.clone(), Vec::new())).collect();
+            let read = self.database.read_rows(&table.name, &mut |row| {
+                for (positions, taken_keys) in keys.iter().zip(&mut there.taken) {
+                    taken_keys.extend(taken(positions.iter().map(|position| row[*position].as_deref())));
+                }
+                for ((_, positions), (_, rows)) in referable.iter().zip(&mut there.referable) {
+                    let tuple: Option<Vec<Datum>> =
+                        positions.iter().map(|position| row[*position].clone().map(Datum::Text)).collect();
+                    if let Some(tuple) = tuple.filter(|_| rows.len() < REFERABLE) {
+                        rows.push(tuple);
+                    }
+                }
+                Ok(())
+            });
+            read.map_err(Error::database(self.id))?;
+        }
+        Ok(())
+    }
+
+    /// Where something of the schema was not understood, lets the database refuse a few rows, and leaves out the tables of
+    /// which it does.
+    fn try_out(
+        &mut self,
+        wanted: &Wanted,
+        existing: &BTreeMap<String, Existing>,
+    ) -> Result<BTreeMap<String, String>, Error> {
+        let mut few = wanted.clone();
+        few.fill = few.fill.map(|fill| fill.min(TRIED));
+        for group in few.tables.values_mut().flatten() {
+            group.count = group.count.min(TRIED);
+        }
+        // A few rows more than there are.
+        let shrunk: BTreeMap<String, Existing> = existing.clone();
+        for (name, there) in &shrunk {
+            if let Some(groups) = few.tables.get_mut(name) {
+                for group in groups.iter_mut().filter(|group| !group.is_record) {
+                    group.count += there.rows;
+                }
+            }
+        }
+        let mut left_out: BTreeMap<String, String> = BTreeMap::new();
+        loop {
+            let plan = self.plan(&few, &shrunk, &left_out)?;
+            if plan.doubts.is_empty() {
+                return Ok(left_out);
+            }
+            let Err((table, error)) = self.write(&plan, false) else { return Ok(left_out) };
+            let DatabaseError::Constraint { table: refused, constraint, detail, .. } = &error else {
+                return Err(Error::database(self.id)(error));
+            };
+            let doubts = &plan.doubts;
+            let is_doubtful = |name: &String| doubts.contains_key(name);
+            let culprit = table.filter(is_doubtful).or_else(|| {
+                let ending = format!(".{refused}");
+                doubts.keys().find(|name| *name == refused || name.ends_with(&ending)).cloned()
+            });
+            let Some(culprit) = culprit.filter(|name| !wanted.tables.contains_key(name)) else {
+                return Err(Error::database(self.id)(error));
+            };
+            let reason = format!(
+                "{} was not understood, and rows made without it are refused ({constraint}: {detail})",
+                doubts[&culprit].join(" and ")
+            );
+            left_out.insert(culprit, reason);
+        }
+    }
+
+    /// Writes the rows of a plan in one transaction; for a trial it is rolled back.
+    fn write(&mut self, plan: &Plan, for_good: bool) -> Result<(), (Option<String>, DatabaseError)> {
+        let tables = plan.bulk_tables();
+        let interrupt = self.interrupt;
+        let mut transaction = self.database.begin().map_err(|error| (None, error))?;
+        let written = fill(&mut *transaction, plan, &tables, interrupt);
+        let written = written.and_then(|()| match (for_good, interrupt.is_raised()) {
+            (true, false) => Ok(()),
+            // A trial has done its work, and what is interrupted has not.
+            _ => Err((None, None)),
+        });
+        match written {
+            Ok(()) => transaction.commit().map_err(|error| (None, error)),
+            Err((table, Some(error))) => Err((table, error)),
+            Err((_, None)) => transaction.rollback().map_err(|error| (None, error)),
+        }
+    }
+}
+
+/// The table that was written, and what the database said; nothing: it was given up.
+type Refused = (Option<String>, Option<DatabaseError>);
+
+/// Makes rows on one thread and writes them on another.
+fn fill(
+    transaction: &mut dyn Transaction,
+    plan: &Plan,
+    tables: &[BulkTable],
+    interrupt: &Interrupt,
+) -> Result<(), Refused> {
+    let mut bulk = transaction.bulk(tables).map_err(|error| (None, Some(error)))?;
+    for (number, table) in tables.iter().enumerate() {
+        let (sender, receiver) = sync_channel::<Rows>(WAITING);
+        let written = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let mut from = 0;
+                while from < table.rows && !interrupt.is_raised() {
+                    let to = (from + AT_ONCE).min(table.rows);
+                    // Whoever does not listen any more has failed, and says so.
+                    if sender.send(plan.rows(number, from, to)).is_err() {
+                        return;
+                    }
+                    from = to;
+                }
+            });
+            bulk.write(number, &mut receiver.into_iter())
+        });
+        written.map_err(|error| (Some(table.name.clone()), Some(error)))?;
+        if interrupt.is_raised() {
+            return Err((None, None));
+        }
+    }
+    bulk.finish().map_err(|error| (None, Some(error)))
+}
+
+/// Replaces a reference to a record by what its row holds, if that is there.
+fn refer(
+    transaction: &mut dyn Transaction,
+    key: &database::ForeignKeyDescription,
+    group: &mut Group,
+) -> Result<(), DatabaseError> {
+    let given = key.columns.iter().find_map(|column| match group.given.get(column) {
+        Some(Given::Record(values)) => Some(values.clone()),
+        _ => None,
+    });
+    let Some(values) = given else { return Ok(()) };
+    let columns: Vec<String> = values.keys().cloned().collect();
+    let row: Vec<Value> = values.values().map(json).collect();
+    let found = transaction.find(&key.table, &columns, &[row], &key.referenced)?;
+    if let Some(Some(row)) = found.into_iter().next() {
+        for (column, value) in key.columns.iter().zip(row) {
+            group.given.insert(column.clone(), Given::Value(datum(value)));
+        }
+    }
+    Ok(())
+}
+
+fn json(datum: &Datum) -> Value {
+    match datum {
+        Datum::Null => Value::Null,
+        Datum::Boolean(value) => Value::Bool(*value),
+        Datum::Integer(value) => Value::from(*value),
+        other => Value::String(other.text().unwrap_or_default()),
+    }
+}
+
+fn datum(value: Value) -> Datum {
+    match value {
+        Value::Null => Datum::Null,
+        Value::Bool(value) => Datum::Boolean(value),
+        Value::String(text) => Datum::Text(text),
+        other => Datum::Text(other.to_string()),
+    }
+}

@@ -1,0 +1,28 @@
+//! Rows that nobody wrote: how the rows of a table are made from its description alone, and from what is given of them.
+//!
+//! ```text
+//! Description (columns, keys, checks) ─┐
+//! Wanted (counts, records, spreads)   ─┼── Plan ── rows(table, from, to)
+//! Existing (what is there)            ─┘
+//! ```
+//!
+//! Knows no driver, reads no clock and no randomness: a value is a function of seed, table, column and row, so that any
+//! rows can be made alone, in any order, and one more column or table changes no other value. The decisions are in
+//! `docs/design/015-rows-from-the-schema.md`.
+
+mod condition;
+mod domain;
+mod draw;
+mod expression;
+mod keys;
+mod pattern;
+mod plan;
+mod spec;
+mod table;
+mod wanted;
+mod words;
+
+pub use plan::{Impossible, Plan};
+pub use spec::{Spec, SpecEntry, is_own};
+pub use table::taken;
+pub use wanted::{Existing, Given, Group, Spread, Wanted};

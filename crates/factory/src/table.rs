@@ -1,0 +1,432 @@
+//! A table of a plan: what its columns hold, the rows that are wanted, and how each cell comes about.
+
+use std::collections::HashSet;
+
+use database::{Datum, Filled, ForeignKeyDescription, KeyDescription, TableDescription};
+
+use crate::condition::Limits;
+use crate::draw::{Draw, Permutation, below, fraction, mix};
+use crate::expression::{Comparison, parse};
+use crate::wanted::{Existing, Given, Group, Spread};
+
+/// A table of a plan.
+#[derive(Debug)]
+pub(crate) struct Table {
+    pub(crate) name: String,
+    pub(crate) columns: Vec<Limits>,
+    pub(crate) draws: Vec<Draw>,
+    pub(crate) filled: Vec<Filled>,
+    pub(crate) keys: Vec<Key>,
+    pub(crate) references: Vec<Reference>,
+    pub(crate) existing: Existing,
+    pub(crate) parts: Vec<Part>,
+    /// The columns that are written, in their order.
+    pub(crate) written: Vec<usize>,
+    /// Whether its rows were asked for by its name.
+    pub(crate) is_named: bool,
+    /// Whether nobody asked for its rows, but others refer to them.
+    pub(crate) is_implied: bool,
+}
+
+/// A unique key, by the numbers of its columns.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) primary: bool,
+    pub(crate) columns: Vec<usize>,
+    /// A column that is true or false, and the value for which the key holds: a partial key.
+    pub(crate) only_where: Option<(usize, bool)>,
+}
+
+/// A foreign key, by the numbers of its columns and of the table that it refers to.
+#[derive(Clone, Debug)]
+pub(crate) struct Reference {
+    pub(crate) key: ForeignKeyDescription,
+    pub(crate) columns: Vec<usize>,
+    pub(crate) parent: usize,
+    pub(crate) referenced: Vec<usize>,
+    draw: Draw,
+}
+
+/// Rows that are made alike.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    pub(crate) group: Group,
+    /// Tells its values from those of other parts.
+    salt: u64,
+    /// The index of its first row; rows before it are there already.
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    /// Indexes that are left out, since another row has a key of theirs; sorted.
+    pub(crate) skipped: Vec<u64>,
+    pub(crate) layout: Layout,
+}
+
+/// How each cell of the rows of a part comes about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Layout {
+    /// By column.
+    pub(crate) sources: Vec<Source>,
+    pub(crate) pools: Vec<Pool>,
+    pub(crate) numberings: Vec<Numbering>,
+    /// By column: how its values compare with those of others, which are worked out first.
+    pub(crate) beside: Vec<Vec<(Comparison, usize)>>,
+    /// Pairs of columns that must compare and of which neither can be worked out from the other.
+    pub(crate) apart: Vec<(usize, usize)>,
+}
+
+/// How a cell comes about.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Source {
+    /// Nothing is known yet.
+    Open,
+    /// The database makes it.
+    LeftOut,
+    Null,
+    /// The constant that the database has for it.
+    Default(Datum),
+    Given(Given),
+    /// Any value that is allowed.
+    Drawn,
+    /// The value of a number that no other row has, alone or together with other cells.
+    Numbered(usize),
+    /// What stands in a row of another table.
+    Reference {
+        pool: usize,
+        position: usize,
+    },
+}
+
+/// The rows to which a foreign key can refer.
+#[derive(Clone, Debug)]
+pub(crate) struct Pool {
+    pub(crate) reference: usize,
+    /// Where the rows that are there already stand in [`Existing::referable`].
+    pub(crate) there: Option<usize>,
+    pub(crate) spread: Spread,
+    /// The only row that it refers to.
+    pub(crate) fixed: Option<u64>,
+    pub(crate) numbering: Option<usize>,
+    /// Whether it is NULL now and then.
+    pub(crate) nullable: bool,
+    /// Whether a row may refer to rows of its own table, which came before it.
+    pub(crate) is_own: bool,
+    /// Another column that must differ from its first one.
+    pub(crate) unlike: Option<usize>,
+}
+
+/// Numbers that make cells differ: the index of a row, perhaps shuffled, as digits of a number with mixed bases.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Numbering {
+    pub(crate) permutation: Option<Permutation>,
+    /// The product of the sizes of the digits below.
+    pub(crate) stride: u64,
+    pub(crate) size: u64,
+    /// Whether it counts rows of the table, as counters do, and not of the part.
+    pub(crate) is_counter: bool,
+}
+
+/// A row of a plan.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RowAt {
+    pub(crate) part: usize,
+    /// Its place among the rows that are made.
+    pub(crate) position: u64,
+    /// What its values are drawn by.
+    pub(crate) identity: u64,
+    /// What its numbered values are made by.
+    pub(crate) index: u64,
+    /// What counters give it.
+    pub(crate) counter: u64,
+}
+
+impl Numbering {
+    pub(crate) fn at(&self, row: &RowAt) -> u64 {
+        let index = if self.is_counter { row.counter } else { row.index };
+        let number = match &self.permutation {
+            Some(permutation) => permutation.at(index % permutation.size()),
+            None => index,
+        };
+        number / self.stride % self.size.max(1)
+    }
+}
+
+impl Table {
+    pub(crate) fn new(seed: u64, described: &TableDescription, columns: Vec<Limits>, existing: Existing) -> Self {
+        let draws = columns.iter().map(|column| Draw::of(seed, &described.name, &column.name)).collect();
+        let filled = described.columns.iter().map(|column| column.filled.clone()).collect();
+        let keys = described.keys.iter().map(|key| Key::of(described, key)).collect();
+        Self {
+            name: described.name.clone(),
+            columns,
+            draws,
+            filled,
+            keys,
+            references: Vec::new(),
+            existing,
+            parts: Vec::new(),
+            written: Vec::new(),
+            is_named: false,
+            is_implied: false,
+        }
+    }
+
+    /// How many rows are made.
+    pub(crate) fn count(&self) -> u64 {
+        self.parts.iter().map(|part| part.count).sum()
+    }
+
+    /// The row at a place among those that are made.
+    pub(crate) fn locate(&self, position: u64) -> RowAt {
+        let mut before = 0;
+        for (number, part) in self.parts.iter().enumerate() {
+            if position < before + part.count {
+                let index = part.index(position - before);
+                let identity = part.identity(index);
+                let counter = self.existing.rows + position + part.behind(index);
+                return RowAt { part: number, position, identity, index, counter };
+            }
+            before += part.count;
+        }
+        unreachable!("row {position} of {} is not made", self.name)
+    }
+
+    /// Names columns for a message.
+    pub(crate) fn shown(&self, columns: &[usize]) -> String {
+        let names: Vec<&str> = columns.iter().map(|column| self.columns[*column].name.as_str()).collect();
+        format!("({})", names.join(", "))
+    }
+}
+
+impl Key {
+    fn of(described: &TableDescription, key: &KeyDescription) -> Self {
+        let position = |name: &String| {
+            let columns = &described.columns;
+            columns
+                .iter()
+                .position(|column| column.name == *name)
+                .or_else(|| columns.iter().position(|column| column.name.eq_ignore_ascii_case(name)))
+        };
+        let mut names = key.columns.clone();
+        for expression in &key.expressions {
+            if let Some(expression) = parse(expression) {
+                expression.columns(&mut names);
+            }
+        }
+        let only_where = key.condition.as_deref().and_then(parse).and_then(|condition| match condition {
+            crate::expression::Expression::Column(name) => Some((position(&name)?, true)),
+            crate::expression::Expression::Not(inner) => match *inner {
+                crate::expression::Expression::Column(name) => Some((position(&name)?, false)),
+                _ => None,
+            },
+            _ => None,
+        });
+        let columns = names.iter().filter_map(position).collect();
+        Self { primary: key.primary, columns, only_where }
+    }
+}
+
+impl Reference {
+    pub(crate) fn new(
+        seed: u64,
+        described: &TableDescription,
+        parent: (usize, &TableDescription),
+        key: &ForeignKeyDescription,
+    ) -> Option<Self> {
+        let find =
+            |table: &TableDescription, name: &String| table.columns.iter().position(|column| column.name == *name);
+        let columns: Option<Vec<usize>> = key.columns.iter().map(|name| find(described, name)).collect();
+        let referenced: Option<Vec<usize>> = key.referenced.iter().map(|name| find(parent.1, name)).collect();
+        let draw = Draw::of(seed, &described.name, &key.columns.join("\0")).other(3);
+        Some(Self { key: key.clone(), columns: columns?, parent: parent.0, referenced: referenced?, draw })
+    }
+}
+
+/// How many rows of a nullable column have a value, for each that has none.
+const PER_NULL: u64 = 8;
+
+impl Pool {
+    /// Which of so many rows it refers to; `None`: none.
+    pub(crate) fn pick(&self, reference: &Reference, layout: &Layout, row: &RowAt, size: u64) -> Option<u64> {
+        if let Some(fixed) = self.fixed {
+            return Some(fixed);
+        }
+        if self.nullable && below(reference.draw.other(8).at(row.identity), PER_NULL) == 0 || size == 0 {
+            return None;
+        }
+        if let Some(numbering) = self.numbering {
+            return Some(layout.numberings[numbering].at(row));
+        }
+        let digits = reference.draw.at(row.identity);
+        Some(match self.spread {
+            Spread::Uniform => below(digits, size),
+            Spread::Zipf { exponent } => zipf(fraction(digits), size, exponent),
+        })
+    }
+}
+
+/// The place of a fraction among `size` ones of which the k-th is as frequent as 1/k^exponent.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "it is a frequency"
+)]
+fn zipf(fraction: f64, size: u64, exponent: f64) -> u64 {
+    let ends = size as f64 + 1.0;
+    let place = if (exponent - 1.0).abs() < 1e-9 {
+        exponential(fraction * logarithm(ends))
+    } else {
+        let power = 1.0 - exponent;
+        let end = exponential(power * logarithm(ends));
+        exponential(logarithm(fraction * (end - 1.0) + 1.0) / power)
+    };
+    (place as u64).saturating_sub(1).min(size - 1)
+}
+
+/// The natural logarithm, by operations that give the same digits on every machine; of what is more than 0.
+pub(crate) fn logarithm(value: f64) -> f64 {
+    const LN_2: f64 = std::f64::consts::LN_2;
+    let (mut value, mut halvings) = (value, 0.0);
+    while value > 1.5 {
+        value /= 2.0;
+        halvings += 1.0;
+    }
+    while value < 0.75 && value > 0.0 {
+        value *= 2.0;
+        halvings -= 1.0;
+    }
+    let ratio = (value - 1.0) / (value + 1.0);
+    let (mut power, mut sum, mut odd) = (ratio, 0.0, 1.0);
+    while odd < 40.0 {
+        sum += power / odd;
+        power *= ratio * ratio;
+        odd += 2.0;
+    }
+    2.0 * sum + halvings * LN_2
+}
+
+/// The exponential function, likewise.
+pub(crate) fn exponential(value: f64) -> f64 {
+    let mut halved = value;
+    let mut squarings = 0;
+    while halved.abs() > 0.5 {
+        halved /= 2.0;
+        squarings += 1;
+    }
+    let (mut term, mut sum, mut number) = (1.0, 1.0, 1.0);
+    while number < 20.0 {
+        term *= halved / number;
+        sum += term;
+        number += 1.0;
+    }
+    for _ in 0..squarings {
+        sum *= sum;
+    }
+    sum
+}
+
+impl Part {
+    /// Rows of a group: the `ordinal`-th of its kind, of which the first `first` rows are there already.
+    pub(crate) fn new(group: Group, ordinal: u64, first: u64, count: u64) -> Self {
+        let (salt, first) =
+            if group.is_record { (record_identity(&group), RECORDS + ordinal) } else { (ordinal << 48, first) };
+        Self { group, salt, first, count, skipped: Vec::new(), layout: Layout::default() }
+    }
+
+    /// The index after the last one, as far as it matters for what runs out.
+    pub(crate) fn need(&self) -> u64 {
+        if self.group.is_record { self.count } else { self.first + self.count }
+    }
+
+    /// The index of its row at a position.
+    pub(crate) fn index(&self, position: u64) -> u64 {
+        let from = self.first + position;
+        // How many are skipped up to the index that so many rows lead to.
+        let (mut low, mut high) = (0, self.skipped.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            if self.skipped[middle] - middle as u64 <= from { low = middle + 1 } else { high = middle }
+        }
+        from + low as u64
+    }
+
+    /// How many indexes were skipped before one.
+    fn behind(&self, index: u64) -> u64 {
+        self.skipped.partition_point(|skipped| *skipped < index) as u64
+    }
+
+    pub(crate) fn identity(&self, index: u64) -> u64 {
+        if self.group.is_record { self.salt } else { self.salt | index }
+    }
+}
+
+/// Where the indexes of records begin, which must not be those of other rows.
+const RECORDS: u64 = 1 << 40;
+
+/// A record is drawn by what is given of it, so that its place in the file does not matter.
+fn record_identity(group: &Group) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for (name, given) in &group.given {
+        hasher.update(name.as_bytes());
+        hasher.update(&[0]);
+        hasher.update(format!("{given:?}").as_bytes());
+        hasher.update(&[0]);
+    }
+    let mut word = [0; 8];
+    hasher.finalize_xof().fill(&mut word);
+    mix(u64::from_le_bytes(word)) | 1 << 63
+}
+
+/// Digests what stands in the columns of a key; `None` when one of it is NULL, which is unlike everything.
+///
+/// Letters of both cases and blanks at the end count as the same, since there are engines and columns for which they are.
+pub fn taken<'a>(cells: impl Iterator<Item = Option<&'a str>>) -> Option<u128> {
+    let mut hasher = blake3::Hasher::new();
+    for cell in cells {
+        hasher.update(cell?.trim_end().to_lowercase().as_bytes());
+        hasher.update(&[0]);
+    }
+    let mut word = [0; 16];
+    hasher.finalize_xof().fill(&mut word);
+    Some(u128::from_le_bytes(word))
+}
+
+/// The digests of each key, of the rows that a table has or gets.
+pub(crate) type Taken = Vec<HashSet<u128>>;
+
+/// Whether a nullable column has no value in a row.
+pub(crate) fn is_null(draw: Draw, row: &RowAt) -> bool {
+    below(draw.other(8).at(row.identity), PER_NULL) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[expect(clippy::float_cmp, reason = "the same digits are what is promised")]
+    fn logarithm_and_exponential_are_those_of_the_library_and_fixed() {
+        for value in [0.001, 0.5, 1.0, 1.7, 10.0, 123_456.0] {
+            assert!((logarithm(value) - value.ln()).abs() < 1e-12, "{value}");
+            assert!((exponential(value.ln()) / value - 1.0).abs() < 1e-12, "{value}");
+        }
+        assert_eq!(exponential(1.0), 2.718_281_828_459_043_8);
+    }
+
+    #[test]
+    fn the_first_is_the_most_frequent_of_a_zipf() {
+        let counts = (0..10_000_u32).fold([0; 4], |mut counts, number| {
+            counts[usize::try_from(zipf(f64::from(number) / 10_000.0, 4, 1.0)).unwrap()] += 1;
+            counts
+        });
+        assert!(counts.is_sorted_by(|a, b| a > b), "{counts:?}");
+    }
+
+    #[test]
+    fn rows_go_around_what_is_skipped() {
+        let group = Group { count: 5, is_record: false, given: indexmap::IndexMap::new() };
+        let mut part = Part::new(group, 0, 2, 5);
+        part.skipped = vec![2, 3, 5];
+        assert_eq!((0..5).map(|position| part.index(position)).collect::<Vec<_>>(), [4, 6, 7, 8, 9]);
+    }
+}

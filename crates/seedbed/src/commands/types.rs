@@ -1,0 +1,60 @@
+//! `seedbed types`
+
+use std::fmt::Write;
+
+use environment::TypeInfo;
+use serde_json::{Value, json};
+
+use super::{Job, Outcome};
+use crate::arguments::TypesArguments;
+use crate::failure::Failure;
+use crate::table::table;
+
+pub fn run(job: &Job<'_>, arguments: &TypesArguments) -> Result<Outcome, Failure> {
+    let types = job.tell(environment::types(job.context, &job.target()?, arguments.service.as_deref()))?;
+    let mut text = String::new();
+    for info in &types {
+        write!(text, "{}.{}", info.service, info.name).expect("writing to a string cannot fail");
+        if info.declared {
+            write!(text, ", declared for the table {}", info.table).expect("writing to a string cannot fail");
+        }
+        if !info.key.is_empty() {
+            write!(text, ", known by {}", info.key.join(", ")).expect("writing to a string cannot fail");
+        }
+        text.push('\n');
+        let rows: Vec<_> = info
+            .fields
+            .iter()
+            .map(|field| {
+                let nothing = if field.nullable { "" } else { "not null" };
+                [format!("  {}", field.name), field.sql_type.clone(), nothing.to_owned(), field.from.clone()]
+            })
+            .collect();
+        text.push_str(&table(["  FIELD", "TYPE", "", "WHEN NOT GIVEN"], &rows));
+        for note in &info.notes {
+            writeln!(text, "  {note}").expect("writing to a string cannot fail");
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    let end = if text.is_empty() { "there are no tables\n" } else { "\n" };
+    text.push_str(end);
+    Ok(Outcome::of(text, json!({ "types": types.iter().map(type_json).collect::<Vec<_>>() })))
+}
+
+fn type_json(info: &TypeInfo) -> Value {
+    let fields: Vec<Value> = info
+        .fields
+        .iter()
+        .map(|field| {
+            json!({
+                "name": field.name, "column": field.column, "type": field.sql_type, "nullable": field.nullable,
+                "from": field.from,
+            })
+        })
+        .collect();
+    json!({
+        "service": info.service, "database": info.database, "name": info.name, "table": info.table,
+        "declared": info.declared, "key": info.key, "fields": fields, "notes": info.notes,
+    })
+}

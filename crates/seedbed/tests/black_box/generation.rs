@@ -1,0 +1,211 @@
+//! Rows that are generated, from the command line to the database, on each engine with tables.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+
+use crate::workspace::Workspace;
+
+/// Names a directory with schemas of the world: `NAME.ENGINE.sql`.
+const SCHEMAS: &str = "SEEDBED_TEST_SCHEMAS";
+
+/// What each engine understands: a circle that nothing can break but checking it late, keys over references, a table that
+/// refers to itself, checks and defaults.
+const SCHEMA: &str = "CREATE TABLE staff (id INTEGER PRIMARY KEY, store_id INTEGER NOT NULL, email VARCHAR(40) NOT NULL UNIQUE,
+    manager_id INTEGER REFERENCES staff (id), state VARCHAR(10) NOT NULL CHECK (state IN ('new', 'old')),
+    pay NUMERIC(7, 2) NOT NULL CHECK (pay > 0 AND pay <= 900), hired DATE NOT NULL, gone DATE, active INTEGER DEFAULT 1,
+    CHECK (gone >= hired OR gone IS NULL));
+CREATE TABLE stores (id INTEGER PRIMARY KEY, chief_id INTEGER NOT NULL UNIQUE REFERENCES staff (id),
+    code CHAR(3) NOT NULL UNIQUE);
+CREATE TABLE skills (id INTEGER PRIMARY KEY, name VARCHAR(30) NOT NULL UNIQUE);
+CREATE TABLE staff_skills (staff_id INTEGER NOT NULL REFERENCES staff (id), skill_id INTEGER NOT NULL REFERENCES skills (id),
+    level INTEGER NOT NULL CHECK (level BETWEEN 1 AND 5), PRIMARY KEY (staff_id, skill_id));
+";
+
+/// What closes the circle, where a table cannot refer to one that is not there yet.
+const CIRCLE: &str = "ALTER TABLE staff ADD CONSTRAINT staff_store FOREIGN KEY (store_id) REFERENCES stores (id);\n";
+
+fn workspace(engine: &str) -> Workspace {
+    let manifest = format!("name: shop\ndatabases:\n  shop: {{ engine: {engine}, schema: {{ sql: [schema.sql] }} }}\n");
+    let schema = match engine {
+        "sqlite" => SCHEMA.replace("store_id INTEGER NOT NULL,", "store_id INTEGER NOT NULL REFERENCES stores (id),"),
+        // An inline reference means nothing there.
+        "mysql" => {
+            let plain = SCHEMA
+                .replace(" REFERENCES staff (id), code", ", FOREIGN KEY (chief_id) REFERENCES staff (id), code")
+                .replace(
+                    "skill_id INTEGER NOT NULL REFERENCES skills (id),",
+                    "skill_id INTEGER NOT NULL, FOREIGN KEY (staff_id) REFERENCES staff (id), FOREIGN KEY (skill_id) REFERENCES skills (id),",
+                );
+            plain + CIRCLE
+        }
+        _ => SCHEMA.to_owned() + CIRCLE,
+    };
+    let workspace = Workspace::of(&[("seedbed.yaml", &manifest), ("schema.sql", &schema)]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace
+}
+
+fn fills_every_table(engine: &str) {
+    let workspace = workspace(engine);
+    let loaded = workspace.seedbed(&["load", "--fill", "300", "--json"]).ends_with(0).json();
+    assert_eq!(loaded["load"]["created"], 1200, "{loaded}");
+    assert_eq!(loaded["load"]["notes"].as_array().map(Vec::len), Some(0), "{loaded}");
+    let again = workspace.seedbed(&["load", "--fill", "300", "--json"]).ends_with(0).json();
+    assert_eq!((&again["load"]["created"], &again["load"]["found"]), (&0.into(), &1200.into()), "{again}");
+    let more = workspace.seedbed(&["load", "--fill", "400", "--json"]).ends_with(0).json();
+    assert_eq!(more["load"]["created"], 400, "{more}");
+    let stats = workspace.seedbed(&["db", "stats", "--json"]).ends_with(0).json();
+    for table in ["staff", "stores", "skills", "staff_skills"] {
+        assert_eq!(stats["databases"][0]["tables"][table], 400, "{stats}");
+    }
+}
+
+#[test]
+fn every_table_is_filled_in_sqlite() {
+    fills_every_table("sqlite");
+}
+
+#[test]
+fn every_table_is_filled_in_postgres() {
+    fills_every_table("postgres");
+}
+
+#[test]
+fn every_table_is_filled_in_mysql() {
+    fills_every_table("mysql");
+}
+
+#[test]
+fn a_spec_says_counts_records_references_and_parameters() {
+    let workspace = workspace("sqlite");
+    workspace.write(
+        "spec.yaml",
+        "seedbed: 1
+parameters: { learners: 20 }
+records:
+  skills:
+    - { name: rust }
+    - { count: 4, name: \"skill {n}\" }
+  staff:
+    - { email: ada@example.com, state: old, pay: 12.5 }
+    - { count: \"${learners}\", email: \"learner{n}@example.com\", pay: { between: [100, 200] } }
+  staff_skills:
+    - { staff_id: { record: { email: ada@example.com } }, skill_id: { record: { name: rust } }, level: 5 }
+    - { count: 30 }
+",
+    );
+    let loaded = workspace.seedbed(&["load", "spec.yaml", "--set", "learners=30", "--json"]).ends_with(0).json();
+    assert_eq!(loaded["load"]["created"], 5 + 31 + 31 + 3, "{loaded}");
+    let notes = loaded["load"]["notes"].to_string();
+    assert!(notes.contains("shop.stores: implied"), "{notes}");
+    let sql = |sql: &str| workspace.sql("shop/shop", sql);
+    assert_eq!(sql("SELECT name FROM skills ORDER BY id"), "rust\nskill 1\nskill 2\nskill 3\nskill 4\n");
+    assert_eq!(sql("SELECT state, pay FROM staff WHERE email = 'ada@example.com'"), "old | 12.5\n");
+    assert_eq!(sql("SELECT count(*) FROM staff WHERE email LIKE 'learner%' AND pay BETWEEN 100 AND 200"), "30\n");
+    let of_ada = "SELECT level FROM staff_skills JOIN staff ON staff.id = staff_id JOIN skills ON skills.id = skill_id
+        WHERE email = 'ada@example.com' AND name = 'rust'";
+    assert_eq!(sql(of_ada), "5\n");
+    let before = sql("SELECT * FROM staff ORDER BY id");
+    let again = workspace.seedbed(&["load", "spec.yaml", "--set", "learners=30", "--json"]).ends_with(0).json();
+    assert_eq!(again["load"]["created"], 0, "{again}");
+    assert_eq!(sql("SELECT * FROM staff ORDER BY id"), before);
+    // The same spec gives the same rows.
+    workspace.seedbed(&["reset"]).ends_with(0);
+    workspace.seedbed(&["load", "spec.yaml", "--set", "learners=30"]).ends_with(0);
+    assert_eq!(sql("SELECT * FROM staff ORDER BY id"), before);
+}
+
+#[test]
+fn what_is_wrong_in_a_spec_is_said_at_its_place_and_nothing_is_written() {
+    let workspace = workspace("sqlite");
+    workspace.write(
+        "spec.yaml",
+        "seedbed: 1
+records:
+  skils: 3
+  staff: { count: 3, wage: 7, hired: { between: [tomorrow, never] } }
+  skills: { count: 2 }
+",
+    );
+    let refused = workspace.seedbed(&["load", "spec.yaml"]).ends_with(3);
+    assert!(
+        refused.stderr.contains("did you mean `skills`?") && refused.stderr.contains("spec.yaml:3:3"),
+        "{}",
+        refused.stderr
+    );
+    workspace.write(
+        "spec.yaml",
+        "seedbed: 1
+records:
+  staff: { count: 3, wage: 7, hired: { between: [tomorrow, never] } }
+  skills: { count: 2 }
+",
+    );
+    let refused = workspace.seedbed(&["load", "spec.yaml"]).ends_with(3);
+    for part in [
+        "staff.wage: there is no such column",
+        "staff.hired: a value of the type DATE cannot be between",
+        "spec.yaml:3:22",
+    ] {
+        assert!(refused.stderr.contains(part), "{part}: {}", refused.stderr);
+    }
+    assert_eq!(workspace.sql("shop/shop", "SELECT count(*) FROM skills"), "0\n");
+}
+
+#[test]
+fn types_say_where_each_value_comes_from() {
+    let workspace = workspace("sqlite");
+    let types = workspace.seedbed(&["types", "--json"]).ends_with(0).json();
+    let staff = types["types"].as_array().unwrap().iter().find(|found| found["name"] == "staff").unwrap();
+    let from = |name: &str| {
+        let fields = staff["fields"].as_array().unwrap();
+        fields.iter().find(|field| field["name"] == name).unwrap()["from"].as_str().unwrap()
+    };
+    assert_eq!(from("id"), "counted");
+    assert_eq!(from("store_id"), "a row of stores (id)");
+    assert_eq!(from("email"), "generated: email, each another one");
+    assert_eq!(from("state"), "generated: one of new, old");
+    assert_eq!(from("gone"), "generated: 2023-01-01 to 2024-12-31 >= hired, or nothing");
+    assert_eq!(from("active"), "the default 1");
+    let text = workspace.seedbed(&["types", "shop"]).ends_with(0).stdout;
+    assert!(text.starts_with("shop.skills, known by id\n"), "{text}");
+}
+
+/// The schemas that others have made: every table gets its rows, or the reason why not is said.
+#[test]
+fn schemas_of_the_world_are_filled() {
+    const ROWS: u64 = 1000;
+    let Some(directory) = std::env::var_os(SCHEMAS).map(PathBuf::from) else {
+        eprintln!("skipped: {SCHEMAS} names no directory of schemas");
+        return;
+    };
+    let mut manifest = "name: world\ndatabases:\n".to_owned();
+    let workspace = Workspace::new();
+    let mut names = Vec::new();
+    for entry in fs::read_dir(&directory).expect("the directory of schemas") {
+        let path = entry.expect("an entry").path();
+        let file = path.file_name().and_then(|name| name.to_str()).expect("a name").to_owned();
+        let [name, engine, "sql"] = file.split('.').collect::<Vec<_>>()[..] else { continue };
+        let database = format!("{name}-{engine}");
+        writeln!(manifest, "  {database}: {{ engine: {engine}, schema: {{ sql: [{file}] }} }}")
+            .expect("it is a string");
+        let sql = fs::read_to_string(&path).expect("it is text");
+        // A dump names the owner of what was dumped, who is not here.
+        let sql = sql.lines().filter(|line| !line.contains(" OWNER TO ")).collect::<Vec<_>>().join("\n");
+        workspace.write(&file, &sql);
+        names.push(database);
+    }
+    workspace.write("seedbed.yaml", &manifest);
+    workspace.seedbed(&["up", "--quiet"]).ends_with(0);
+    let loaded = workspace.seedbed(&["load", "--fill", &ROWS.to_string(), "--json"]).ends_with(0).json();
+    let notes = loaded["load"]["notes"].to_string();
+    for name in &names {
+        let stats = workspace.seedbed(&["db", "stats", &format!("world/{name}"), "--json"]).ends_with(0).json();
+        for (table, rows) in stats["databases"][0]["tables"].as_object().expect("tables") {
+            let is_explained = notes.contains(&format!("world/{name}.{table}: "));
+            assert!(rows.as_u64() >= Some(ROWS) || is_explained, "{name}: {table} has {rows} rows: {notes}");
+        }
+    }
+    eprintln!("{notes}");
+}

@@ -1,0 +1,163 @@
+//! `cargo xtask bench load`: rows that are generated, beside `psql` that copies ready-made files into the same tables.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::run::{cargo, root, run};
+use crate::state::programs;
+
+/// What a program prints, when it succeeds.
+fn output(command: &mut Command) -> Result<String> {
+    Ok(String::from_utf8(crate::run::output(command)?.stdout)?)
+}
+
+/// How often each is measured.
+const RUNS: usize = 3;
+
+const TABLES: [&str; 4] = ["orgs", "courses", "users", "enrollments"];
+
+const SCHEMA: &str = "CREATE TABLE orgs (id serial PRIMARY KEY, name text NOT NULL UNIQUE);
+CREATE TABLE courses (id serial PRIMARY KEY, org_id integer NOT NULL REFERENCES orgs, code text NOT NULL UNIQUE,
+    title text NOT NULL);
+CREATE TABLE users (id serial PRIMARY KEY, username text NOT NULL UNIQUE, email text NOT NULL UNIQUE,
+    joined timestamptz NOT NULL);
+CREATE TABLE enrollments (id serial PRIMARY KEY, user_id integer NOT NULL REFERENCES users,
+    course_id integer NOT NULL REFERENCES courses, mode text NOT NULL CHECK (mode IN ('audit', 'verified')),
+    created timestamptz NOT NULL, UNIQUE (user_id, course_id));
+CREATE INDEX ON courses (org_id);
+CREATE INDEX ON enrollments (course_id);
+";
+
+const SPEC: &str = "seedbed: 1
+parameters: { factor: 1 }
+records:
+  orgs: 100
+  courses: { count: 1000, code: \"course-{n}\" }
+  users: { count: 50000, username: \"learner{n}\", email: \"learner{n}@example.com\" }
+  enrollments: { count: 500000, mode: { weighted: { audit: 8, verified: 2 } } }
+";
+
+const MANIFEST: &str = "name: bench
+databases:
+  ours: { engine: postgres, schema: { sql: [schema.sql] } }
+  theirs: { engine: postgres, schema: { sql: [schema.sql] } }
+";
+
+/// What `psql` does to copy the files.
+fn script(directory: &Path, direction: &str) -> String {
+    let copy = |table: &&str| {
+        let file = directory.join(format!("{table}.bin"));
+        format!("\\copy {table} {direction} '{}' WITH (FORMAT binary)\n", file.display())
+    };
+    format!("\\set ON_ERROR_STOP on\nBEGIN;\n{}COMMIT;\n", TABLES.iter().map(copy).collect::<String>())
+}
+
+/// A workspace with an environment, which is removed at the end.
+struct Bench {
+    directory: tempfile::TempDir,
+    program: PathBuf,
+    psql: PathBuf,
+}
+
+impl Bench {
+    fn seedbed(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("-C").arg(self.directory.path()).arg("--quiet").args(arguments);
+        command
+    }
+
+    fn url(&self, database: &str) -> Result<String> {
+        Ok(output(&mut self.seedbed(&["db", "url", database]))?.trim().to_owned())
+    }
+
+    fn psql(&self, url: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.psql);
+        command.arg(url).args(["-X", "-q", "-A", "-t"]).args(arguments).current_dir("/");
+        command
+    }
+
+    fn empty(&self, url: &str) -> Result<()> {
+        output(&mut self.psql(url, &["-c", &format!("TRUNCATE {}", TABLES.join(", "))]))?;
+        // What an earlier run has left in memory shall not be written during the next one.
+        output(&mut self.psql(url, &["-c", "CHECKPOINT"]))?;
+        Ok(())
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = self.seedbed(&["destroy", "--yes"]).output();
+    }
+}
+
+fn timed(command: &mut Command) -> Result<f64> {
+    let began = Instant::now();
+    output(command)?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+/// Measures and prints everything.
+pub fn load() -> Result<()> {
+    run(&mut cargo("", &["build", "--release", "--locked", "--quiet", "-p", "seedbed"]))?;
+    let bench = Bench {
+        directory: tempfile::tempdir()?,
+        program: target().join("release/seedbed"),
+        psql: programs()?.join("psql"),
+    };
+    let path = bench.directory.path().to_owned();
+    for (name, text) in [("seedbed.yaml", MANIFEST), ("schema.sql", SCHEMA), ("spec.yaml", SPEC)] {
+        fs::write(path.join(name), text).with_context(|| format!("cannot write {name}"))?;
+    }
+    output(&mut bench.seedbed(&["up"]))?;
+    let (ours, theirs) = (bench.url("ours")?, bench.url("theirs")?);
+    let spec = path.join("spec.yaml");
+    let spec = spec.to_str().context("the path is no text")?;
+    println!("load before: {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    let (mut generated, mut copied, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    for number in 0..RUNS {
+        bench.empty(&ours)?;
+        generated.push(timed(&mut bench.seedbed(&["load", spec]))?);
+        again.push(timed(&mut bench.seedbed(&["load", spec]))?);
+        if number == 0 {
+            fs::write(path.join("out.sql"), script(&path, "TO"))?;
+            fs::write(path.join("in.sql"), script(&path, "FROM"))?;
+            output(bench.psql(&ours, &["-f"]).arg(path.join("out.sql")))?;
+        }
+        bench.empty(&theirs)?;
+        copied.push(timed(bench.psql(&theirs, &["-f"]).arg(path.join("in.sql")))?);
+    }
+    let count = |url: &str| -> Result<String> {
+        output(&mut bench.psql(url, &["-c", "SELECT count(*), count(DISTINCT (user_id, course_id)) FROM enrollments"]))
+    };
+    ensure!(count(&ours)?.trim() == "500000|500000", "ours are not all there: {}", count(&ours)?);
+    ensure!(count(&ours)? == count(&theirs)?, "theirs are not the same");
+    println!("load after:  {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
+    let bar = median(&copied) / 4.0;
+    println!("551,100 rows, PostgreSQL with fsync, medians of {RUNS}");
+    println!("{:52} {:9.3} s", "psql, binary COPY of ready-made files", median(&copied));
+    println!("{}", line("seedbed load, generated", &generated, bar));
+    println!("{}", line("seedbed load again, no change", &again, 1.0));
+    Ok(())
+}
+
+fn line(what: &str, values: &[f64], bar: f64) -> String {
+    let verdict = if median(values) <= bar { "met" } else { "MISSED" };
+    let bound = |pick: fn(f64, f64) -> f64, start| values.iter().copied().fold(start, pick);
+    let (least, most) = (bound(f64::min, f64::INFINITY), bound(f64::max, f64::NEG_INFINITY));
+    format!("{what:52} {:9.3} s ({least:.3} – {most:.3})  bar {bar:.3}  {verdict}", median(values))
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+/// Where cargo builds.
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
