@@ -36,6 +36,8 @@ struct Target {
     quoted: String,
     /// The columns in the order of the rows; `None`: a type of which the binary form is not known here.
     forms: Option<Vec<Form>>,
+    /// Whether its storage was begun anew in this transaction, so that rows can be written as if they had always been there.
+    is_fresh: bool,
 }
 
 /// The binary form of a type.
@@ -105,7 +107,12 @@ impl<'a> PostgresBulk<'a> {
                 aside.add(bulk.client, &target.quoted).map_err(refused())?;
             }
         }
-        bulk.again = aside.set(bulk.client).map_err(refused())?;
+        if let Some(again) = aside.set(bulk.client).map_err(refused())? {
+            bulk.again = again;
+            for target in &mut bulk.targets {
+                target.is_fresh = aside.tables.contains(&target.quoted);
+            }
+        }
         for table in tables {
             for key in &table.late {
                 let (late, prompt) = deferring(bulk.client, &table.name, &key.columns).map_err(refused())?;
@@ -147,14 +154,19 @@ impl<'a> PostgresBulk<'a> {
                 _ => forms = None,
             }
         }
-        Ok(Target { quoted: first.get(0), forms })
+        Ok(Target { quoted: first.get(0), forms, is_fresh: false })
     }
 
     fn copy(&mut self, number: usize, rows: &mut dyn Iterator<Item = Rows>) -> Result<u64, CopyError> {
         let (table, target) = (&self.tables[number], &self.targets[number]);
         let columns: Vec<String> = table.columns.iter().map(|column| quote(column)).collect();
-        let format = if target.forms.is_some() { " WITH (FORMAT binary)" } else { "" };
-        let sql = format!("COPY {} ({}) FROM STDIN{format}", target.quoted, columns.join(", "));
+        let format = if target.forms.is_some() { "binary" } else { "text" };
+        let sql = format!(
+            "COPY {} ({}) FROM STDIN WITH (FORMAT {format}, FREEZE {})",
+            target.quoted,
+            columns.join(", "),
+            target.is_fresh
+        );
         let mut piece = Piece { writer: self.client.copy_in(&sql)?, bytes: Vec::with_capacity(PIECE + 4096) };
         match &target.forms {
             Some(forms) => binary(&mut piece, forms, rows)?,
@@ -468,21 +480,27 @@ impl Aside {
     fn add(&mut self, client: &mut Client, quoted: &str) -> Result<(), Error> {
         let sql = format!(
             "SELECT relkind = 'r' AND NOT relhassubclass AND NOT EXISTS (SELECT FROM {quoted})
+                AND NOT EXISTS (SELECT FROM pg_trigger WHERE tgrelid = pg_class.oid AND tgtype::int & 32 <> 0)
             FROM pg_class WHERE oid = {}::regclass",
             literal(quoted)
         );
         if client.query_one(&sql, &[])?.get(0) {
-            self.tables.push(quoted.to_owned());
+            // Whoever wrote a row between the look and the lock must not lose it.
+            client.batch_execute(&format!("LOCK TABLE ONLY {quoted} IN ACCESS EXCLUSIVE MODE"))?;
+            if client.query_one(&sql, &[])?.get(0) {
+                self.tables.push(quoted.to_owned());
+            }
         }
         Ok(())
     }
 
-    /// Sets aside their indexes, keys and foreign keys and gives the statements that make them again.
+    /// Sets aside their indexes, keys and foreign keys, begins their storage anew, and gives the statements that make again what
+    /// was set aside.
     ///
-    /// Where something else depends on one of them, such as a view on a primary key, all stays in place.
-    fn set(self, client: &mut Client) -> Result<Vec<String>, Error> {
+    /// `None`: where something else depends on one of them, such as a view on a primary key, all stays in place.
+    fn set(&self, client: &mut Client) -> Result<Option<Vec<String>>, Error> {
         if self.tables.is_empty() {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         // Whatever could not be made again exactly as it was stays where it is.
         let sql = "WITH target AS (SELECT unnest($1::text[])::regclass::oid AS oid),
@@ -515,11 +533,12 @@ impl Aside {
             ORDER BY 1, 2";
         let rows = client.query(sql, &[&self.tables])?;
         client.batch_execute("SAVEPOINT aside")?;
-        for row in &rows {
-            let dropped = client.batch_execute(row.get(1));
-            if dropped.is_err() {
+        // They are locked and empty; new storage is what rows can be written into without a later pass over them.
+        let anew = format!("TRUNCATE ONLY {}", self.tables.join(", "));
+        for statement in rows.iter().map(|row| row.get(1)).chain([anew.as_str()]) {
+            if client.batch_execute(statement).is_err() {
                 client.batch_execute("ROLLBACK TO SAVEPOINT aside; RELEASE SAVEPOINT aside")?;
-                return Ok(Vec::new());
+                return Ok(None);
             }
         }
         client.batch_execute("RELEASE SAVEPOINT aside")?;
@@ -533,7 +552,7 @@ impl Aside {
         }
         // Foreign keys need the keys that they refer to.
         again.sort_by_key(|(order, _)| *order);
-        Ok(again.into_iter().map(|(_, statement)| statement).collect())
+        Ok(Some(again.into_iter().map(|(_, statement)| statement).collect()))
     }
 }
 

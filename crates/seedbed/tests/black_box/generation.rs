@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use crate::workspace::Workspace;
 
@@ -170,6 +171,35 @@ fn types_say_where_each_value_comes_from() {
     assert_eq!(from("active"), "the default 1");
     let text = workspace.seedbed(&["types", "shop"]).ends_with(0).stdout;
     assert!(text.starts_with("shop.skills, known by id\n"), "{text}");
+}
+
+/// Killed while rows are copied, and while constraints are made again: nothing stays, and nothing is lost.
+#[test]
+fn a_load_that_is_killed_leaves_the_database_as_it_was() {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let workspace = workspace("postgres");
+    workspace.seedbed(&["load", "--fill", "10"]).ends_with(0);
+    workspace.client(&[], "DELETE FROM staff_skills;");
+    let types = workspace.seedbed(&["types", "--json"]).ends_with(0).stdout;
+    for statement in ["COPY%skills%", "ALTER TABLE staff_skills ADD%"] {
+        let mut load = workspace.command(&["load", "--fill", "40000", "--quiet"]).spawn().unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        let asked = format!(
+            "SELECT 'is ' || count(*) FROM pg_stat_activity WHERE query LIKE '{statement}' AND state = 'active';"
+        );
+        while !workspace.client(&[], &asked).contains("is 1") {
+            assert!(Instant::now() < deadline, "{statement} was never seen");
+            assert_eq!(load.try_wait().unwrap(), None, "it ended before {statement} was seen");
+        }
+        load.kill().unwrap();
+        load.wait().unwrap();
+        let stats = workspace.seedbed(&["db", "stats", "--json"]).ends_with(0).json();
+        let tables = &stats["databases"][0]["tables"];
+        assert_eq!((&tables["staff"], &tables["staff_skills"]), (&10.into(), &0.into()), "{statement}: {stats}");
+        assert_eq!(workspace.seedbed(&["types", "--json"]).ends_with(0).stdout, types, "{statement}");
+    }
+    workspace.seedbed(&["load", "--fill", "40000"]).ends_with(0);
+    assert_eq!(workspace.seedbed(&["types", "--json"]).ends_with(0).stdout, types);
 }
 
 /// The schemas that others have made: every table gets its rows, or the reason why not is said.
