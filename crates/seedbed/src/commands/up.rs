@@ -33,9 +33,10 @@ pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
 
 fn text(report: &UpReport) -> String {
     let steps = if report.steps.is_empty() { String::new() } else { steps(&report.steps) };
-    let tables: Vec<String> =
-        [services(&report.services), steps].into_iter().filter(|table| !table.is_empty()).collect();
-    let mut text: String = tables.iter().map(|table| format!("{table}\n")).collect();
+    let mut text = String::new();
+    for table in [services(&report.services), steps].iter().filter(|table| !table.is_empty()) {
+        writeln!(text, "{table}").expect("writing to a string cannot fail");
+    }
     if let Some(load) = &report.load {
         text.push_str(&loaded(load));
     }
