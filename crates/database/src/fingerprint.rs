@@ -94,7 +94,9 @@ mod tests {
 
     fn sum(rows: &[[u8; 32]]) -> RowSum {
         let mut sum = RowSum::default();
-        rows.iter().for_each(|row| sum.add(row));
+        for row in rows {
+            sum.add(row);
+        }
         sum
     }
 
