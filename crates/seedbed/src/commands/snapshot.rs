@@ -102,11 +102,11 @@ pub fn show(job: &Job<'_>, arguments: &ShowArguments) -> Result<Outcome, Failure
         .iter()
         .map(|content| {
             let fingerprint = content.fingerprint.chars().take(12).collect();
-            [content.name.clone(), content.kind.clone(), size(content.bytes), fingerprint]
+            [content.name.clone(), content.kind.clone(), content.form.clone(), size(content.bytes), fingerprint]
         })
         .collect();
     text.push('\n');
-    text.push_str(&table(["NAME", "KIND", "SIZE", "FINGERPRINT"], &rows));
+    text.push_str(&table(["NAME", "KIND", "FORM", "SIZE", "FINGERPRINT"], &rows));
     for (name, path) in &files {
         writeln!(text, "{name}: {path}").expect("it is a string");
     }

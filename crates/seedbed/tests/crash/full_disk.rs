@@ -36,12 +36,25 @@ impl Disk {
     }
 
     pub fn resize(&self, kilobytes: u64) {
-        self.mount_command(&["-o", &format!("remount,size={kilobytes}k")]).expect("another size");
+        self.try_resize(kilobytes).expect("another size");
+    }
+
+    fn try_resize(&self, kilobytes: u64) -> Result<(), String> {
+        self.mount_command(&["-o", &format!("remount,size={kilobytes}k")])
     }
 
     /// Leaves so much free beside what is used now.
     pub fn leave(&self, kilobytes: u64) {
-        self.resize(self.used() + kilobytes);
+        const ATTEMPTS: usize = 100;
+        // What works in the background may have taken more by then, and a disk cannot be smaller than what is on it.
+        let mut resized = self.try_resize(self.used() + kilobytes);
+        for _ in 1..ATTEMPTS {
+            if resized.is_ok() {
+                break;
+            }
+            resized = self.try_resize(self.used() + kilobytes);
+        }
+        resized.expect("another size");
     }
 
     fn used(&self) -> u64 {
