@@ -383,9 +383,11 @@ fn a_server_without_an_orderly_end_is_not_saved() {
     server.end("-INT");
     let files = PostgresEngine.stopped_files(&server.found, &server.place).expect("it was stopped").expect("its files");
     let log = fs::read_dir(server.data().join("pg_wal")).expect("read").flatten();
+    // Beside the parts there are directories, one or two of them.
+    let log = log.filter(|entry| entry.path().is_file());
     let left = log.map(|entry| format!("pg_wal/{}", entry.file_name().to_string_lossy()));
     let left: Vec<String> = left.filter(|name| !files.exclude.contains(name)).collect();
-    assert_eq!(left.len(), 2, "one part of the log, and a directory: {left:?}");
+    assert_eq!(left.len(), 1, "one part of the log: {left:?}");
 }
 
 #[test]
