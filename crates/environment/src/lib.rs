@@ -53,6 +53,7 @@ mod types;
 mod undo;
 mod up;
 mod verify;
+mod wanted;
 mod why;
 
 pub use base::{PublishOptions, Published, bases, publish};

@@ -1,7 +1,10 @@
 //! What the checks of a table mean for its columns.
 
+use database::Partitions;
+
 use crate::domain::Domain;
 use crate::expression::{Comparison, Expression};
+use crate::numbers::Numbers;
 use crate::pattern::Pattern;
 
 /// What is known of a column so far.
@@ -228,6 +231,34 @@ fn same_in_case(
         "trim" | "btrim" => Some(()),
         _ => None,
     }
+}
+
+/// Leaves only values for which there is a partition: of several ranges that do not meet, the first that do.
+pub(crate) fn keep_partitions(columns: &mut [Limits], partitions: &Partitions) -> Option<()> {
+    let limits = columns.iter_mut().find(|column| column.name == partitions.column)?;
+    limits.null = Nulls::Never;
+    let domain = limits.domain.as_mut()?;
+    if !partitions.values.is_empty() {
+        let values: Vec<Expression> = partitions.values.iter().cloned().map(Expression::Text).collect();
+        return domain.within(&values, false);
+    }
+    let Domain::Numbers(numbers) = domain else { return None };
+    let read = |numbers: &Numbers, text: &Option<String>| match text {
+        None => Some(None),
+        Some(text) => numbers.read(text).map(Some),
+    };
+    let mut ranges = Vec::new();
+    for (from, to) in &partitions.ranges {
+        ranges.push((read(numbers, from)?, read(numbers, to)?));
+    }
+    ranges.sort();
+    let (from, mut to) = *ranges.first()?;
+    for (next, end) in &ranges[1..] {
+        if next.is_some() && *next == to {
+            to = *end;
+        }
+    }
+    numbers.between(from, to)
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use database::Filled;
 
-use crate::domain::{Domain, ENDLESS, Form};
+use crate::domain::{Domain, ENDLESS};
 use crate::draw::Permutation;
+use crate::numbers::Form;
 use crate::table::{Key, Layout, Numbering, Pool, Source, Table};
 use crate::wanted::{Given, Spread};
 

@@ -10,15 +10,21 @@
 //! rows can be made alone, in any order, and one more column or table changes no other value. The decisions are in
 //! `docs/design/015-rows-from-the-schema.md`.
 
+mod cell;
 mod condition;
 mod domain;
 mod draw;
 mod expression;
+mod given;
 mod keys;
+mod layout;
+mod maker;
+mod numbers;
 mod pattern;
 mod plan;
 mod spec;
 mod table;
+mod texts;
 mod wanted;
 mod words;
 

@@ -1,0 +1,241 @@
+//! How each cell of the rows of a part comes about.
+
+use std::collections::BTreeSet;
+
+use database::{Datum, Filled};
+
+use crate::cell::table_rows;
+use crate::condition::Nulls;
+use crate::domain::Domain;
+use crate::expression::{Comparison, Expression, parse};
+use crate::keys;
+use crate::maker::Maker;
+use crate::table::{Layout, Part, Pool, Reference, Source, Table};
+use crate::wanted::{Given, Spread};
+
+impl Maker {
+    /// How each cell of a part comes about, and how many indexes there are.
+    pub(crate) fn lay_out(&self, number: usize, part: usize) -> Result<(Layout, u64), String> {
+        let table = &self.tables[number];
+        let part = &table.parts[part];
+        let mut layout = Layout {
+            sources: vec![Source::Open; table.columns.len()],
+            beside: vec![Vec::new(); table.columns.len()],
+            ..Layout::default()
+        };
+        for (column, limits) in table.columns.iter().enumerate() {
+            match part.group.given.get(&limits.name) {
+                Some(Given::Pick(_) | Given::Record(_)) | None => {}
+                Some(given) => layout.sources[column] = Source::Given(given.clone()),
+            }
+            if table.filled[column] == Filled::Generated {
+                layout.sources[column] = Source::LeftOut;
+            } else if limits.null == Nulls::Always && layout.sources[column] == Source::Open {
+                layout.sources[column] = Source::Null;
+            }
+        }
+        for index in 0..table.references.len() {
+            self.lay_out_reference(table, part, index, &mut layout)?;
+        }
+        for (column, limits) in table.columns.iter().enumerate() {
+            if layout.sources[column] == Source::Open && limits.domain.is_none() {
+                layout.sources[column] = match &table.filled[column] {
+                    Filled::Null if limits.nullable => Source::Null,
+                    Filled::Null => {
+                        return Err(format!("nothing is known of the type of its column {}", limits.name));
+                    }
+                    _ => Source::LeftOut,
+                };
+            }
+        }
+        let size = |pool: &Pool| {
+            let reference = &table.references[pool.reference];
+            let there = pool.there.map_or(0, |there| table_rows(&self.tables, reference, there));
+            there + self.tables[reference.parent].count()
+        };
+        let capacity = keys::number(table, &mut layout, part.need(), &size)?;
+        let mut room = capacity;
+        for column in 0..table.columns.len() {
+            if layout.sources[column] == Source::Open {
+                match &table.filled[column] {
+                    Filled::Counter => room = room.min(keys::number_column(table, &mut layout, column, part.need())),
+                    Filled::Default(default) if table.columns[column].beside.is_empty() => {
+                        let domain = table.columns[column].domain.as_ref();
+                        let allowed = constant(default).filter(|value| domain.is_none_or(|domain| domain.has(value)));
+                        layout.sources[column] = allowed.map_or(Source::Drawn, Source::Default);
+                    }
+                    _ => layout.sources[column] = Source::Drawn,
+                }
+            }
+        }
+        compare(table, &mut layout);
+        Ok((layout, room))
+    }
+
+    fn lay_out_reference(&self, table: &Table, part: &Part, index: usize, layout: &mut Layout) -> Result<(), String> {
+        let reference = &table.references[index];
+        let open = reference.columns.iter().filter(|column| layout.sources[**column] == Source::Open).count();
+        if reference.columns.iter().any(|column| layout.sources[*column] == Source::Null) {
+            // With a NULL in it, it refers to nothing.
+            return Ok(());
+        }
+        // A column that can be NULL, so that it refers to nothing.
+        let nullable = reference.columns.iter().copied().find(|column| {
+            let limits = &table.columns[*column];
+            limits.nullable && limits.null != Nulls::Never && layout.sources[*column] == Source::Open
+        });
+        if open == 0 {
+            return if self.agrees(table, reference, layout) {
+                Ok(())
+            } else {
+                Err(format!(
+                    "its foreign keys share the columns {} and would have to agree",
+                    table.shown(&reference.columns)
+                ))
+            };
+        }
+        if open < reference.columns.len() {
+            let Some(column) = nullable else {
+                let shown = table.shown(&reference.columns);
+                return Err(format!("its foreign keys share columns of {shown} and would have to agree"));
+            };
+            layout.sources[column] = Source::Null;
+            return Ok(());
+        }
+        let names: Vec<String> = reference
+            .referenced
+            .iter()
+            .map(|column| self.tables[reference.parent].columns[*column].name.clone())
+            .collect();
+        let parent = &self.tables[reference.parent];
+        let there = parent.existing.referable.iter().position(|(columns, rows)| *columns == names && !rows.is_empty());
+        let is_own = std::ptr::eq(parent, table);
+        if there.is_none() && parent.count() == 0 {
+            let Some(column) = nullable else {
+                let why = self.left_out.get(&reference.parent);
+                let why = why.map_or_else(|| "has no rows".to_owned(), |why| format!("is left out: {why}"));
+                return Err(format!("it refers to {}, which {why}", parent.name));
+            };
+            layout.sources[column] = Source::Null;
+            return Ok(());
+        }
+        let given = reference.columns.iter().find_map(|column| part.group.given.get(&table.columns[*column].name));
+        let (mut spread, mut fixed) = (Spread::Uniform, None);
+        match given {
+            Some(Given::Pick(picked)) => spread = *picked,
+            Some(Given::Record(values)) => {
+                let there = there.map_or(0, |there| parent.existing.referable[there].1.len() as u64);
+                let found = record(parent, values);
+                let found = found.ok_or_else(|| {
+                    let shown: Vec<String> = values
+                        .iter()
+                        .map(|(name, value)| format!("{name} = {}", value.text().unwrap_or_default()))
+                        .collect();
+                    format!("there is no {} with {}", parent.name, shown.join(", "))
+                })?;
+                fixed = Some(there + found);
+            }
+            _ => {}
+        }
+        for (position, column) in reference.columns.iter().enumerate() {
+            layout.sources[*column] = Source::Reference { pool: layout.pools.len(), position };
+        }
+        let nullable = nullable.is_some() && given.is_none();
+        layout.pools.push(Pool {
+            reference: index,
+            there,
+            spread,
+            fixed,
+            numbering: None,
+            nullable,
+            is_own,
+            unlike: None,
+        });
+        Ok(())
+    }
+
+    /// Whether a foreign key holds because of others: what its columns hold comes from rows that keep it themselves.
+    fn agrees(&self, table: &Table, reference: &Reference, layout: &Layout) -> bool {
+        if reference.columns.iter().all(|column| matches!(layout.sources[*column], Source::Given(_))) {
+            return true;
+        }
+        let mut pools: BTreeSet<usize> = BTreeSet::new();
+        let mut columns = Vec::new();
+        for column in &reference.columns {
+            let Source::Reference { pool, position } = layout.sources[*column] else { return false };
+            pools.insert(pool);
+            columns.push(table.references[layout.pools[pool].reference].referenced[position]);
+        }
+        let [pool] = pools.into_iter().collect::<Vec<_>>()[..] else { return false };
+        let other = &table.references[layout.pools[pool].reference];
+        if other.parent == reference.parent && columns == reference.referenced {
+            return true;
+        }
+        let parent = &self.tables[other.parent];
+        parent.references.iter().any(|above| {
+            above.parent == reference.parent && above.columns == columns && above.referenced == reference.referenced
+        })
+    }
+}
+
+/// The position of the record with these values among the rows that are made.
+fn record(parent: &Table, values: &indexmap::IndexMap<String, Datum>) -> Option<u64> {
+    let mut position = 0;
+    for part in &parent.parts {
+        let has = |(name, value): (&String, &Datum)| match part.group.given.get(name) {
+            Some(Given::Value(given)) => given.text() == value.text(),
+            _ => false,
+        };
+        if part.group.is_record && values.iter().all(has) {
+            return Some(position);
+        }
+        position += part.count;
+    }
+    None
+}
+
+/// Says which cells are worked out from others, so that what is compared holds.
+fn compare(table: &Table, layout: &mut Layout) {
+    for column in 0..table.columns.len() {
+        'pairs: for (comparison, other) in &table.columns[column].beside {
+            let pairs = [(column, *comparison, *other), (*other, comparison.mirrored(), column)];
+            let free = pairs.iter().find(|(dependent, _, other)| {
+                let is_number = matches!(table.columns[*dependent].domain, Some(Domain::Numbers(_)));
+                layout.sources[*dependent] == Source::Drawn && is_number && !depends(layout, *other, *dependent)
+            });
+            if let Some((dependent, comparison, other)) = free {
+                layout.beside[*dependent].push((*comparison, *other));
+                continue;
+            }
+            if *comparison == Comparison::Unequal {
+                for (dependent, _, other) in pairs {
+                    if let Source::Reference { pool, position: 0 } = layout.sources[dependent]
+                        && layout.pools[pool].numbering.is_none()
+                    {
+                        layout.pools[pool].unlike = Some(other);
+                        continue 'pairs;
+                    }
+                }
+            }
+            let is_nothing = |column: usize| layout.sources[column] == Source::Null;
+            if !is_nothing(column) && !is_nothing(*other) {
+                layout.apart.push((column, *other));
+            }
+        }
+    }
+}
+
+/// Whether a cell is worked out from another one, directly or not.
+fn depends(layout: &Layout, column: usize, other: usize) -> bool {
+    column == other || layout.beside[column].iter().any(|(_, next)| depends(layout, *next, other))
+}
+
+/// The value of a default that is always the same.
+fn constant(default: &str) -> Option<Datum> {
+    Some(match parse(default)? {
+        Expression::Text(text) => Datum::Text(text),
+        Expression::Number(digits) => Datum::Text(digits),
+        Expression::Boolean(value) => Datum::Boolean(value),
+        _ => return None,
+    })
+}
