@@ -170,9 +170,8 @@ fn apply(columns: &mut [Limits], atom: &Atom<'_>, value: Option<usize>) -> Optio
         Expression::Matches(inner, pattern) if !atom.negated => {
             columns[find(inner)?].domain.as_mut()?.matching(Pattern::regular(pattern)?)
         }
-        // What is generated for documents is valid.
         Expression::Call(name, arguments) if name == "json_valid" && !atom.negated => {
-            matches!(columns[find(arguments.first()?)?].domain, Some(Domain::Json)).then_some(())
+            columns[find(arguments.first()?)?].domain.as_mut()?.documents()
         }
         _ => None,
     }
@@ -281,6 +280,7 @@ mod tests {
             column("b", &Kind::Integer { least: -100, greatest: 100 }, true),
             column("t", &Kind::Text { length: Some(10) }, true),
             column("f", &Kind::Boolean, false),
+            column("d", &Kind::Text { length: None }, false),
         ]
     }
 
@@ -305,6 +305,7 @@ mod tests {
             "trim(t) <> ''",
             "b >= a OR b IS NULL",
             "a <> 3 AND a NOT IN (4, 5)",
+            "JSON_VALID(d) OR d IS NULL",
         ] {
             assert!(narrowed(condition).is_some(), "{condition}");
         }
@@ -323,6 +324,7 @@ mod tests {
         }
         assert!(narrowed("a > 200").is_none());
         assert!(narrowed("a IS NULL").is_none());
+        assert!(narrowed("json_valid(t)").is_none(), "no document has ten characters");
     }
 
     #[test]

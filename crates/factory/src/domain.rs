@@ -269,6 +269,20 @@ impl Domain {
         }
     }
 
+    /// Leaves only documents; `None` where there is no room for one.
+    pub(crate) fn documents(&mut self) -> Option<()> {
+        // As long as any that is made.
+        const LENGTH: u32 = 64;
+        match self {
+            Self::Json => Some(()),
+            Self::Texts(texts) if texts.pattern.is_none() && texts.length.is_none_or(|length| length >= LENGTH) => {
+                *self = Self::Json;
+                Some(())
+            }
+            _ => None,
+        }
+    }
+
     /// Leaves only values that compare so with a constant; `None` when that is not understood.
     pub(crate) fn compare(&mut self, comparison: Comparison, constant: &Expression) -> Option<()> {
         match self {
