@@ -45,7 +45,8 @@ fn uuid(seed: u64, values: &[Value]) -> Result<String, Error> {
     let mut bytes = [0; 16];
     stream("uuid", seed, values)?.fill(&mut bytes);
     bytes[6] = 0x80 | (bytes[6] & 0x0f);
-    bytes[8] = 0x80 | (bytes[8] & 0x3f);
+    // MariaDB takes none of version 8 whose variant is followed by zeros alone.
+    bytes[8] = (0x80 | (bytes[8] & 0x3f)).max(0x81);
     let digits = hexadecimal(&bytes);
     let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
     Ok(parts.join("-"))

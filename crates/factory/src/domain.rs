@@ -199,7 +199,8 @@ impl Domain {
                 bytes[..8].copy_from_slice(&draw.at(number).to_be_bytes());
                 bytes[8..].copy_from_slice(&number.to_be_bytes());
                 bytes[6] = 0x80 | bytes[6] & 0x0f;
-                bytes[8] = 0x80 | bytes[8] & 0x3f;
+                // MariaDB takes none of version 8 whose variant is followed by zeros alone.
+                bytes[8] = (0x80 | bytes[8] & 0x3f).max(0x81);
                 Datum::Uuid(bytes)
             }
             Self::Json => Datum::Text(format!("{{\"number\": {number}, \"word\": \"{}\"}}", word(draw, row))),

@@ -70,6 +70,32 @@ impl Maker {
             self.wanted_rows.push(table.count());
             self.tables.push(table);
         }
+        self.differ_for_others();
+    }
+
+    /// Where a part of a reference alone is unique, the rows that are referred to must differ in that part.
+    fn differ_for_others(&mut self) {
+        let mut wanted: Vec<(usize, Vec<usize>)> = Vec::new();
+        for table in &self.tables {
+            for reference in &table.references {
+                let is_part = |key: &&Key| {
+                    key.only_where.is_none()
+                        && key.columns.len() < reference.columns.len()
+                        && key.columns.iter().all(|column| reference.columns.contains(column))
+                };
+                for key in table.keys.iter().filter(is_part) {
+                    let pairs = reference.columns.iter().zip(&reference.referenced);
+                    let there = pairs.filter(|(column, _)| key.columns.contains(column));
+                    wanted.push((reference.parent, there.map(|(_, referenced)| *referenced).collect()));
+                }
+            }
+        }
+        for (parent, columns) in wanted {
+            let keys = &mut self.tables[parent].keys;
+            if !keys.iter().any(|key| key.columns.iter().all(|column| columns.contains(column))) {
+                keys.push(Key { primary: false, columns, only_where: None });
+            }
+        }
     }
 
     fn refuse(&mut self, table: &str, column: Option<&str>, reason: &str) {

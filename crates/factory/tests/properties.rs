@@ -460,3 +460,47 @@ fn a_table_with_fewer_values_than_rows_gets_as_many_as_there_are() {
     assert_eq!(all(&made)["users"].len(), 2);
     assert_eq!(all(&made)["posts"].len(), 10);
 }
+
+#[test]
+fn rows_differ_where_those_that_refer_to_them_must() {
+    let text = Kind::Enum((0..40).map(|number| format!("w{number}")).collect());
+    let columns = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+    let table = |name: &str| TableDescription {
+        name: name.to_owned(),
+        columns: columns(["name", "uri"])
+            .into_iter()
+            .map(|name| column(name, text.clone(), false, Filled::Null))
+            .collect(),
+        keys: vec![KeyDescription { primary: true, columns: columns(["name", "uri"]), ..KeyDescription::default() }],
+        ..TableDescription::default()
+    };
+    let key = KeyDescription { columns: vec!["name".to_owned()], ..KeyDescription::default() };
+    let reference = ForeignKeyDescription {
+        columns: columns(["name", "uri"]),
+        table: "asset".to_owned(),
+        referenced: columns(["name", "uri"]),
+        ..ForeignKeyDescription::default()
+    };
+    let mut active = table("asset_active");
+    active.keys.push(key);
+    active.foreign_keys.push(reference);
+    let description = Description { tables: vec![table("asset"), active] };
+    let made = all(&plan(&description, &fill(30)));
+    let names: HashSet<Option<String>> = made["asset_active"].iter().map(|row| row["name"].text()).collect();
+    assert_eq!(names.len(), 30);
+}
+
+#[test]
+fn every_uuid_is_one_that_mariadb_takes() {
+    let table = TableDescription {
+        name: "t".to_owned(),
+        columns: vec![column("id".to_owned(), Kind::Uuid, false, Filled::Null)],
+        keys: vec![KeyDescription { primary: true, columns: vec!["id".to_owned()], ..KeyDescription::default() }],
+        ..TableDescription::default()
+    };
+    let made = all(&plan(&Description { tables: vec![table] }, &fill(30)));
+    for row in &made["t"] {
+        let Datum::Uuid(bytes) = row["id"] else { panic!("no UUID: {row:?}") };
+        assert!(bytes[6] >> 4 == 8 && bytes[8] >> 6 == 2 && bytes[8] != 0x80, "{bytes:02x?}");
+    }
+}
