@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::sync_channel;
 
-use database::{BulkTable, Database, DatabaseError, Datum, Description, Rows, Transaction};
+use database::{BulkTable, Database, DatabaseError, Datum, Description, ForeignKeyDescription, Rows, Transaction};
 use dataset::Registry;
-use factory::{Existing, Given, Group, Impossible, Plan, Spec, Wanted, taken};
+use factory::{Existing, Given, Impossible, Plan, Spec, Wanted, taken};
+use indexmap::IndexMap;
 use plan::DatabaseId;
 use serde_json::Value;
 use source::{Problem, Problems};
@@ -228,7 +229,8 @@ impl Work<'_> {
             let Some(table) = self.description.table(name) else { continue };
             for group in groups.iter_mut() {
                 for key in &table.foreign_keys {
-                    refer(&mut *transaction, key, group).map_err(Error::database(self.id))?;
+                    refer(&mut *transaction, &self.description, key, &mut group.given)
+                        .map_err(Error::database(self.id))?;
                 }
             }
             let mut kept = Vec::new();
@@ -415,23 +417,30 @@ fn fill(
     bulk.finish().map_err(|error| (None, Some(error)))
 }
 
-/// Replaces a reference to a record by what its row holds, if that is there.
+/// Replaces a reference to a record by what its row holds, if that is there; else what of the record is there.
 fn refer(
     transaction: &mut dyn Transaction,
-    key: &database::ForeignKeyDescription,
-    group: &mut Group,
+    description: &Description,
+    key: &ForeignKeyDescription,
+    given: &mut IndexMap<String, Given>,
 ) -> Result<(), DatabaseError> {
-    let given = key.columns.iter().find_map(|column| match group.given.get(column) {
-        Some(Given::Record(values)) => Some(values.clone()),
+    let is_record = |column: &&String| matches!(given.get(*column), Some(Given::Record(_)));
+    let Some(column) = key.columns.iter().find(is_record) else { return Ok(()) };
+    let Some(Given::Record(values)) = given.get_mut(column) else { return Ok(()) };
+    for above in description.table(&key.table).into_iter().flat_map(|table| &table.foreign_keys) {
+        refer(transaction, description, above, values)?;
+    }
+    let known = values.iter().map(|(name, value)| match value {
+        Given::Value(value) => Some((name.clone(), json(value))),
         _ => None,
     });
-    let Some(values) = given else { return Ok(()) };
-    let columns: Vec<String> = values.keys().cloned().collect();
-    let row: Vec<Value> = values.values().map(json).collect();
+    // What refers to a record that is not there is not there either.
+    let Some(known) = known.collect::<Option<Vec<_>>>() else { return Ok(()) };
+    let (columns, row): (Vec<String>, Vec<Value>) = known.into_iter().unzip();
     let found = transaction.find(&key.table, &columns, &[row], &key.referenced)?;
     if let Some(Some(row)) = found.into_iter().next() {
         for (column, value) in key.columns.iter().zip(row) {
-            group.given.insert(column.clone(), Given::Value(datum(value)));
+            given.insert(column.clone(), Given::Value(datum(value)));
         }
     }
     Ok(())

@@ -12,6 +12,9 @@ use crate::wanted::Given;
 pub(crate) fn given_cell(given: &Given, limits: &Limits, draw: Draw, row: &RowAt) -> Datum {
     let digits = draw.at(row.identity);
     match given {
+        Given::Value(Datum::Text(text)) if matches!(limits.domain, Some(Domain::Bytes { .. })) => {
+            bytes(text).map_or_else(|| Datum::Text(text.clone()), Datum::Bytes)
+        }
         Given::Value(value) => value.clone(),
         Given::Numbered(pieces) => Datum::Text(pieces.join(&(row.index + 1).to_string())),
         Given::OneOf(values) => {
@@ -48,6 +51,12 @@ pub(crate) fn given_cell(given: &Given, limits: &Limits, draw: Draw, row: &RowAt
         }
         Given::Pick(_) | Given::Record(_) | Given::Made(_) => Datum::Null,
     }
+}
+
+/// Reads `\x` and hexadecimal digits.
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let digits = text.strip_prefix("\\x").filter(|digits| digits.is_ascii() && digits.len() % 2 == 0)?;
+    (0..digits.len()).step_by(2).map(|place| u8::from_str_radix(&digits[place..place + 2], 16).ok()).collect()
 }
 
 /// Why something that is given does not fit its column, if it does not.

@@ -126,13 +126,7 @@ impl Maker {
             Some(Given::Record(values)) => {
                 let there = there.map_or(0, |there| parent.existing.referable[there].1.len() as u64);
                 let found = record(parent, values);
-                let found = found.ok_or_else(|| {
-                    let shown: Vec<String> = values
-                        .iter()
-                        .map(|(name, value)| format!("{name} = {}", value.text().unwrap_or_default()))
-                        .collect();
-                    format!("there is no {} with {}", parent.name, shown.join(", "))
-                })?;
+                let found = found.ok_or_else(|| format!("there is no {} with {}", parent.name, shown(values)))?;
                 fixed = Some(there + found);
             }
             _ => {}
@@ -179,12 +173,13 @@ impl Maker {
 }
 
 /// The position of the record with these values among the rows that are made.
-fn record(parent: &Table, values: &indexmap::IndexMap<String, Datum>) -> Option<u64> {
+fn record(parent: &Table, values: &indexmap::IndexMap<String, Given>) -> Option<u64> {
     let mut position = 0;
     for part in &parent.parts {
-        let has = |(name, value): (&String, &Datum)| match part.group.given.get(name) {
-            Some(Given::Value(given)) => given.text() == value.text(),
-            _ => false,
+        let has = |(name, value): (&String, &Given)| match (part.group.given.get(name), value) {
+            (Some(Given::Value(given)), Given::Value(value)) => given.text() == value.text(),
+            (Some(given), value) => given == value,
+            (None, _) => false,
         };
         if part.group.is_record && values.iter().all(has) {
             return Some(position);
@@ -192,6 +187,16 @@ fn record(parent: &Table, values: &indexmap::IndexMap<String, Datum>) -> Option<
         position += part.count;
     }
     None
+}
+
+/// The values by which a record is known, for a message.
+fn shown(values: &indexmap::IndexMap<String, Given>) -> String {
+    let shown = values.iter().map(|(name, value)| match value {
+        Given::Value(value) => format!("{name} = {}", value.text().unwrap_or_else(|| "nothing".to_owned())),
+        Given::Record(values) => format!("{name} = ({})", shown(values)),
+        _ => name.clone(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// Says which cells are worked out from others, so that what is compared holds.

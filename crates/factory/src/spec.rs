@@ -155,7 +155,7 @@ impl Reader<'_> {
 
     /// A map of one key, which says how values are chosen.
     fn rule(&mut self, tree: &Tree) -> Option<Given> {
-        const RULES: &str = "`one_of`, `weighted`, `between`, `normal`, `pick`, `record` and `json`";
+        const RULES: &str = "`one_of`, `weighted`, `between`, `normal`, `pick`, `record`, `json` and `text`";
         let [rule] = tree.as_map().unwrap_or_default() else {
             self.problems.push(
                 Problem::error("spec::rule", "a rule for values is a map of one key")
@@ -221,12 +221,19 @@ impl Reader<'_> {
                     self.problems.push(value.wrong_type("the values by which a record is known, which is a map"));
                     None
                 })?;
-                let fields = fields.iter().map(|field| Some((field.key.clone(), self.value(&field.value)?)));
+                let fields = fields.iter().map(|field| Some((field.key.clone(), self.known_by(&field.value)?)));
                 Some(Given::Record(fields.collect::<Option<IndexMap<_, _>>>()?))
+            }
+            "text" => {
+                let text = value.as_str().or_else(|| {
+                    self.problems.push(value.wrong_type("a text, which stays as it is"));
+                    None
+                })?;
+                Some(Given::Value(Datum::Text(text.to_owned())))
             }
             "json" => Some(Given::Value(Datum::Text(value.to_json().to_string()))),
             other => {
-                let known = ["one_of", "weighted", "between", "normal", "pick", "record", "json"];
+                let known = ["one_of", "weighted", "between", "normal", "pick", "record", "json", "text"];
                 let help = match source::closest(other, known) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("the rules are {RULES}"),
@@ -239,6 +246,23 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A part of what a record is known by: a value, or the record that it refers to itself.
+    fn known_by(&mut self, tree: &Tree) -> Option<Given> {
+        if tree.as_map().is_none() {
+            return self.value(tree).map(Given::Value);
+        }
+        let known = self.rule(tree)?;
+        if !matches!(known, Given::Record(_) | Given::Value(_)) {
+            self.problems.push(
+                Problem::error("spec::rule", "a record is known by values")
+                    .at(&tree.place, "a rule that makes values")
+                    .help("write a value, or `{ record: … }` for what the record refers to itself"),
+            );
+            return None;
+        }
+        Some(known)
     }
 
     fn float(&mut self, tree: &Tree) -> Option<f64> {
@@ -327,20 +351,27 @@ records:
       country: { one_of: [de, fr] }
       score: { normal: [50, 10] }
   posts:
-    - { author_id: { record: { username: ada } }, body: { json: { a: [1] } } }
+    - { author_id: { record: { username: ada } }, body: { json: { a: [1] } }, title: { text: '${no} {n}' } }
+  likes:
+    - { post_id: { record: { title: first, author_id: { record: { username: ada } } } } }
   tags: 5
 ";
         let (spec, said) = read(text, &[("learners", "30")]);
         assert_eq!(said, "");
         let spec = spec.unwrap();
-        assert_eq!((spec.seed, spec.fill, spec.entries.len()), (7, Some(10), 3));
+        assert_eq!((spec.seed, spec.fill, spec.entries.len()), (7, Some(10), 4));
         let users = &spec.entries[0].groups;
         assert!(users[0].is_record && !users[1].is_record);
         assert_eq!(users[1].count, 30);
         assert_eq!(users[1].given["username"], Given::Numbered(vec!["learner".to_owned(), String::new()]));
         assert_eq!(users[1].given["org_id"], Given::Pick(Spread::Zipf { exponent: 1.5 }));
-        assert_eq!(spec.entries[2].groups[0].count, 5);
+        assert_eq!(spec.entries[3].groups[0].count, 5);
         assert_eq!(spec.entries[1].groups[0].given["body"], Given::Value(Datum::Text("{\"a\":[1]}".to_owned())));
+        assert_eq!(spec.entries[1].groups[0].given["title"], Given::Value(Datum::Text("${no} {n}".to_owned())));
+        let text = |text: &str| Given::Value(Datum::Text(text.to_owned()));
+        let author = Given::Record(IndexMap::from([("username".to_owned(), text("ada"))]));
+        let post = IndexMap::from([("title".to_owned(), text("first")), ("author_id".to_owned(), author)]);
+        assert_eq!(spec.entries[2].groups[0].given["post_id"], Given::Record(post));
     }
 
     #[test]
@@ -354,6 +385,7 @@ records:
     age: { betwen: [1, 2] }
     name: [a]
     plan: { pick: often }
+    org: { record: { name: { one_of: [a] } } }
 ";
         let (_, said) = read(text, &[("teachers", "1")]);
         for part in [
@@ -361,6 +393,7 @@ records:
             "did you mean `between`",
             "expected a value",
             "a way to pick",
+            "a record is known by values",
             "no parameter `teachers`",
         ] {
             assert!(said.contains(part), "{part}: {said}");

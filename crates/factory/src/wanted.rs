@@ -47,8 +47,8 @@ pub enum Given {
     },
     /// Another row than usual of the table that is referred to.
     Pick(Spread),
-    /// The row of another table with these values.
-    Record(IndexMap<String, Datum>),
+    /// The row of another table with these values, which are values or, where that refers to others itself, records again.
+    Record(IndexMap<String, Given>),
 }
 
 /// How references are spread over the rows that they can refer to.

@@ -117,6 +117,46 @@ records:
 }
 
 #[test]
+fn a_record_is_known_by_what_it_refers_to() {
+    let workspace = Workspace::of(&[
+        ("seedbed.yaml", "name: shop\ndatabases:\n  shop: { engine: sqlite, schema: { sql: [schema.sql] } }\n"),
+        (
+            "schema.sql",
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+             CREATE TABLE lists (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users (id),
+                 title TEXT NOT NULL, icon BLOB, UNIQUE (user_id, title));
+             CREATE TABLE entries (id INTEGER PRIMARY KEY, list_id INTEGER NOT NULL REFERENCES lists (id),
+                 text TEXT NOT NULL, UNIQUE (list_id, text));",
+        ),
+        (
+            "spec.yaml",
+            "seedbed: 1
+records:
+  users: [{ name: ada }, { name: grace }]
+  lists:
+    - { user_id: { record: { name: ada } }, title: todo, icon: '\\x00ff' }
+    - { user_id: { record: { name: grace } }, title: todo, icon: null }
+  entries:
+    - { list_id: { record: { title: todo, user_id: { record: { name: grace } } } }, text: { text: '{n} ${x}' } }
+",
+        ),
+    ]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    for created in [5, 0] {
+        let loaded = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
+        assert_eq!(loaded["load"]["created"], created, "{loaded}");
+        let sql = "SELECT name, text FROM entries JOIN lists ON list_id = lists.id JOIN users ON user_id = users.id";
+        assert_eq!(workspace.sql("shop/shop", sql), "grace | {n} ${x}\n");
+        assert_eq!(workspace.sql("shop/shop", "SELECT hex(icon) FROM lists ORDER BY id"), "00FF\n\n");
+        // The user is there, the list is not: what is known of it is found in two places.
+        if created > 0 {
+            workspace.client(&[], "DELETE FROM entries; DELETE FROM lists;");
+            workspace.seedbed(&["load", "spec.yaml"]).ends_with(0);
+        }
+    }
+}
+
+#[test]
 fn what_is_wrong_in_a_spec_is_said_at_its_place_and_nothing_is_written() {
     let workspace = workspace("sqlite");
     workspace.write(
