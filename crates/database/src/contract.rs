@@ -13,6 +13,7 @@ mod fingerprint;
 mod fixture;
 mod image;
 mod kept;
+mod ledger;
 mod life;
 mod relational;
 mod rows;
@@ -50,16 +51,17 @@ pub use kept::{
     a_kept_state_can_be_opened, a_kept_state_can_be_renamed, a_kept_state_can_be_replaced_and_forgotten,
     a_kept_state_gives_the_content_back_twice, a_state_that_is_not_kept_is_an_error, every_row_is_read,
 };
+pub use ledger::{the_ledger_changes_with_the_rows, the_ledger_is_seen_by_nobody_and_goes_along};
 pub use life::{
     a_missing_database_is_reported_as_missing, create_and_destroy_can_be_repeated, destroy_takes_the_kept_states_along,
 };
 pub use relational::{RelationalHarness, TypeKind};
 pub use rows::{
     a_commit_changes_the_content_and_a_rollback_does_not, a_failed_transaction_cannot_be_committed,
-    a_key_with_several_rows_is_an_error, a_violated_constraint_is_named_with_the_values,
+    a_key_with_several_rows_is_an_error, a_violated_constraint_is_named_with_the_values, all_rows_of_a_key_are_found,
     columns_not_named_take_their_default, delete_takes_back_exactly_the_rows_given, many_rows_keep_their_order,
-    names_of_any_kind_are_quoted, unknown_tables_and_columns_are_named, values_of_common_types_come_back,
-    wanting_nothing_gives_empty_rows,
+    names_of_any_kind_are_quoted, references_can_be_checked_late, rows_are_updated_by_their_keys,
+    unknown_tables_and_columns_are_named, values_of_common_types_come_back, wanting_nothing_gives_empty_rows,
 };
 pub use script::{
     a_missing_database_executes_nothing, a_script_may_control_transactions_itself,
@@ -198,6 +200,11 @@ macro_rules! table_contract {
             a_commit_changes_the_content_and_a_rollback_does_not
             a_key_with_several_rows_is_an_error
             delete_takes_back_exactly_the_rows_given
+            rows_are_updated_by_their_keys
+            all_rows_of_a_key_are_found
+            references_can_be_checked_late
+            the_ledger_changes_with_the_rows
+            the_ledger_is_seen_by_nobody_and_goes_along
             names_of_any_kind_are_quoted
             unknown_tables_and_columns_are_named
             inspect_finds_columns_and_keys

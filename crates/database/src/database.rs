@@ -53,6 +53,16 @@ pub trait Database: Send {
     /// Begins a transaction. [`DatabaseError::Unsupported`] for an engine without tables.
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, DatabaseError>;
 
+    /// Makes a place for the [ledger](Transaction::ledger) where a transaction cannot make one.
+    fn prepare_ledger(&mut self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
+    /// Removes an empty [ledger](Transaction::ledger) where a transaction cannot do it.
+    fn tidy_ledger(&mut self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
     /// Hands out all rows of a table, each as the texts of its values in the order of the columns (`None`: null), sorted
     /// by the primary key, or by all columns where there is none; in bounded memory.
     #[expect(clippy::type_complexity, reason = "an alias would hide what is handed out")]

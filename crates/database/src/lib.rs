@@ -43,4 +43,4 @@ pub use location::{Location, Secret};
 pub use schema::{Column, ForeignKey, Schema, Table};
 pub use script::{Dialect, Statement, statements};
 pub use state::{InvalidStateName, StateName};
-pub use transaction::{Bulk, BulkTable, Transaction, Value, render_row};
+pub use transaction::{Bulk, BulkTable, LEDGER, Transaction, Value, render_row};

@@ -9,6 +9,9 @@ use crate::{DatabaseError, ForeignKeyDescription, Rows};
 /// bytes are `\x` and hexadecimal digits.
 pub type Value = serde_json::Value;
 
+/// The name of the table that holds the [ledger](Transaction::ledger), where it has no schema of its own.
+pub const LEDGER: &str = "seedbed_ledger";
+
 /// Changes rows of a database together.
 ///
 /// Dropping it rolls back. After an error of any method only a rollback is possible; a commit is then an error.
@@ -36,10 +39,57 @@ pub trait Transaction {
         wanted: &[String],
     ) -> Result<Vec<Vec<Value>>, DatabaseError>;
 
+    /// Finds all rows whose columns equal one of these keys, in no order, and returns the wanted columns of each.
+    ///
+    /// NULL equals nothing here. An empty list of columns finds nothing.
+    fn find_all(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        keys: &[Vec<Value>],
+        wanted: &[String],
+    ) -> Result<Vec<Vec<Value>>, DatabaseError>;
+
+    /// Sets columns of the rows whose key columns equal a key to the values of the same place, and returns how many rows
+    /// there were.
+    ///
+    /// NULL equals NULL. Without columns to set, or without key columns, nothing is done.
+    fn update(
+        &mut self,
+        table: &str,
+        key_columns: &[String],
+        keys: &[Vec<Value>],
+        columns: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<u64, DatabaseError>;
+
     /// Deletes the rows that equal one of these in all the columns named, and returns how many there were.
     ///
     /// NULL equals NULL. An empty list of columns deletes nothing.
     fn delete(&mut self, table: &str, columns: &[String], rows: &[Vec<Value>]) -> Result<u64, DatabaseError>;
+
+    /// Lets the foreign keys of these tables be broken until [`check_now`](Transaction::check_now).
+    fn check_late(&mut self, tables: &[String]) -> Result<(), DatabaseError>;
+
+    /// Verifies the foreign keys that [`check_late`](Transaction::check_late) has let go, and lets them be what they were.
+    fn check_now(&mut self) -> Result<(), DatabaseError>;
+
+    /// Reads the first piece of each load in the ledger, in the order of their numbers.
+    ///
+    /// The ledger is what loads have written down of themselves: pieces of bytes, each by the number of its load and its own.
+    /// It lies in the database, so that it changes together with the rows and goes wherever they go; nothing else shows it.
+    /// It is made with its first piece and goes with its last one.
+    fn ledger(&mut self) -> Result<Vec<(u64, Vec<u8>)>, DatabaseError>;
+
+    /// Reads one piece of the ledger, if there is such a one.
+    fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError>;
+
+    /// Writes a piece of the ledger, in the place of the one that was there. The database was
+    /// [prepared](crate::Database::prepare_ledger) for it.
+    fn write_ledger(&mut self, load: u64, number: u64, piece: &[u8]) -> Result<(), DatabaseError>;
+
+    /// Removes the pieces of a load from a number on.
+    fn cut_ledger(&mut self, load: u64, from: u64) -> Result<(), DatabaseError>;
 
     /// Begins to write rows into these tables in bulk, in the order in which they are given.
     ///

@@ -94,49 +94,6 @@ impl<'a> MysqlBulk<'a> {
         }
         refused(&self.database, action)(error)
     }
-
-    /// Finds a row that refers to nothing.
-    fn verify(&mut self, table: &BulkTable) -> Result<(), DatabaseError> {
-        let action = format!("verify the foreign keys of {}", table.name);
-        let rows: Vec<(String, String, String, String, String)> = self
-            .conn
-            .query(format!(
-                "SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,
-                        REFERENCED_COLUMN_NAME
-                    FROM information_schema.KEY_COLUMN_USAGE
-                    WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} AND REFERENCED_TABLE_NAME IS NOT NULL
-                    ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION",
-                text(&self.schema),
-                text(&table.name)
-            ))
-            .map_err(refused(&self.database, action.as_str()))?;
-        let mut start = 0;
-        while start < rows.len() {
-            let name = &rows[start].0;
-            let length = rows[start..].iter().take_while(|row| row.0 == *name).count();
-            let key = &rows[start..start + length];
-            start += length;
-            let equal = key.iter().map(|row| format!("child.{} = parent.{}", quote(&row.1), quote(&row.4)));
-            let given = key.iter().map(|row| format!("child.{} IS NOT NULL", quote(&row.1)));
-            let sql = format!(
-                "SELECT 1 FROM {} child WHERE {} AND NOT EXISTS (SELECT 1 FROM {} parent WHERE {}) LIMIT 1",
-                within(&self.schema, &table.name),
-                given.collect::<Vec<_>>().join(" AND "),
-                within(&key[0].2, &key[0].3),
-                equal.collect::<Vec<_>>().join(" AND ")
-            );
-            let found: Option<u8> = self.conn.query_first(sql).map_err(refused(&self.database, action.as_str()))?;
-            if found.is_some() {
-                return Err(DatabaseError::Constraint {
-                    database: self.database.clone(),
-                    table: table.name.clone(),
-                    constraint: name.clone(),
-                    detail: format!("a row refers to nothing in {}", key[0].3),
-                });
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Bulk for MysqlBulk<'_> {
@@ -177,7 +134,8 @@ impl Bulk for MysqlBulk<'_> {
         self.attempt(|this| {
             let tables = this.tables;
             if this.is_late {
-                tables.iter().try_for_each(|table| this.verify(table))?;
+                let mut tables = tables.iter();
+                tables.try_for_each(|table| verify(this.conn, &this.database, &this.schema, &table.name))?;
             }
             Ok(())
         })
@@ -191,6 +149,48 @@ impl Drop for MysqlBulk<'_> {
             let _ = self.conn.query_drop("SET SESSION foreign_key_checks = 1");
         }
     }
+}
+
+/// Finds a row that refers to nothing.
+pub(crate) fn verify(conn: &mut Conn, database: &str, schema: &str, table: &str) -> Result<(), DatabaseError> {
+    let action = format!("verify the foreign keys of {}", table);
+    let rows: Vec<(String, String, String, String, String)> = conn
+        .query(format!(
+            "SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,
+                    REFERENCED_COLUMN_NAME
+                FROM information_schema.KEY_COLUMN_USAGE
+                WHERE TABLE_SCHEMA = {} AND TABLE_NAME = {} AND REFERENCED_TABLE_NAME IS NOT NULL
+                ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION",
+            text(schema),
+            text(table)
+        ))
+        .map_err(refused(database, action.as_str()))?;
+    let mut start = 0;
+    while start < rows.len() {
+        let name = &rows[start].0;
+        let length = rows[start..].iter().take_while(|row| row.0 == *name).count();
+        let key = &rows[start..start + length];
+        start += length;
+        let equal = key.iter().map(|row| format!("child.{} = parent.{}", quote(&row.1), quote(&row.4)));
+        let given = key.iter().map(|row| format!("child.{} IS NOT NULL", quote(&row.1)));
+        let sql = format!(
+            "SELECT 1 FROM {} child WHERE {} AND NOT EXISTS (SELECT 1 FROM {} parent WHERE {}) LIMIT 1",
+            within(schema, table),
+            given.collect::<Vec<_>>().join(" AND "),
+            within(&key[0].2, &key[0].3),
+            equal.collect::<Vec<_>>().join(" AND ")
+        );
+        let found: Option<u8> = conn.query_first(sql).map_err(refused(database, action.as_str()))?;
+        if found.is_some() {
+            return Err(DatabaseError::Constraint {
+                database: database.to_owned(),
+                table: table.to_owned(),
+                constraint: name.clone(),
+                detail: format!("a row refers to nothing in {}", key[0].3),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// How the text of a column becomes its value.

@@ -13,7 +13,7 @@ use crate::client::Address;
 use crate::error::refused;
 use crate::literal::{quote, text, within};
 use crate::transaction::MysqlTransaction;
-use crate::{description, fingerprint, schema, script};
+use crate::{description, fingerprint, ledger, schema, script};
 
 /// A database of a server, or a kept state of one; connected to when first used.
 pub(crate) struct MysqlDatabase {
@@ -185,6 +185,18 @@ impl Database for MysqlDatabase {
         self.check_writable()?;
         let (name, schema) = (self.name.clone(), self.schema.clone());
         Ok(Box::new(MysqlTransaction::begin(self.present()?, name, schema)?))
+    }
+
+    fn prepare_ledger(&mut self) -> Result<(), DatabaseError> {
+        self.check_writable()?;
+        let (name, schema) = (self.name.clone(), self.schema.clone());
+        ledger::make(self.present()?, &schema).map_err(refused(&name, "make the ledger"))
+    }
+
+    fn tidy_ledger(&mut self) -> Result<(), DatabaseError> {
+        self.check_writable()?;
+        let (name, schema) = (self.name.clone(), self.schema.clone());
+        ledger::remove_empty(self.present()?, &schema).map_err(refused(&name, "remove the ledger"))
     }
 
     fn read_rows(

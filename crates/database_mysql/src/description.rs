@@ -10,14 +10,14 @@ use mysql::prelude::Queryable as _;
 use mysql::{Conn, Error, Row};
 
 use crate::literal::text;
-use crate::schema::{base_tables, is_mariadb};
+use crate::schema::{is_mariadb, shown_tables};
 
 type Tables = BTreeMap<String, TableDescription>;
 
 /// Reads all that values must obey.
 pub(crate) fn describe(conn: &mut Conn, schema: &str) -> Result<Description, Error> {
     let named = |name: String| (name.clone(), TableDescription { name, ..TableDescription::default() });
-    let mut tables: Tables = base_tables(conn, schema)?.into_iter().map(named).collect();
+    let mut tables: Tables = shown_tables(conn, schema)?.into_iter().map(named).collect();
     let is_mariadb = is_mariadb(conn)?;
     checks(conn, schema, is_mariadb, &mut tables)?;
     columns(conn, schema, is_mariadb, &mut tables)?;

@@ -1,11 +1,11 @@
 //! The digest of a database's content: the objects of its schema by name and kind, and all rows.
 
-use database::{FingerprintBuilder, RowDigest, RowSum, Table};
+use database::{Column, FingerprintBuilder, LEDGER, RowDigest, RowSum, Table};
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, Error, Value};
 
 use crate::literal::{quote, text, within};
-use crate::{objects, schema};
+use crate::{ledger, objects, schema};
 
 /// Gives the fingerprint of one moment of the database.
 pub(crate) fn of(conn: &mut Conn, schema: &str) -> Result<String, Error> {
@@ -27,6 +27,15 @@ fn read(conn: &mut Conn, schema: &str) -> Result<String, Error> {
     for table in &tables {
         builder.table(&table.name, &sum_rows(conn, schema, table)?);
     }
+    if ledger::is_there(conn, schema)? {
+        let columns = ledger::COLUMNS.iter().map(|name| Column { name: (*name).to_owned(), ..Column::default() });
+        let table = Table { name: LEDGER.to_owned(), columns: columns.collect(), ..Table::default() };
+        let rows = sum_rows(conn, schema, &table)?;
+        // An empty one is as good as none.
+        if rows != RowSum::default() {
+            builder.table(LEDGER, &rows);
+        }
+    }
     Ok(builder.finish())
 }
 
@@ -40,11 +49,12 @@ fn definitions(conn: &mut Conn, schema: &str) -> Result<Vec<String>, Error> {
     let indexes: Vec<String> = conn.query(format!(
         "SELECT CONCAT('INDEX ', TABLE_NAME, '.', INDEX_NAME, ' ', SEQ_IN_INDEX, ' ', COALESCE(COLUMN_NAME, ''), ' ',
                 COALESCE(SUB_PART, ''), ' ', INDEX_TYPE)
-            FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {schema}"
+            FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = {schema} AND TABLE_NAME <> '{LEDGER}'"
     ))?;
     let constraints: Vec<String> = conn.query(format!(
         "SELECT CONCAT(CONSTRAINT_TYPE, ' ', TABLE_NAME, '.', CONSTRAINT_NAME)
-            FROM information_schema.TABLE_CONSTRAINTS WHERE TABLE_SCHEMA = {schema}"
+            FROM information_schema.TABLE_CONSTRAINTS
+            WHERE TABLE_SCHEMA = {schema} AND TABLE_NAME <> '{LEDGER}'"
     ))?;
     definitions.extend(indexes);
     definitions.extend(constraints);

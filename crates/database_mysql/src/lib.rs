@@ -17,6 +17,7 @@ mod dump;
 mod engine;
 mod error;
 mod fingerprint;
+mod ledger;
 mod literal;
 mod objects;
 mod program;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use database::{Column, ForeignKey, Schema, Table};
+use database::{Column, ForeignKey, LEDGER, Schema, Table};
 use indexmap::IndexMap;
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, Error};
@@ -16,7 +16,14 @@ pub(crate) fn is_mariadb(conn: &mut Conn) -> Result<bool, Error> {
     Ok(version.unwrap_or_default().contains("MariaDB"))
 }
 
-/// Lists the tables, in the order of their names; views and sequences are not among them.
+/// Lists the tables that count, in the order of their names: no views, no sequences, no ledger.
+pub(crate) fn shown_tables(conn: &mut Conn, schema: &str) -> Result<Vec<String>, Error> {
+    let mut tables = base_tables(conn, schema)?;
+    tables.retain(|table| table != LEDGER);
+    Ok(tables)
+}
+
+/// Lists all tables, in the order of their names; views and sequences are not among them.
 pub(crate) fn base_tables(conn: &mut Conn, schema: &str) -> Result<Vec<String>, Error> {
     names(conn, schema, "TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')")
 }
@@ -37,7 +44,7 @@ fn names(conn: &mut Conn, schema: &str, condition: &str) -> Result<Vec<String>, 
 /// Reads the tables.
 pub(crate) fn inspect(conn: &mut Conn, schema: &str) -> Result<Schema, Error> {
     let mut tables: HashMap<String, Table> = HashMap::new();
-    for name in base_tables(conn, schema)? {
+    for name in shown_tables(conn, schema)? {
         tables.insert(name.clone(), Table { name, ..Table::default() });
     }
     columns(conn, schema, &mut tables)?;
@@ -51,7 +58,7 @@ pub(crate) fn inspect(conn: &mut Conn, schema: &str) -> Result<Schema, Error> {
 /// Counts the rows of every table.
 pub(crate) fn row_counts(conn: &mut Conn, schema: &str) -> Result<IndexMap<String, u64>, Error> {
     let mut counts = IndexMap::new();
-    for table in base_tables(conn, schema)? {
+    for table in shown_tables(conn, schema)? {
         let count: Option<u64> = conn.query_first(format!("SELECT COUNT(*) FROM {}", within(schema, &table)))?;
         counts.insert(table, count.unwrap_or(0));
     }

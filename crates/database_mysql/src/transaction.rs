@@ -7,8 +7,9 @@ use database::{Bulk, BulkTable, DatabaseError, Transaction, Value, render_row};
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, Error, Row};
 
-use crate::bulk::MysqlBulk;
+use crate::bulk::{MysqlBulk, verify};
 use crate::error::{constraint, is_constraint, message, refused};
+use crate::ledger;
 use crate::table::{ColumnShape, Shape};
 
 /// How many rows are inserted by one statement.
@@ -23,6 +24,8 @@ pub(crate) struct MysqlTransaction<'a> {
     database: String,
     schema: String,
     shapes: HashMap<String, Rc<Shape>>,
+    /// The tables whose foreign keys are verified later.
+    late: Vec<String>,
     failed: bool,
     ended: bool,
 }
@@ -30,7 +33,15 @@ pub(crate) struct MysqlTransaction<'a> {
 impl<'a> MysqlTransaction<'a> {
     pub(crate) fn begin(conn: &'a mut Conn, database: String, schema: String) -> Result<Self, DatabaseError> {
         conn.query_drop("START TRANSACTION").map_err(refused(&database, "begin a transaction"))?;
-        Ok(MysqlTransaction { conn, database, schema, shapes: HashMap::new(), failed: false, ended: false })
+        Ok(MysqlTransaction {
+            conn,
+            database,
+            schema,
+            shapes: HashMap::new(),
+            late: Vec::new(),
+            failed: false,
+            ended: false,
+        })
     }
 
     /// Runs a part of the transaction; after an error of one, there is no commit.
@@ -215,6 +226,67 @@ impl Transaction for MysqlTransaction<'_> {
         })
     }
 
+    fn find_all(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        keys: &[Vec<Value>],
+        wanted: &[String],
+    ) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        self.attempt(|this| {
+            let shape = this.shape(table)?;
+            let shapes = shape.columns(&this.database, columns)?;
+            let wanted = shape.columns(&this.database, wanted)?;
+            let mut found = Vec::new();
+            if columns.is_empty() {
+                return Ok(found);
+            }
+            let selected = if wanted.is_empty() { "1".to_owned() } else { list(&wanted) };
+            let known = |key: &&Vec<Value>| !key.iter().any(Value::is_null);
+            let keys: Vec<&Vec<Value>> = keys.iter().filter(known).collect();
+            for batch in keys.chunks(KEY_BATCH) {
+                let conditions: Vec<_> = batch.iter().map(|key| format!("({})", equal(&shapes, key))).collect();
+                let sql = format!("SELECT {selected} FROM {} WHERE {}", shape.quoted, conditions.join(" OR "));
+                let rows: Vec<Row> =
+                    this.conn.query(sql).map_err(refused(&this.database, format!("find rows of {table}")))?;
+                found.extend(rows.iter().map(|row| read(row, &wanted, 0)));
+            }
+            Ok(found)
+        })
+    }
+
+    fn update(
+        &mut self,
+        table: &str,
+        key_columns: &[String],
+        keys: &[Vec<Value>],
+        columns: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<u64, DatabaseError> {
+        self.attempt(|this| {
+            let shape = this.shape(table)?;
+            let key_shapes = shape.columns(&this.database, key_columns)?;
+            let shapes = shape.columns(&this.database, columns)?;
+            if key_columns.is_empty() || columns.is_empty() {
+                return Ok(0);
+            }
+            let mut updated = 0;
+            for (key, row) in keys.iter().zip(values) {
+                let sets = shapes.iter().zip(row);
+                let sets: Vec<_> =
+                    sets.map(|(column, value)| format!("{} = {}", column.quoted, column.literal(value))).collect();
+                let condition = equal(&key_shapes, key);
+                let sql = format!("UPDATE {} SET {} WHERE {condition}", shape.quoted, sets.join(", "));
+                if let Err(error) = this.conn.query_drop(sql) {
+                    return Err(this.violation(table, columns, Some(row), error, "update"));
+                }
+                // What already had these values counts too: the server says how many rows it found.
+                updated += found_rows(this.conn);
+            }
+            Ok(updated)
+        })
+    }
+
     fn delete(&mut self, table: &str, columns: &[String], rows: &[Vec<Value>]) -> Result<u64, DatabaseError> {
         self.attempt(|this| {
             let shape = this.shape(table)?;
@@ -232,6 +304,51 @@ impl Transaction for MysqlTransaction<'_> {
                 deleted += this.conn.affected_rows();
             }
             Ok(deleted)
+        })
+    }
+
+    fn check_late(&mut self, tables: &[String]) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            let late = this.conn.query_drop("SET SESSION foreign_key_checks = 0");
+            late.map_err(refused(&this.database, "check foreign keys late"))?;
+            this.late.extend_from_slice(tables);
+            Ok(())
+        })
+    }
+
+    fn check_now(&mut self) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            for table in &this.late {
+                verify(this.conn, &this.database, &this.schema, table)?;
+            }
+            this.late.clear();
+            let prompt = this.conn.query_drop("SET SESSION foreign_key_checks = 1");
+            prompt.map_err(refused(&this.database, "verify the foreign keys"))
+        })
+    }
+
+    fn ledger(&mut self) -> Result<Vec<(u64, Vec<u8>)>, DatabaseError> {
+        self.attempt(|this| ledger::heads(this.conn, &this.schema).map_err(refused(&this.database, "read the ledger")))
+    }
+
+    fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError> {
+        self.attempt(|this| {
+            let piece = ledger::piece(this.conn, &this.schema, load, number);
+            piece.map_err(refused(&this.database, "read the ledger"))
+        })
+    }
+
+    fn write_ledger(&mut self, load: u64, number: u64, piece: &[u8]) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            let written = ledger::write(this.conn, &this.schema, load, number, piece);
+            written.map_err(refused(&this.database, "write the ledger"))
+        })
+    }
+
+    fn cut_ledger(&mut self, load: u64, from: u64) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            let cut = ledger::cut(this.conn, &this.schema, load, from);
+            cut.map_err(refused(&this.database, "write the ledger"))
         })
     }
 
@@ -261,6 +378,9 @@ impl Drop for MysqlTransaction<'_> {
             // If even that fails, the connection is gone, and the transaction with it.
             let _ = self.conn.query_drop("ROLLBACK");
         }
+        if !self.late.is_empty() {
+            let _ = self.conn.query_drop("SET SESSION foreign_key_checks = 1");
+        }
     }
 }
 
@@ -276,6 +396,13 @@ fn literals(columns: &[ColumnShape], row: &[Value]) -> Vec<String> {
 fn equal(columns: &[ColumnShape], row: &[Value]) -> String {
     let conditions: Vec<_> = columns.iter().zip(row).map(|(column, value)| column.equals(value)).collect();
     if conditions.is_empty() { "TRUE".to_owned() } else { conditions.join(" AND ") }
+}
+
+/// How many rows the last update has found: it says so in words, since what it changed may be fewer.
+fn found_rows(conn: &Conn) -> u64 {
+    let said = conn.info_str().into_owned();
+    let digits = said.split_once("Rows matched: ").map(|(_, rest)| rest.split(' ').next().unwrap_or_default());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or_else(|| conn.affected_rows())
 }
 
 /// Reads the columns of a row from one on.

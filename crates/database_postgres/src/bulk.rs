@@ -115,7 +115,7 @@ impl<'a> PostgresBulk<'a> {
         }
         for table in tables {
             for key in &table.late {
-                let (late, prompt) = deferring(bulk.client, &table.name, &key.columns).map_err(refused())?;
+                let (late, prompt) = deferring(bulk.client, &table.name, Some(&key.columns)).map_err(refused())?;
                 for statement in late {
                     bulk.client.batch_execute(&statement).map_err(refused())?;
                 }
@@ -556,14 +556,18 @@ impl Aside {
     }
 }
 
-/// The statements by which foreign keys over these columns are checked at the end, and those that undo this.
-fn deferring(client: &mut Client, table: &str, columns: &[String]) -> Result<(Vec<String>, Vec<String>), Error> {
+/// The statements by which foreign keys over these columns, or all of a table, are checked at the end, and those that undo this.
+pub(crate) fn deferring(
+    client: &mut Client,
+    table: &str,
+    columns: Option<&[String]>,
+) -> Result<(Vec<String>, Vec<String>), Error> {
     let sql = format!(
         "SELECT format('ALTER TABLE %s ALTER CONSTRAINT %I ', conrelid::regclass, conname), condeferrable, condeferred
         FROM pg_constraint
         JOIN pg_class class ON class.oid = coalesce(pg_partition_root(conrelid), conrelid)
         JOIN pg_namespace namespace ON namespace.oid = class.relnamespace
-        WHERE contype = 'f' AND conparentid = 0 AND {NAME} = $1 AND {} = $2",
+        WHERE contype = 'f' AND conparentid = 0 AND {NAME} = $1 AND ($2::text[] IS NULL OR {} = $2)",
         attributes("conrelid", "conkey")
     );
     let (mut late, mut prompt) = (Vec::new(), Vec::new());

@@ -13,6 +13,7 @@ use postgres::Client;
 
 use crate::database::PostgresDatabase;
 use crate::error::refused;
+use crate::ledger;
 use crate::schema::{self, NAME, TABLES};
 use crate::table::literal;
 
@@ -20,7 +21,8 @@ use crate::table::literal;
 ///
 /// By name and kind only: the text of an expression may change when it is dumped and restored.
 const OBJECTS: &str = "WITH own AS (
-        SELECT oid, nspname FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
+        SELECT oid, nspname FROM pg_namespace
+            WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'seedbed')
     ), definition AS (
         SELECT 'relation ' || relkind::text || ' ' || nspname || '.' || relname AS text
             FROM pg_class JOIN own ON own.oid = relnamespace
@@ -164,6 +166,11 @@ fn describe(
             split(names.len(), &select, bytes, block, can_split == Some(true), &mut parts);
         }
         names.push(row.get(0));
+    }
+    if ledger::is_there(client)? {
+        let sql = format!("COPY {} TO STDOUT", ledger::TABLE);
+        parts.push(Part { table: names.len(), bytes: 0, sql });
+        names.push(ledger::TABLE.to_owned());
     }
     parts.sort_by_key(|part| std::cmp::Reverse(part.bytes));
     Ok((names, parts))

@@ -15,6 +15,7 @@ mod engine;
 mod error;
 mod extension;
 mod fingerprint;
+mod ledger;
 mod lock;
 mod names;
 mod physical;

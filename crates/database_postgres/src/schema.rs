@@ -10,10 +10,10 @@ use postgres::{Client, Error};
 pub(crate) const NAME: &str =
     "CASE namespace.nspname WHEN 'public' THEN '' ELSE namespace.nspname || '.' END || class.relname";
 
-/// The tables that count: no views, no partitions of another table, none of the server or of an extension.
+/// The tables that count: no views, no partitions of another table, none of the server or of an extension, no ledger.
 pub(crate) const TABLES: &str = "pg_class class JOIN pg_namespace namespace ON namespace.oid = class.relnamespace
     AND class.relkind IN ('r', 'p') AND NOT class.relispartition
-    AND namespace.nspname !~ '^pg_' AND namespace.nspname <> 'information_schema'
+    AND namespace.nspname !~ '^pg_' AND namespace.nspname NOT IN ('information_schema', 'seedbed')
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = class.oid AND deptype = 'e')";
 
 /// Reads the tables.

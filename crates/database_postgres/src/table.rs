@@ -103,6 +103,41 @@ impl Shape {
         )
     }
 
+    /// Selects all rows that equal one of the given ones.
+    pub(crate) fn select_all(&self, columns: &[ColumnShape], wanted: &[ColumnShape]) -> String {
+        let mut found: Vec<_> = wanted.iter().map(|column| column.read("stored")).collect();
+        if found.is_empty() {
+            found.push("1".to_owned());
+        }
+        format!(
+            "SELECT {} FROM {} JOIN {} AS stored ON {}",
+            found.join(", "),
+            given(columns, ColumnShape::compared),
+            self.quoted,
+            equal(columns, &vec![false; columns.len()])
+        )
+    }
+
+    /// Sets columns of the rows that equal the given ones; the keys come before the values.
+    pub(crate) fn update(&self, keys: &[ColumnShape], nulls: &[bool], columns: &[ColumnShape]) -> String {
+        let sets = columns.iter().enumerate();
+        let sets: Vec<_> =
+            sets.map(|(index, column)| format!("{} = given.c{}", column.quoted, keys.len() + index)).collect();
+        let typed = |index: usize, column: &ColumnShape| {
+            let sql_type = if index < keys.len() { column.compared() } else { column.declared() };
+            format!("c{index} {sql_type}")
+        };
+        let all = keys.iter().chain(columns).enumerate();
+        let typed: Vec<_> = all.map(|(index, column)| typed(index, column)).collect();
+        format!(
+            "UPDATE {} AS stored SET {} FROM json_to_recordset($1::text::json) AS given({}) WHERE {}",
+            self.quoted,
+            sets.join(", "),
+            typed.join(", "),
+            equal(keys, nulls)
+        )
+    }
+
     pub(crate) fn delete(&self, columns: &[ColumnShape], nulls: &[bool]) -> String {
         format!(
             "DELETE FROM {} AS stored USING {} WHERE {}",

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use database::{Bulk, BulkTable, DatabaseError, Transaction, Value, render_row};
 use postgres::{Client, Row};
 
-use crate::bulk::PostgresBulk;
+use crate::bulk::{PostgresBulk, deferring};
 use crate::error::refused;
+use crate::ledger;
 use crate::table::{Shape, parameter};
 
 /// How many rows go to the server at once.
@@ -18,6 +19,8 @@ pub(crate) struct PostgresTransaction<'a> {
     client: &'a mut Client,
     database: String,
     shapes: HashMap<String, Rc<Shape>>,
+    /// What makes foreign keys that are checked late what they were.
+    prompt: Vec<String>,
     failed: bool,
     ended: bool,
 }
@@ -25,7 +28,14 @@ pub(crate) struct PostgresTransaction<'a> {
 impl<'a> PostgresTransaction<'a> {
     pub(crate) fn begin(client: &'a mut Client, database: String) -> Result<Self, DatabaseError> {
         client.batch_execute("BEGIN").map_err(refused(&database, "begin a transaction"))?;
-        Ok(PostgresTransaction { client, database, shapes: HashMap::new(), failed: false, ended: false })
+        Ok(PostgresTransaction {
+            client,
+            database,
+            shapes: HashMap::new(),
+            prompt: Vec::new(),
+            failed: false,
+            ended: false,
+        })
     }
 
     /// Runs a part of the transaction; after an error of one, there is no commit.
@@ -117,6 +127,58 @@ impl Transaction for PostgresTransaction<'_> {
         })
     }
 
+    fn find_all(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        keys: &[Vec<Value>],
+        wanted: &[String],
+    ) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        self.attempt(|this| {
+            let shape = this.shape(table)?;
+            let columns = shape.columns(&this.database, columns)?;
+            let wanted = shape.columns(&this.database, wanted)?;
+            let mut found = Vec::new();
+            if columns.is_empty() {
+                return Ok(found);
+            }
+            let sql = shape.select_all(&columns, &wanted);
+            for batch in keys.chunks(BATCH) {
+                let rows = this.client.query(&sql, &[&parameter(batch)]);
+                let rows = rows.map_err(refused(&this.database, format!("find rows of {table}")))?;
+                found.extend(rows.iter().map(|row| if wanted.is_empty() { Vec::new() } else { values(row, 0) }));
+            }
+            Ok(found)
+        })
+    }
+
+    fn update(
+        &mut self,
+        table: &str,
+        key_columns: &[String],
+        keys: &[Vec<Value>],
+        columns: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<u64, DatabaseError> {
+        self.attempt(|this| {
+            let shape = this.shape(table)?;
+            let key_shapes = shape.columns(&this.database, key_columns)?;
+            let columns = shape.columns(&this.database, columns)?;
+            if key_shapes.is_empty() || columns.is_empty() {
+                return Ok(0);
+            }
+            let mut updated = 0;
+            for (batch, values) in keys.chunks(BATCH).zip(values.chunks(BATCH)) {
+                let rows = batch.iter().zip(values);
+                let rows: Vec<Vec<Value>> = rows.map(|(key, row)| key.iter().chain(row).cloned().collect()).collect();
+                let sql = shape.update(&key_shapes, &nulls(batch, key_columns.len()), &columns);
+                let count = this.client.execute(&sql, &[&parameter(&rows)]);
+                updated += count.map_err(refused(&this.database, format!("update {table}")))?;
+            }
+            Ok(updated)
+        })
+    }
+
     fn delete(&mut self, table: &str, columns: &[String], rows: &[Vec<Value>]) -> Result<u64, DatabaseError> {
         self.attempt(|this| {
             let shape = this.shape(table)?;
@@ -132,6 +194,51 @@ impl Transaction for PostgresTransaction<'_> {
             }
             Ok(deleted)
         })
+    }
+
+    fn check_late(&mut self, tables: &[String]) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            let refused = || refused(&this.database, "check foreign keys late");
+            for table in tables {
+                let (late, prompt) = deferring(this.client, table, None).map_err(refused())?;
+                for statement in late {
+                    this.client.batch_execute(&statement).map_err(refused())?;
+                }
+                this.prompt.extend(prompt);
+            }
+            this.client.batch_execute("SET CONSTRAINTS ALL DEFERRED").map_err(refused())
+        })
+    }
+
+    fn check_now(&mut self) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            let refused = || refused(&this.database, "verify the foreign keys");
+            this.client.batch_execute("SET CONSTRAINTS ALL IMMEDIATE").map_err(refused())?;
+            for statement in std::mem::take(&mut this.prompt) {
+                this.client.batch_execute(&statement).map_err(refused())?;
+            }
+            Ok(())
+        })
+    }
+
+    fn ledger(&mut self) -> Result<Vec<(u64, Vec<u8>)>, DatabaseError> {
+        self.attempt(|this| ledger::heads(this.client).map_err(refused(&this.database, "read the ledger")))
+    }
+
+    fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError> {
+        self.attempt(|this| {
+            ledger::piece(this.client, load, number).map_err(refused(&this.database, "read the ledger"))
+        })
+    }
+
+    fn write_ledger(&mut self, load: u64, number: u64, piece: &[u8]) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            ledger::write(this.client, load, number, piece).map_err(refused(&this.database, "write the ledger"))
+        })
+    }
+
+    fn cut_ledger(&mut self, load: u64, from: u64) -> Result<(), DatabaseError> {
+        self.attempt(|this| ledger::cut(this.client, load, from).map_err(refused(&this.database, "write the ledger")))
     }
 
     fn bulk<'b>(&'b mut self, tables: &'b [BulkTable]) -> Result<Box<dyn Bulk + 'b>, DatabaseError> {

@@ -65,24 +65,27 @@ impl Bulk for SqliteBulk<'_> {
         self.attempt(|this| {
             let late = this.tables.iter().filter(|table| !table.late.is_empty());
             for table in late {
-                let sql = "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check(?) LIMIT 1";
-                let mut statement =
-                    this.connection.prepare(sql).map_err(refused(&this.database, "check foreign keys"))?;
-                let mut found =
-                    statement.query([&table.name]).map_err(refused(&this.database, "check foreign keys"))?;
-                if let Some(row) = found.next().map_err(refused(&this.database, "check foreign keys"))? {
-                    let parent: String = row.get(2).map_err(refused(&this.database, "check foreign keys"))?;
-                    return Err(DatabaseError::Constraint {
-                        database: this.database.clone(),
-                        table: table.name.clone(),
-                        constraint: format!("a reference to {parent}"),
-                        detail: "nothing to refer to".to_owned(),
-                    });
-                }
+                verify(this.connection, &this.database, &table.name)?;
             }
             Ok(())
         })
     }
+}
+
+/// Finds a row of a table that refers to nothing.
+pub(crate) fn verify(connection: &Connection, database: &str, table: &str) -> Result<(), DatabaseError> {
+    let refused = || refused(database, "check foreign keys");
+    let sql = "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check(?) LIMIT 1";
+    let mut statement = connection.prepare(sql).map_err(refused())?;
+    let mut found = statement.query([table]).map_err(refused())?;
+    let Some(row) = found.next().map_err(refused())? else { return Ok(()) };
+    let parent: String = row.get(2).map_err(refused())?;
+    Err(DatabaseError::Constraint {
+        database: database.to_owned(),
+        table: table.to_owned(),
+        constraint: format!("a reference to {parent}"),
+        detail: "nothing to refer to".to_owned(),
+    })
 }
 
 fn bind(datum: &Datum) -> SqliteValue {

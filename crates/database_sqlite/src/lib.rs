@@ -11,6 +11,7 @@ mod dump;
 mod engine;
 mod error;
 mod fingerprint;
+mod ledger;
 mod rows;
 mod schema;
 mod script;

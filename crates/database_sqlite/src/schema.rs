@@ -1,12 +1,12 @@
 //! The table model of a file, read from SQLite's own pragmas.
 
-use database::{Column, ForeignKey, Schema, Table};
+use database::{Column, ForeignKey, LEDGER, Schema, Table};
 use indexmap::IndexMap;
 use rusqlite::{Connection, Error};
 
 use crate::table::quote;
 
-/// Reads the tables; `sqlite_…` ones, views and virtual tables are left out.
+/// Reads the tables; `sqlite_…` ones, the ledger, views and virtual tables are left out.
 pub(crate) fn inspect(connection: &Connection) -> Result<Schema, Error> {
     let mut tables = table_names(connection)?
         .into_iter()
@@ -34,9 +34,11 @@ pub(crate) fn row_counts(connection: &Connection) -> Result<IndexMap<String, u64
 
 /// Lists the tables by name, and whether they have a row id.
 fn table_names(connection: &Connection) -> Result<Vec<(String, bool)>, Error> {
-    let sql = "SELECT name, NOT wr FROM pragma_table_list
-        WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
-    connection.prepare(sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    let sql = format!(
+        "SELECT name, NOT wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table'
+            AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> '{LEDGER}' ORDER BY name"
+    );
+    connection.prepare(&sql)?.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 fn columns(connection: &Connection, table: &str, has_row_id: bool) -> Result<(Vec<Column>, Vec<String>), Error> {

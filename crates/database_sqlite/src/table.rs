@@ -47,6 +47,16 @@ impl Shape {
         format!("INSERT INTO {table} {values} RETURNING {}", list(wanted))
     }
 
+    pub(crate) fn select_all(&self, columns: &[String], wanted: &[String]) -> String {
+        let conditions: Vec<_> = columns.iter().map(|column| format!("{} = ?", quote(column))).collect();
+        format!("SELECT {} FROM {} WHERE {}", list(wanted), quote(&self.table), conditions.join(" AND "))
+    }
+
+    pub(crate) fn update(&self, key_columns: &[String], columns: &[String]) -> String {
+        let sets: Vec<_> = columns.iter().map(|column| format!("{} = ?", quote(column))).collect();
+        format!("UPDATE {} SET {} WHERE {}", quote(&self.table), sets.join(", "), equal(key_columns))
+    }
+
     pub(crate) fn delete(&self, columns: &[String]) -> String {
         format!("DELETE FROM {} WHERE {}", quote(&self.table), equal(columns))
     }

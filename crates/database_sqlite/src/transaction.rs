@@ -6,11 +6,11 @@ use std::rc::Rc;
 use database::{Bulk, BulkTable, DatabaseError, Schema, Transaction, Value, render_row};
 use rusqlite::{Connection, ErrorCode, Statement, params_from_iter};
 
-use crate::bulk::SqliteBulk;
+use crate::bulk::{SqliteBulk, verify};
 use crate::error::{code, constraint, is_foreign_key, refused};
-use crate::schema;
 use crate::table::{Shape, bind, quote};
 use crate::value::Kind;
+use crate::{ledger, schema};
 
 /// A transaction that ends with its connection.
 pub(crate) struct SqliteTransaction {
@@ -19,6 +19,8 @@ pub(crate) struct SqliteTransaction {
     schema: Schema,
     shapes: HashMap<String, Rc<Shape>>,
     failed: bool,
+    /// The tables whose foreign keys are verified later.
+    late: Vec<String>,
 }
 
 impl SqliteTransaction {
@@ -32,6 +34,7 @@ impl SqliteTransaction {
             schema,
             shapes: HashMap::new(),
             failed: false,
+            late: Vec::new(),
         })
     }
 
@@ -150,6 +153,58 @@ impl Transaction for SqliteTransaction {
         })
     }
 
+    fn find_all(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        keys: &[Vec<Value>],
+        wanted: &[String],
+    ) -> Result<Vec<Vec<Value>>, DatabaseError> {
+        self.attempt(|this| {
+            let shape = this.shape(table)?;
+            let key_kinds = shape.kinds(&this.database, columns)?;
+            let kinds = shape.kinds(&this.database, wanted)?;
+            let mut found = Vec::new();
+            if columns.is_empty() {
+                return Ok(found);
+            }
+            let action = format!("find rows of {table}");
+            let mut statement = this.prepare(&shape.select_all(columns, wanted), &action)?;
+            for key in keys {
+                let rows = read_rows(&mut statement, &bind(&key_kinds, key), &kinds);
+                found.extend(rows.map_err(refused(&this.database, action.as_str()))?);
+            }
+            Ok(found)
+        })
+    }
+
+    fn update(
+        &mut self,
+        table: &str,
+        key_columns: &[String],
+        keys: &[Vec<Value>],
+        columns: &[String],
+        values: &[Vec<Value>],
+    ) -> Result<u64, DatabaseError> {
+        self.attempt(|this| {
+            let shape = this.shape(table)?;
+            let key_kinds = shape.kinds(&this.database, key_columns)?;
+            let kinds = shape.kinds(&this.database, columns)?;
+            if key_columns.is_empty() || columns.is_empty() {
+                return Ok(0);
+            }
+            let mut statement = this.prepare(&shape.update(key_columns, columns), &format!("update {table}"))?;
+            let mut updated = 0;
+            for (key, row) in keys.iter().zip(values) {
+                let mut given = bind(&kinds, row);
+                given.extend(bind(&key_kinds, key));
+                let count = statement.execute(params_from_iter(given));
+                updated += count.map_err(|error| this.violation(table, columns, row, error))? as u64;
+            }
+            Ok(updated)
+        })
+    }
+
     fn delete(&mut self, table: &str, columns: &[String], rows: &[Vec<Value>]) -> Result<u64, DatabaseError> {
         self.attempt(|this| {
             let shape = this.shape(table)?;
@@ -164,6 +219,49 @@ impl Transaction for SqliteTransaction {
                 deleted += count.map_err(|error| this.violation(table, columns, row, error))? as u64;
             }
             Ok(deleted)
+        })
+    }
+
+    fn check_late(&mut self, tables: &[String]) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            // Until the transaction ends; what is wrong then is found when it is verified.
+            let late = this.connection.execute_batch("PRAGMA defer_foreign_keys = ON");
+            late.map_err(refused(&this.database, "check foreign keys late"))?;
+            this.late.extend_from_slice(tables);
+            Ok(())
+        })
+    }
+
+    fn check_now(&mut self) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            for table in std::mem::take(&mut this.late) {
+                verify(&this.connection, &this.database, &table)?;
+            }
+            let prompt = this.connection.execute_batch("PRAGMA defer_foreign_keys = OFF");
+            prompt.map_err(refused(&this.database, "verify foreign keys"))
+        })
+    }
+
+    fn ledger(&mut self) -> Result<Vec<(u64, Vec<u8>)>, DatabaseError> {
+        self.attempt(|this| ledger::heads(&this.connection).map_err(refused(&this.database, "read the ledger")))
+    }
+
+    fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError> {
+        self.attempt(|this| {
+            ledger::piece(&this.connection, load, number).map_err(refused(&this.database, "read the ledger"))
+        })
+    }
+
+    fn write_ledger(&mut self, load: u64, number: u64, piece: &[u8]) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            let written = ledger::write(&this.connection, load, number, piece);
+            written.map_err(refused(&this.database, "write the ledger"))
+        })
+    }
+
+    fn cut_ledger(&mut self, load: u64, from: u64) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            ledger::cut(&this.connection, load, from).map_err(refused(&this.database, "write the ledger"))
         })
     }
 

@@ -277,3 +277,81 @@ pub fn unknown_tables_and_columns_are_named(harness: &dyn RelationalHarness) {
         );
     }
 }
+
+/// Exactly the rows of the keys are changed, also where a key or a value is NULL, and a constraint is named.
+pub fn rows_are_updated_by_their_keys(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
+    let mut transaction = database.begin().expect("begin");
+    let (name, email) = (words(&["name"]), words(&["email"]));
+    let keys = [vec![json!("ada")], vec![json!("nobody")], vec![json!("o'neil")]];
+    let values = [vec![json!("ada@example.com")], vec![json!("x")], vec![json!("o'neil@example.com")]];
+    assert_eq!(transaction.update("authors", &name, &keys, &email, &values).expect("update"), 2);
+    // The same again changes nothing, and finds them all the same.
+    assert_eq!(transaction.update("authors", &name, &keys, &email, &values).expect("update"), 2);
+    let all = words(&["name", "email"]);
+    let key = [vec![json!("björn"), Value::Null]];
+    let active = words(&["active", "email"]);
+    let set = [vec![json!(false), Value::Null]];
+    assert_eq!(transaction.update("authors", &all, &key, &active, &set).expect("update"), 1);
+    assert_eq!(transaction.update("authors", &[], &[vec![]], &email, &[vec![json!("x")]]).expect("no key"), 0);
+    assert_eq!(transaction.update("authors", &name, &keys, &[], &[vec![]]).expect("nothing to set"), 0);
+    let wanted = words(&["email", "active"]);
+    let keys: Vec<Vec<Value>> = ["ada", "björn", "o'neil"].iter().map(|name| vec![json!(name)]).collect();
+    let found = transaction.find("authors", &name, &keys, &wanted).expect("find");
+    let expected = [
+        Some(vec![json!("ada@example.com"), json!(true)]),
+        Some(vec![Value::Null, json!(false)]),
+        Some(vec![json!("o'neil@example.com"), json!(true)]),
+    ];
+    assert_eq!(found, expected);
+    let taken = transaction.update("authors", &name, &keys[..1], &name, &keys[1..2]);
+    assert!(matches!(taken, Err(DatabaseError::Constraint { .. })), "{taken:?}");
+    assert!(matches!(transaction.commit(), Err(DatabaseError::Aborted { .. })));
+}
+
+/// However many there are; a key that is NULL has none.
+pub fn all_rows_of_a_key_are_found(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
+    let mut transaction = database.begin().expect("begin");
+    let active = words(&["active"]);
+    let found = transaction.find_all("authors", &active, &[vec![json!(true)]], &words(&["name"])).expect("find");
+    let mut names: Vec<String> = found.iter().map(|row| row[0].to_string()).collect();
+    names.sort();
+    assert_eq!(names, ["\"ada\"", "\"björn\"", "\"o'neil\""]);
+    let nobody = transaction.find_all("authors", &words(&["email"]), &[vec![Value::Null]], &active).expect("find");
+    assert_eq!(nobody, Vec::<Vec<Value>>::new());
+    assert_eq!(transaction.find_all("authors", &[], &[vec![]], &active).expect("find"), Vec::<Vec<Value>>::new());
+    assert_eq!(transaction.find_all("authors", &active, &[vec![json!(true)]], &[]).expect("find").len(), 3);
+}
+
+/// What refers to nothing for a while is no error, and one in the end.
+pub fn references_can_be_checked_late(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
+    let name = words(&["name"]);
+    let mut ids = Vec::new();
+    let mut transaction = database.begin().expect("begin");
+    for author in ["ada", "björn"] {
+        let found = transaction.find("authors", &name, &[vec![json!(author)]], &words(&["id"])).expect("find");
+        ids.push(found[0].clone().expect("the author is there"));
+    }
+    let columns = words(&["author_id", "title"]);
+    let books: Vec<Vec<Value>> = ids.iter().map(|id| vec![id[0].clone(), json!("Notes")]).collect();
+    transaction.insert("books", &columns, &books, &[]).expect("insert");
+    transaction.commit().expect("commit");
+    let before = database.fingerprint().expect("fingerprint");
+    for is_whole in [true, false] {
+        let mut transaction = database.begin().expect("begin");
+        transaction.check_late(&words(&["books"])).expect("check late");
+        transaction.delete("authors", &words(&["id"]), &ids).expect("delete");
+        let gone = if is_whole { &ids[..] } else { &ids[..1] };
+        transaction.delete("books", &words(&["author_id"]), gone).expect("delete");
+        let checked = transaction.check_now();
+        assert_eq!(checked.is_ok(), is_whole, "{checked:?}");
+        transaction.rollback().expect("roll back");
+        assert_eq!(database.fingerprint().expect("fingerprint"), before);
+    }
+    // What comes after is checked as ever.
+    let mut transaction = database.begin().expect("begin");
+    let refused = transaction.insert("books", &columns, &[vec![json!(987), json!("Notes")]], &[]);
+    assert!(matches!(refused, Err(DatabaseError::Constraint { .. })), "{refused:?}");
+}

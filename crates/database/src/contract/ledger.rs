@@ -1,0 +1,88 @@
+//! Cases about the ledger of loads.
+
+use super::RelationalHarness;
+use super::fixture::{add_authors, authors, state};
+use crate::Database;
+
+fn write(database: &mut dyn Database, pieces: &[(u64, u64, &[u8])]) {
+    database.prepare_ledger().expect("prepare");
+    let mut transaction = database.begin().expect("begin");
+    for (load, number, piece) in pieces {
+        transaction.write_ledger(*load, *number, piece).expect("write");
+    }
+    transaction.commit().expect("commit");
+}
+
+/// It is written and taken back with everything else, and what was written is what is read.
+pub fn the_ledger_changes_with_the_rows(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
+    let large = vec![0xff; 1 << 20];
+    {
+        let mut transaction = database.begin().expect("begin");
+        assert_eq!(transaction.ledger().expect("read"), []);
+        assert_eq!(transaction.ledger_piece(1, 0).expect("read"), None);
+        transaction.cut_ledger(1, 0).expect("cut");
+        transaction.commit().expect("commit");
+    }
+    let before = database.fingerprint().expect("fingerprint");
+    database.prepare_ledger().expect("prepare");
+    let mut transaction = database.begin().expect("begin");
+    transaction.write_ledger(1, 0, b"given up").expect("write");
+    transaction.rollback().expect("roll back");
+    assert_eq!(database.fingerprint().expect("fingerprint"), before);
+    write(&mut *database, &[(2, 0, b"two"), (1, 0, b"one"), (1, 1, &large), (1, 2, b""), (2, 0, b"\0 two")]);
+    let mut transaction = database.begin().expect("begin");
+    assert_eq!(transaction.ledger().expect("read"), [(1, b"one".to_vec()), (2, b"\0 two".to_vec())]);
+    assert_eq!(transaction.ledger_piece(1, 1).expect("read"), Some(large));
+    assert_eq!(transaction.ledger_piece(1, 2).expect("read"), Some(Vec::new()));
+    transaction.cut_ledger(1, 1).expect("cut");
+    assert_eq!(transaction.ledger_piece(1, 1).expect("read"), None);
+    assert_eq!(transaction.ledger_piece(1, 0).expect("read"), Some(b"one".to_vec()));
+    transaction.cut_ledger(2, 0).expect("cut");
+    assert_eq!(transaction.ledger().expect("read").len(), 1);
+    transaction.commit().expect("commit");
+    // It is content, until its last piece goes.
+    assert_ne!(database.fingerprint().expect("fingerprint"), before);
+    let mut transaction = database.begin().expect("begin");
+    transaction.cut_ledger(1, 0).expect("cut");
+    transaction.commit().expect("commit");
+    assert_eq!(database.fingerprint().expect("fingerprint"), before);
+    database.tidy_ledger().expect("tidy");
+    assert_eq!(database.fingerprint().expect("fingerprint"), before);
+}
+
+/// No table that is shown is it, and every copy of the content has it.
+pub fn the_ledger_is_seen_by_nobody_and_goes_along(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
+    let (schema, description) = (database.inspect().expect("inspect"), database.describe().expect("describe"));
+    let counts = database.row_counts().expect("row counts");
+    write(&mut *database, &[(1, 0, b"one"), (1, 1, b"its rows")]);
+    assert_eq!(database.inspect().expect("inspect"), schema);
+    assert_eq!(database.describe().expect("describe"), description);
+    assert_eq!(database.row_counts().expect("row counts"), counts);
+    let with = database.fingerprint().expect("fingerprint");
+    // Kept, and dumped, and each put in place of a content without it.
+    let file = harness.directory().join("with-a-ledger");
+    database.keep(&state("kept")).expect("keep");
+    database.dump(&file).expect("dump");
+    database.restore_as(&state("restored"), &file).expect("restore");
+    for name in ["kept", "restored"] {
+        let mut transaction = database.begin().expect("begin");
+        transaction.cut_ledger(1, 0).expect("cut");
+        transaction.commit().expect("commit");
+        add_authors(&mut *database, &[name]);
+        database.reset_to(&state(name), None).expect("reset");
+        assert_eq!(database.fingerprint().expect("fingerprint"), with, "{name}");
+        let mut transaction = database.begin().expect("begin");
+        assert_eq!(transaction.ledger_piece(1, 1).expect("read"), Some(b"its rows".to_vec()), "{name}");
+    }
+    // One that is empty is as good as none.
+    let mut transaction = database.begin().expect("begin");
+    transaction.cut_ledger(1, 0).expect("cut");
+    transaction.commit().expect("commit");
+    database.tidy_ledger().expect("tidy");
+    let without = database.fingerprint().expect("fingerprint");
+    database.prepare_ledger().expect("prepare");
+    assert_eq!(database.fingerprint().expect("fingerprint"), without);
+    assert_eq!(database.inspect().expect("inspect"), schema);
+}

@@ -1,0 +1,63 @@
+//! The ledger of loads: a table in a schema of its own, which nothing shows, and which is there while it has a row.
+
+use postgres::{Client, Error};
+
+/// The table, with its schema.
+pub(crate) const TABLE: &str = "seedbed.ledger";
+
+/// Says whether there is one.
+pub(crate) fn is_there(client: &mut Client) -> Result<bool, Error> {
+    Ok(client.query_one("SELECT to_regclass($1::text) IS NOT NULL", &[&TABLE])?.get(0))
+}
+
+/// Reads the first piece of each load.
+pub(crate) fn heads(client: &mut Client) -> Result<Vec<(u64, Vec<u8>)>, Error> {
+    if !is_there(client)? {
+        return Ok(Vec::new());
+    }
+    let sql = format!("SELECT number, content FROM {TABLE} WHERE piece = 0 ORDER BY number");
+    let rows = client.query(&sql, &[])?;
+    Ok(rows.iter().map(|row| (row.get::<_, i64>(0).cast_unsigned(), row.get(1))).collect())
+}
+
+/// Reads one piece.
+pub(crate) fn piece(client: &mut Client, load: u64, number: u64) -> Result<Option<Vec<u8>>, Error> {
+    if !is_there(client)? {
+        return Ok(None);
+    }
+    let sql = format!("SELECT content FROM {TABLE} WHERE number = $1 AND piece = $2");
+    Ok(client.query_opt(&sql, &[&load.cast_signed(), &number.cast_signed()])?.map(|row| row.get(0)))
+}
+
+/// Writes one piece.
+pub(crate) fn write(client: &mut Client, load: u64, number: u64, piece: &[u8]) -> Result<(), Error> {
+    if !is_there(client)? {
+        client.batch_execute(&format!(
+            "SET LOCAL client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS seedbed;
+            CREATE TABLE {TABLE} (number bigint, piece bigint, content bytea NOT NULL, PRIMARY KEY (number, piece));
+            COMMENT ON SCHEMA seedbed IS 'what loads of seedbed have made; it goes with `seedbed unload`'"
+        ))?;
+    }
+    let sql = format!(
+        "INSERT INTO {TABLE} (number, piece, content) VALUES ($1, $2, $3)
+            ON CONFLICT (number, piece) DO UPDATE SET content = EXCLUDED.content"
+    );
+    client.execute(&sql, &[&load.cast_signed(), &number.cast_signed(), &piece]).map(|_| ())
+}
+
+/// Removes the pieces of a load from a number on; the table goes with the last one, and its schema if nothing else is in it.
+pub(crate) fn cut(client: &mut Client, load: u64, from: u64) -> Result<(), Error> {
+    if !is_there(client)? {
+        return Ok(());
+    }
+    let sql = format!("DELETE FROM {TABLE} WHERE number = $1 AND piece >= $2");
+    client.execute(&sql, &[&load.cast_signed(), &from.cast_signed()])?;
+    if client.query_opt(&format!("SELECT FROM {TABLE} LIMIT 1"), &[])?.is_none() {
+        client.batch_execute(&format!("DROP TABLE {TABLE}"))?;
+        let others = "SELECT FROM pg_class WHERE relnamespace = 'seedbed'::regnamespace LIMIT 1";
+        if client.query_opt(others, &[])?.is_none() {
+            client.batch_execute("DROP SCHEMA seedbed")?;
+        }
+    }
+    Ok(())
+}
