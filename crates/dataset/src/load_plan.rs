@@ -46,6 +46,8 @@ pub struct Batch {
     pub key_columns: Vec<String>,
     /// The columns of the cells, in their order; the same for every row.
     pub columns: Vec<String>,
+    /// The field of each column.
+    pub fields: Vec<String>,
     /// The rows, by key.
     pub rows: Vec<Row>,
     /// What later batches need to know of these rows, each once.
@@ -67,6 +69,8 @@ pub struct Row {
     pub origin: Origin,
     /// Columns and what they hold. A column that neither a spec nor the type gives is left to the database.
     pub cells: Vec<(String, Cell)>,
+    /// The positions of the cells that specs, or types that imply the row, give; those of the key are not among them.
+    pub declared: Vec<usize>,
     /// Fields that a spec must give and that none gives: the row can be found by its key, but not inserted. Never for a
     /// declared row.
     pub missing: Vec<Missing>,

@@ -112,7 +112,6 @@ impl<'p, 'c, 'e> Planner<'p, 'c, 'e> {
             if last.as_ref() != Some(&group) {
                 batches.push(self.batch(group.1, &group.2));
             }
-            last = Some(group);
             let batch = batches.last_mut().expect("the first row began a batch");
             for column in &self.wanted[row] {
                 if !batch.wanted.contains(column) {
@@ -120,7 +119,9 @@ impl<'p, 'c, 'e> Planner<'p, 'c, 'e> {
                 }
             }
             let (origin, missing) = (self.origin(row, record.id), self.missing(record.id));
-            batch.rows.push(Row { id: RowId(row), name: record.name, origin, cells, missing });
+            let declared = self.declared(record.id, group.1, &group.2);
+            batch.rows.push(Row { id: RowId(row), name: record.name, origin, cells, declared, missing });
+            last = Some(group);
         }
         for batch in &mut batches {
             batch.wanted.sort();
@@ -138,6 +139,7 @@ impl<'p, 'c, 'e> Planner<'p, 'c, 'e> {
             table: compiled.data_type.table.clone(),
             key_columns: compiled.key.iter().filter_map(column).collect(),
             columns: stored.iter().filter_map(column).collect(),
+            fields: stored.iter().map(|&field| compiled.field_name(field).to_owned()).collect(),
             rows: Vec::new(),
             wanted: Vec::new(),
         }
@@ -239,6 +241,13 @@ impl<'p, 'c, 'e> Planner<'p, 'c, 'e> {
             }
         }
         self.records.compiled.types[self.records.data_type(id)].data_type.place.clone()
+    }
+
+    /// The positions of the stored fields that somebody gives, and that are not of the key.
+    fn declared(&self, id: RecordId, data_type: usize, stored: &[usize]) -> Vec<usize> {
+        let (record, key) = (self.records.record(id), &self.records.compiled.types[data_type].key);
+        let is_declared = |field: &usize| !key.contains(field) && record.given(*field).next().is_some();
+        (0..stored.len()).filter(|position| is_declared(&stored[*position])).collect()
     }
 
     fn missing(&self, id: RecordId) -> Vec<Missing> {

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use plan::DatabaseId;
 use source::Problems;
 
+use crate::loader_removal::InTheWay;
+
 /// Why an operation did not succeed. What was there before is still there.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -104,6 +106,9 @@ pub enum Error {
         /// What the database said.
         source: database::DatabaseError,
     },
+    /// Rows that no load made refer to some that were to be removed.
+    #[error("rows that no load made refer to what would be removed: {}", joined(.0))]
+    InTheWay(Vec<InTheWay>),
     /// Steps of the plan failed.
     #[error("{} step(s) failed", .0.len())]
     Failed(Vec<StepFailure>),
@@ -353,6 +358,11 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
         cause = inner.source();
     }
     text
+}
+
+/// Several things in one line.
+fn joined(parts: &[InTheWay]) -> String {
+    parts.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn profile_words(profile: Option<&String>) -> String {

@@ -15,7 +15,11 @@ use crate::error::{StepFailure, with_causes};
 use crate::facts::kind_of;
 use crate::generation;
 use crate::journal::UNDO;
-use crate::loader::{self, LoadReport};
+use crate::ledger::LoadMode;
+use crate::ledger_identity::{self, DECLARED};
+use crate::loader::{self, Loading};
+use crate::loader_commit;
+use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
 use crate::{Error, Progress, Session, base, physical, resources, states, tasks};
@@ -463,11 +467,16 @@ impl Worker<'_> {
     fn load(&self, keys: &[(DatabaseId, Key)]) -> Result<(), Error> {
         let session = self.session;
         let open = |id: &DatabaseId| session.database(id);
-        let plan = self.material.load.unwrap_or(&session.declared);
-        let interrupt = &session.context.interrupt;
-        let report = match self.material.generation {
-            Some(generation) => generation::generate(generation, &open, interrupt)?,
-            None => loader::load(plan, &open, &session.journal, interrupt)?,
+        let (interrupt, journal) = (&session.context.interrupt, &session.journal);
+        let report = match (self.material.generation, self.material.load) {
+            (Some(generation), _) => generation::generate(generation, &open, journal, interrupt)?,
+            (None, Some((plan, loading))) => loader::load(plan, loading, &open, journal, interrupt)?,
+            (None, None) => {
+                let (spec, service) = (DECLARED.to_owned(), session.model.root.clone());
+                let identity = ledger_identity::of_records(spec, service, LoadMode::Ensure, &session.declared);
+                let loading = Loading { identity, ..Loading::default() };
+                loader::load(&session.declared, &loading, &open, journal, interrupt)?
+            }
         };
         for (id, key) in keys {
             session.remember(id, |record| record.data = Some(key.to_string()))?;
@@ -578,9 +587,9 @@ impl Worker<'_> {
             }
             session.forget(id)?;
         } else {
-            let rows: Vec<_> = contents.inserted.into_iter().filter(|rows| rows.database == name).collect();
-            match loader::take_back(&rows, &|id| session.database(id)) {
-                Err(Error::Database { source: DatabaseError::Constraint { .. }, .. }) => {
+            let load = contents.loads.get(&name).cloned().unwrap_or_default();
+            match loader_commit::take_back(id, &load, &session.journal.rows(), &|id| session.database(id)) {
+                Err(Error::InTheWay(_) | Error::Database { source: DatabaseError::Constraint { .. }, .. }) => {
                     let text = format!("rows that a load has left in {id} are in use by now, and stay");
                     session.context.monitor.on(Progress::Note(text));
                 }

@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::mpsc::sync_channel;
 
-use database::{BulkTable, Database, DatabaseError, Datum, Description, ForeignKeyDescription, Rows, Transaction};
+use database::{
+    BulkTable, Database, DatabaseError, Datum, Description, ForeignKeyDescription, KeyDescription, Rows, Transaction,
+};
 use dataset::Registry;
 use factory::{Existing, Given, Impossible, Plan, Spec, Wanted, taken};
 use indexmap::IndexMap;
@@ -11,7 +13,12 @@ use plan::DatabaseId;
 use serde_json::Value;
 use source::{Problem, Problems};
 
-use crate::loader::{LoadReport, Open, TypeReport};
+use crate::journal::Journal;
+use crate::journal_rows::FormerRows;
+use crate::ledger::{Did, LoadIdentity, PieceHead, PieceWriter};
+use crate::loader_commit::{Open, Transactions, commit};
+use crate::loader_part::Part;
+use crate::loader_report::LoadReport;
 use crate::wanted::{Places, wanted};
 use crate::{Error, Interrupt};
 
@@ -27,6 +34,10 @@ pub(crate) struct Generation {
     pub(crate) filled: BTreeSet<DatabaseId>,
     /// The data types that are declared.
     pub(crate) types: Registry,
+    /// What the ledger calls it, and in which mode it is loaded.
+    pub(crate) identity: LoadIdentity,
+    /// Whether nothing is written.
+    pub(crate) is_dry: bool,
 }
 
 /// How many rows are made at once; between two of these the user's wish to end is heard.
@@ -41,8 +52,13 @@ const TRIED: u64 = 20;
 /// How many rows of a table can be referred to, of those that are there already.
 const REFERABLE: usize = 100_000;
 
-/// Generates what is missing. When it fails in one database, that one is as it was, and so are those after it.
-pub(crate) fn generate(generation: &Generation, open: &Open<'_>, interrupt: &Interrupt) -> Result<LoadReport, Error> {
+/// Generates what is missing, in all databases or in none.
+pub(crate) fn generate(
+    generation: &Generation,
+    open: &Open<'_>,
+    journal: &Journal,
+    interrupt: &Interrupt,
+) -> Result<LoadReport, Error> {
     let mut opened: Vec<(DatabaseId, Box<dyn Database>, Description)> = Vec::new();
     for id in &generation.databases {
         let mut database = open(id)?;
@@ -52,15 +68,110 @@ pub(crate) fn generate(generation: &Generation, open: &Open<'_>, interrupt: &Int
     let described: Vec<(&DatabaseId, &Description)> =
         opened.iter().map(|(id, _, description)| (id, description)).collect();
     let mut wanted = wanted(generation, &described).map_err(Error::Problems)?;
-    let mut report = LoadReport::default();
+    let mut report = LoadReport { is_dry: generation.is_dry, ..LoadReport::default() };
+    let mut planned = Vec::new();
     for (id, mut database, description) in opened {
         let Some((wanted, places)) = wanted.remove(&id) else { continue };
         let is_only = generation.databases.iter().filter(|other| other.workspace == id.workspace).count() == 1;
-        let database = &mut *database;
-        let mut work = Work { id: &id, database, description, is_only, places, interrupt, report: &mut report };
-        work.carry_out(&wanted)?;
+        let mut work =
+            Work { id: &id, database: &mut *database, description, is_only, places, interrupt, report: &mut report };
+        let plan = work.plan_what_is_missing(&wanted)?;
+        let description = work.description;
+        if let Some(plan) = plan {
+            planned.push((id, database, description, plan));
+        }
+    }
+    if !generation.is_dry {
+        write(generation, &mut planned, open, journal, interrupt)?;
     }
     Ok(report)
+}
+
+/// A database, what it is like, and what is made in it.
+type Planned = (DatabaseId, Box<dyn Database>, Description, Plan);
+
+/// Writes what is planned, in one transaction of each database.
+fn write(
+    generation: &Generation,
+    planned: &mut [Planned],
+    open: &Open<'_>,
+    journal: &Journal,
+    interrupt: &Interrupt,
+) -> Result<(), Error> {
+    for (id, database, ..) in &mut *planned {
+        database.prepare_ledger().map_err(Error::database(id))?;
+    }
+    let written = (|| {
+        let mut transactions = Transactions::new();
+        let mut loads = BTreeMap::new();
+        for (id, database, description, plan) in &mut *planned {
+            let mut part = Part::begin(id, &mut **database).map_err(Error::database(id))?;
+            let tables = plan.bulk_tables();
+            let mut made = Made::new(description, &tables);
+            let filled = fill(&mut *part.transaction, plan, &tables, interrupt, Some(&mut made));
+            filled.map_err(|(table, error)| match error {
+                None => Error::Interrupted,
+                Some(source) => {
+                    let record =
+                        table.map_or_else(|| "the generated rows".to_owned(), |table| format!("the rows of {table}"));
+                    Error::Load { record, place: None, source }
+                }
+            })?;
+            part.made = tables.iter().map(|table| (table.name.clone(), table.rows)).collect();
+            part.pieces = made.pieces();
+            loads.extend(part.write(id, &generation.identity)?.map(|load| (id.clone(), load)));
+            transactions.insert(id.clone(), part.transaction);
+        }
+        commit(transactions, loads, FormerRows::new(journal.rows(), false), open, journal)
+    })();
+    for (id, database, ..) in planned {
+        let tidied = database.tidy_ledger().map_err(Error::database(id));
+        // Of an empty ledger that stays nobody sees anything; why the load failed is worth more.
+        if written.is_ok() {
+            tidied?;
+        }
+    }
+    written
+}
+
+/// What is written down of rows while they are made.
+struct Made(Vec<(Vec<usize>, PieceWriter)>);
+
+impl Made {
+    fn new(description: &Description, tables: &[BulkTable]) -> Self {
+        let of_table = |table: &BulkTable| {
+            let place = |column: &String| table.columns.iter().position(|written| written == column);
+            let described = description.table(&table.name);
+            let keys = described.into_iter().flat_map(|described| &described.keys);
+            // The primary key is the first one. Without a key of which all is known, a row is known by all of it.
+            let is_plain = |key: &&KeyDescription| key.expressions.is_empty() && key.condition.is_none();
+            let key = keys.filter(is_plain).find(|key| key.columns.iter().all(|column| place(column).is_some()));
+            let columns = key.map_or_else(|| table.columns.clone(), |key| key.columns.clone());
+            let head = PieceHead {
+                did: Did::Made,
+                table: table.name.clone(),
+                data_type: table.name.clone(),
+                primary: if key.is_some_and(|key| key.primary) { columns.len() } else { 0 },
+                keys: columns,
+                changed: Vec::new(),
+                group: None,
+            };
+            (head.keys.iter().filter_map(place).collect(), PieceWriter::new(head))
+        };
+        Self(tables.iter().map(of_table).collect())
+    }
+
+    fn add(&mut self, plan: &Plan, number: usize, from: u64, rows: &Rows) {
+        let (places, writer) = &mut self.0[number];
+        for (position, row) in (from..).zip(rows) {
+            writer.go_to(plan.group(number, position));
+            writer.add(places.iter().map(|place| json(&row[*place])));
+        }
+    }
+
+    fn pieces(self) -> Vec<Vec<u8>> {
+        self.0.into_iter().flat_map(|(_, writer)| writer.finish()).collect()
+    }
 }
 
 struct Work<'a> {
@@ -75,7 +186,8 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn carry_out(&mut self, wanted: &Wanted) -> Result<(), Error> {
+    /// What is to be made, if anything is; and writes down what is there.
+    fn plan_what_is_missing(&mut self, wanted: &Wanted) -> Result<Option<Plan>, Error> {
         let counts = self.database.row_counts().map_err(Error::database(self.id))?;
         let mut existing: BTreeMap<String, Existing> =
             counts.iter().map(|(name, rows)| (name.clone(), Existing { rows: *rows, ..Existing::default() })).collect();
@@ -89,33 +201,22 @@ impl Work<'_> {
         let mut concerned = self.missing(&wanted, &existing);
         self.count_found(&wanted, &existing, &found);
         if concerned.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         self.add_implied(&existing, &mut concerned);
         self.read_existing(&concerned, &mut existing)?;
         let left_out = self.try_out(&wanted, &existing)?;
         let plan = self.plan(&wanted, &existing, &left_out)?;
         self.note(&plan);
-        self.write(&plan, true).map_err(|(table, source)| Error::Load {
-            record: table.map_or_else(|| "the generated rows".to_owned(), |table| format!("the rows of {table}")),
-            place: None,
-            source,
-        })?;
-        if self.interrupt.is_raised() {
-            return Err(Error::Interrupted);
-        }
         for (number, table) in plan.bulk_tables().iter().enumerate() {
             let created = usize::try_from(table.rows).unwrap_or(usize::MAX);
             let data_type = self.named(&table.name);
             if plan.is_implied(number) {
                 self.report.notes.push(format!("{data_type}: implied, since others refer to it"));
             }
-            match self.report.types.iter_mut().find(|report| report.data_type == data_type) {
-                Some(report) => report.created += created,
-                None => self.report.types.push(TypeReport { data_type, created, found: 0 }),
-            }
+            self.report.of(&data_type).created += created;
         }
-        Ok(())
+        Ok(Some(plan))
     }
 
     /// A table as reports name it: with its database only where the service has several.
@@ -168,7 +269,7 @@ impl Work<'_> {
             if found > 0 {
                 let found = usize::try_from(found).unwrap_or(usize::MAX);
                 let data_type = self.named(&table.name);
-                self.report.types.push(TypeReport { data_type, created: 0, found });
+                self.report.of(&data_type).found += found;
             }
         }
     }
@@ -342,7 +443,7 @@ impl Work<'_> {
             if plan.doubts.is_empty() {
                 return Ok(left_out);
             }
-            let Err((table, error)) = self.write(&plan, false) else { return Ok(left_out) };
+            let Err((table, error)) = self.try_rows(&plan) else { return Ok(left_out) };
             let DatabaseError::Constraint { table: refused, constraint, detail, .. } = &error else {
                 return Err(Error::database(self.id)(error));
             };
@@ -363,21 +464,14 @@ impl Work<'_> {
         }
     }
 
-    /// Writes the rows of a plan in one transaction; for a trial it is rolled back.
-    fn write(&mut self, plan: &Plan, for_good: bool) -> Result<(), (Option<String>, DatabaseError)> {
+    /// Writes the rows of a plan, and takes them back.
+    fn try_rows(&mut self, plan: &Plan) -> Result<(), (Option<String>, DatabaseError)> {
         let tables = plan.bulk_tables();
-        let interrupt = self.interrupt;
         let mut transaction = self.database.begin().map_err(|error| (None, error))?;
-        let written = fill(&mut *transaction, plan, &tables, interrupt);
-        let written = written.and_then(|()| match (for_good, interrupt.is_raised()) {
-            (true, false) => Ok(()),
-            // A trial has done its work, and what is interrupted has not.
-            _ => Err((None, None)),
-        });
-        match written {
-            Ok(()) => transaction.commit().map_err(|error| (None, error)),
+        match fill(&mut *transaction, plan, &tables, self.interrupt, None) {
+            // What is interrupted has not failed; that is seen elsewhere.
+            Ok(()) | Err((_, None)) => transaction.rollback().map_err(|error| (None, error)),
             Err((table, Some(error))) => Err((table, error)),
-            Err((_, None)) => transaction.rollback().map_err(|error| (None, error)),
         }
     }
 }
@@ -391,6 +485,7 @@ fn fill(
     plan: &Plan,
     tables: &[BulkTable],
     interrupt: &Interrupt,
+    mut made: Option<&mut Made>,
 ) -> Result<(), Refused> {
     let mut bulk = transaction.bulk(tables).map_err(|error| (None, Some(error)))?;
     for (number, table) in tables.iter().enumerate() {
@@ -407,7 +502,16 @@ fn fill(
                     from = to;
                 }
             });
-            bulk.write(number, &mut receiver.into_iter())
+            let mut written = 0;
+            bulk.write(
+                number,
+                &mut receiver.into_iter().inspect(|rows| {
+                    if let Some(made) = &mut made {
+                        made.add(plan, number, written, rows);
+                    }
+                    written += rows.len() as u64;
+                }),
+            )
         });
         written.map_err(|error| (Some(table.name.clone()), Some(error)))?;
         if interrupt.is_raised() {
@@ -451,6 +555,7 @@ fn json(datum: &Datum) -> Value {
         Datum::Null => Value::Null,
         Datum::Boolean(value) => Value::Bool(*value),
         Datum::Integer(value) => Value::from(*value),
+        Datum::Text(text) => Value::String(text.clone()),
         other => Value::String(other.text().unwrap_or_default()),
     }
 }

@@ -9,13 +9,12 @@ use std::sync::Mutex;
 
 use plan::{DatabaseId, ResourceId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::record::{DatabaseRecord, UndoRecord};
 use crate::{Error, durable};
 
 /// The version of the file.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The journal of one command. Written through at each change.
 #[derive(Debug)]
@@ -38,25 +37,23 @@ pub struct Contents {
     /// Resources that are being replaced, each with the object in the store that holds what it was.
     #[serde(default)]
     pub resources: BTreeMap<String, String>,
-    /// Rows that a load has inserted, to be deleted again from databases that are neither of the above.
-    pub inserted: Vec<Inserted>,
+    /// What a load is about to commit to databases that are neither of the above, to be taken back from each that has it.
+    #[serde(default)]
+    pub loads: BTreeMap<String, LoadToUndo>,
     /// What a command has put aside that has succeeded, as long as it is not under the names by which `undo` finds it. This
     /// is the one thing that is to be finished, not undone.
     #[serde(default)]
     pub succeeded: Option<UndoRecord>,
 }
 
-/// Rows of one table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Inserted {
-    /// The database, as `workspace/name`.
-    pub database: String,
-    /// The table.
-    pub table: String,
-    /// Columns of the natural and the primary key.
-    pub columns: Vec<String>,
-    /// Their values.
-    pub rows: Vec<Vec<Value>>,
+/// What a load does to the ledger of one database, by which it is seen whether it has committed there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadToUndo {
+    /// The entry that it writes.
+    pub written: Option<u64>,
+    /// The entries that it removes.
+    #[serde(default)]
+    pub removed: Vec<u64>,
 }
 
 /// The name under which a database's content is kept while a command overwrites it.
@@ -122,14 +119,20 @@ impl Journal {
         })
     }
 
-    /// Says that these rows are about to be committed, and are to be deleted.
-    pub fn insert(&self, rows: Vec<Inserted>) -> Result<(), Error> {
-        self.change(|contents| contents.inserted = rows)
+    /// Says what is about to be committed to several databases; what it removes or changes there is in [a file](Self::rows).
+    pub fn load(&self, loads: BTreeMap<String, LoadToUndo>) -> Result<(), Error> {
+        self.change(|contents| contents.loads = loads)
     }
 
-    /// Says that the rows of a load are there to stay, or gone.
-    pub fn settle_rows(&self) -> Result<(), Error> {
-        self.change(|contents| contents.inserted = Vec::new())
+    /// Says that what a load has committed is there to stay, or taken back.
+    pub fn settle_load(&self) -> Result<(), Error> {
+        self.change(|contents| contents.loads.clear())?;
+        durable::remove(&self.rows())
+    }
+
+    /// The file of the rows that a load removes or changes.
+    pub fn rows(&self) -> PathBuf {
+        self.path.with_file_name("journal-rows.jsonl")
     }
 
     /// Says that all went well with these databases, or that all is undone.
@@ -163,19 +166,19 @@ impl Contents {
         let is_settled = |name: &str| DatabaseId::parse(name).is_none_or(|id| databases.contains(&id));
         self.protected.retain(|name, _| !is_settled(name));
         self.made.retain(|name| !is_settled(name));
-        self.inserted.retain(|rows| !is_settled(&rows.database));
+        self.loads.retain(|name, _| !is_settled(name));
         self.resources.clear();
     }
 
     /// Whether there is nothing to undo and nothing to finish.
     pub fn is_empty(&self) -> bool {
-        let has_databases = !(self.protected.is_empty() && self.made.is_empty() && self.inserted.is_empty());
+        let has_databases = !(self.protected.is_empty() && self.made.is_empty() && self.loads.is_empty());
         !has_databases && self.resources.is_empty() && self.succeeded.is_none()
     }
 
     /// The databases that are concerned.
     pub fn databases(&self) -> BTreeSet<DatabaseId> {
-        let names = self.protected.keys().chain(&self.made).chain(self.inserted.iter().map(|rows| &rows.database));
+        let names = self.protected.keys().chain(&self.made).chain(self.loads.keys());
         names.filter_map(|name| DatabaseId::parse(name)).collect()
     }
 }

@@ -11,7 +11,10 @@ use source::{Problem, Problems, SourceFile};
 use crate::context::{Context, Mode, Target};
 use crate::data;
 use crate::generation::Generation;
-use crate::loader::LoadReport;
+use crate::ledger::LoadMode;
+use crate::ledger_identity::{self, FILL, spec_name};
+use crate::loader::Loading;
+use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::report::{millis, step_reports};
 use crate::session::Session;
@@ -33,6 +36,10 @@ pub struct LoadOptions<'a> {
     pub seed: Option<u64>,
     /// Values of the parameters of a spec.
     pub set: BTreeMap<String, String>,
+    /// What becomes of records that are there.
+    pub mode: LoadMode,
+    /// Whether it is only said what would be done.
+    pub is_dry: bool,
 }
 
 /// Makes sure that every record of a spec is there, and so many rows of every table.
@@ -61,7 +68,10 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
             _ => id.workspace == service,
         };
         let filled = databases.iter().filter(is_filled).cloned().collect();
-        let generation = Generation { spec, service, databases, filled, types };
+        let name = options.path.map_or_else(|| FILL.to_owned(), |path| spec_name(&target.root, path));
+        let identity =
+            ledger_identity::of_generation(name, service.clone(), options.mode, &spec, &types, options.set.clone());
+        let generation = Generation { spec, service, databases, filled, types, identity, is_dry: options.is_dry };
         let databases = generation.databases.iter().cloned().collect();
         return execute(&session, &databases, &Material { generation: Some(&generation), ..Material::of("load") });
     }
@@ -86,7 +96,18 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
         .iter()
         .map(|batch| DatabaseId { workspace: batch.service.clone(), name: batch.database.clone() })
         .collect();
-    execute(&session, &databases, &Material { load: Some(&ordered), ..Material::of("load") })
+    let name = spec_name(&target.root, path);
+    let loading = Loading {
+        identity: ledger_identity::of_records(name, service, options.mode, &ordered),
+        is_dry: options.is_dry,
+        // What the spec no longer has may have been in any of them.
+        databases: match options.mode {
+            LoadMode::Replace => relational(&session).collect(),
+            _ => BTreeSet::new(),
+        },
+    };
+    let databases = databases.union(&loading.databases).cloned().collect();
+    execute(&session, &databases, &Material { load: Some((&ordered, &loading)), ..Material::of("load") })
 }
 
 /// Reads a spec of our own form; `None` for one of another form, which is read again by who knows that.

@@ -1,72 +1,47 @@
 //! A load plan is carried out: each row is found by its key, or else inserted, in all databases or in none.
+//!
+//! What is made of rows that are there depends on the [mode](LoadMode); what was done stands in the
+//! [ledger](crate::ledger) of each database.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use database::{Database, DatabaseError, Schema, Transaction};
+use database::{Database, DatabaseError, Schema};
 use dataset::{Batch, Cell, ColumnWanted, LoadPlan, Origin, Row, RowId};
 use plan::DatabaseId;
 use serde_json::Value;
 use source::{Place, Problem, Problems};
 
-use crate::journal::{Inserted, Journal};
+use crate::journal::Journal;
+use crate::journal_rows::FormerRows;
+use crate::ledger::{self, Did, LoadIdentity, LoadMode, PieceHead, identity};
+use crate::loader_commit::{Open, Transactions, commit};
+use crate::loader_part::Part;
+use crate::loader_report::{Difference, LoadReport};
 use crate::{Error, Interrupt};
 
-/// What a load has done.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LoadReport {
-    /// By data type, in the order of loading.
-    pub types: Vec<TypeReport>,
-    /// Names of the records that were created although no spec names them.
-    pub implied: Vec<String>,
-    /// What else there is to know of generated rows: tables that are left out or have fewer, and why.
-    pub notes: Vec<String>,
+/// How records are loaded.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Loading {
+    /// What is loaded, and in which mode.
+    pub(crate) identity: LoadIdentity,
+    /// Whether everything is rolled back in the end.
+    pub(crate) is_dry: bool,
+    /// The databases in which earlier loads may have made what the spec no longer has.
+    pub(crate) databases: BTreeSet<DatabaseId>,
 }
-
-/// What a load has done to records of one type.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TypeReport {
-    /// `SERVICE.TYPE`.
-    pub data_type: String,
-    /// Records that were not there.
-    pub created: usize,
-    /// Records that were there.
-    pub found: usize,
-}
-
-impl LoadReport {
-    /// Records that were not there before.
-    #[must_use]
-    pub fn created(&self) -> usize {
-        self.types.iter().map(|report| report.created).sum()
-    }
-
-    /// Records that were there before.
-    #[must_use]
-    pub fn found(&self) -> usize {
-        self.types.iter().map(|report| report.found).sum()
-    }
-
-    fn count(&mut self, batch: &Batch, created: usize, found: usize) {
-        let data_type = format!("{}.{}", batch.service, batch.data_type);
-        if let Some(report) = self.types.iter_mut().find(|report| report.data_type == data_type) {
-            report.created += created;
-            report.found += found;
-        } else {
-            self.types.push(TypeReport { data_type, created, found });
-        }
-    }
-}
-
-/// Opens a database of the environment.
-pub type Open<'a> = dyn Fn(&DatabaseId) -> Result<Box<dyn Database>, Error> + Sync + 'a;
 
 /// Carries out a load plan. When it fails, every database is as it was before.
-pub fn load(plan: &LoadPlan, open: &Open<'_>, journal: &Journal, interrupt: &Interrupt) -> Result<LoadReport, Error> {
-    match attempt(plan, open, journal, interrupt, None) {
+pub(crate) fn load(
+    plan: &LoadPlan,
+    loading: &Loading,
+    open: &Open<'_>,
+    journal: &Journal,
+    interrupt: &Interrupt,
+) -> Result<LoadReport, Error> {
+    match attempt(plan, loading, open, journal, interrupt, None) {
         // The database refused one of many rows and does not say which: row by row it will.
         Err(Failed { batch: Some(batch), error }) if !error.is_disk_full() => {
-            attempt(plan, open, journal, interrupt, Some(batch))
+            attempt(plan, loading, open, journal, interrupt, Some(batch))
         }
         result => result,
     }
@@ -89,39 +64,63 @@ impl From<Error> for Failed {
 /// Carries out a load plan; one batch of it row by row, if wanted.
 fn attempt(
     plan: &LoadPlan,
+    loading: &Loading,
     open: &Open<'_>,
     journal: &Journal,
     interrupt: &Interrupt,
     row_by_row: Option<usize>,
 ) -> Result<LoadReport, Failed> {
     let mut databases: BTreeMap<DatabaseId, Box<dyn Database>> = BTreeMap::new();
-    for batch in &plan.batches {
-        if let Entry::Vacant(entry) = databases.entry(database_of(batch)) {
-            let database = open(entry.key())?;
-            entry.insert(database);
+    for id in plan.batches.iter().map(database_of).chain(loading.databases.iter().cloned()) {
+        if !databases.contains_key(&id) {
+            let database = open(&id)?;
+            databases.insert(id, database);
         }
     }
     let mut schemas = BTreeMap::new();
     for (id, database) in &mut databases {
         schemas.insert(id.clone(), database.inspect().map_err(Error::database(id))?);
+        database.prepare_ledger().map_err(Error::database(id))?;
     }
-    let sources = sources(plan, &schemas).map_err(Error::Problems)?;
+    let done = carry_out(plan, loading, (&mut databases, &schemas), open, journal, interrupt, row_by_row);
+    for (id, database) in &mut databases {
+        let tidied = database.tidy_ledger().map_err(Error::database(id));
+        // Of an empty ledger that stays nobody sees anything; why the load failed is worth more.
+        if done.is_ok() {
+            tidied?;
+        }
+    }
+    done
+}
+
+fn carry_out(
+    plan: &LoadPlan,
+    loading: &Loading,
+    (databases, schemas): (&mut BTreeMap<DatabaseId, Box<dyn Database>>, &BTreeMap<DatabaseId, Schema>),
+    open: &Open<'_>,
+    journal: &Journal,
+    interrupt: &Interrupt,
+    row_by_row: Option<usize>,
+) -> Result<LoadReport, Failed> {
+    let sources = sources(plan, schemas).map_err(Error::Problems)?;
     // A load that spans databases can come to stand with some of its rows committed and others not; and one in the course
     // of a command that has protected databases is undone with that command.
     let is_undoable = databases.len() > 1 || !journal.contents().protected.is_empty();
-    let mut transactions: Transactions<'_> = BTreeMap::new();
-    for (id, database) in &mut databases {
-        transactions.insert(id.clone(), database.begin().map_err(Error::database(id))?);
+    let mut parts: BTreeMap<DatabaseId, Part<'_>> = BTreeMap::new();
+    for (id, database) in databases {
+        let part = Part::begin(id, &mut **database).map_err(Error::database(id))?;
+        parts.insert(id.clone(), part);
     }
     let mut writer = Writer {
         plan,
+        loading,
         interrupt,
-        transactions,
+        schemas,
+        parts,
         owners: owners(plan),
         sources,
-        inserted: Vec::new(),
-        is_undoable,
-        report: LoadReport::default(),
+        former: FormerRows::new(journal.rows(), is_undoable && !loading.is_dry),
+        report: LoadReport { is_dry: loading.is_dry, ..LoadReport::default() },
         refused: Problems::default(),
     };
     for index in 0..plan.batches.len() {
@@ -134,15 +133,27 @@ fn attempt(
     if !writer.refused.is_empty() {
         return Err(Error::Problems(writer.refused).into());
     }
-    let Writer { transactions, inserted, report, .. } = writer;
-    commit(transactions, inserted, open, journal)?;
+    if loading.identity.mode == LoadMode::Replace {
+        writer.remove_the_rest()?;
+    }
+    let mut loads = BTreeMap::new();
+    for (id, part) in &mut writer.parts {
+        loads.extend(part.write(id, &loading.identity)?.map(|load| (id.clone(), load)));
+    }
+    let Writer { parts, former, report, .. } = writer;
+    let transactions: Transactions<'_> = parts.into_iter().map(|(id, part)| (id, part.transaction)).collect();
+    if loading.is_dry {
+        for (id, transaction) in transactions {
+            transaction.rollback().map_err(Error::database(&id))?;
+        }
+        return Ok(report);
+    }
+    commit(transactions, loads, former, open, journal)?;
     Ok(report)
 }
 
 /// How many rows the database is given at once; between two of these the user's wish to end is heard.
 const AT_ONCE: usize = 1000;
-
-type Transactions<'a> = BTreeMap<DatabaseId, Box<dyn Transaction + 'a>>;
 
 /// What is known of the rows of one batch once it was carried out.
 struct Source {
@@ -188,6 +199,12 @@ fn sources(plan: &LoadPlan, schemas: &BTreeMap<DatabaseId, Schema>) -> Result<Ve
         if columns.is_empty() {
             columns.clone_from(&batch.key_columns);
         }
+        // What is declared is compared with what is there.
+        for position in batch.rows.iter().flat_map(|row| &row.declared) {
+            if !columns.contains(&batch.columns[*position]) {
+                columns.push(batch.columns[*position].clone());
+            }
+        }
         let first = batch.rows.first().map_or(0, |row| row.id.0);
         sources.push(Source { primary_key, columns, first, rows: Vec::with_capacity(batch.rows.len()) });
     }
@@ -216,13 +233,14 @@ fn owners(plan: &LoadPlan) -> Vec<usize> {
 
 struct Writer<'a> {
     plan: &'a LoadPlan,
+    loading: &'a Loading,
     interrupt: &'a Interrupt,
-    transactions: Transactions<'a>,
+    schemas: &'a BTreeMap<DatabaseId, Schema>,
+    parts: BTreeMap<DatabaseId, Part<'a>>,
     owners: Vec<usize>,
     sources: Vec<Source>,
-    /// What was inserted, if it may have to be taken back after a commit.
-    inserted: Vec<Inserted>,
-    is_undoable: bool,
+    /// What is removed or changed, if it may have to be put back after a commit.
+    former: FormerRows,
     report: LoadReport,
     refused: Problems,
 }
@@ -235,7 +253,9 @@ impl<'a> Writer<'a> {
         let mut rows = self.find(index, &values, at_once)?;
 
         let missing: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].is_none()).collect();
-        self.report.count(batch, missing.len(), rows.len() - missing.len());
+        let report = self.report.of_batch(batch);
+        report.created += missing.len();
+        report.found += rows.len() - missing.len();
         for &row in &missing {
             let row = &batch.rows[row];
             if !matches!(row.origin, Origin::Declared(_)) {
@@ -246,11 +266,21 @@ impl<'a> Writer<'a> {
         // Once something is refused nothing more is written, but what else is missing shall be named too, as far as it
         // can be looked for.
         if self.refused.is_empty() {
+            self.compare(index, &values, &rows)?;
+            self.share(index, &values, &rows)?;
             for chunk in missing.chunks(at_once) {
                 let given: Vec<Vec<Value>> = chunk.iter().filter_map(|row| values[*row].take()).collect();
                 for (row, read) in chunk.iter().zip(self.insert(index, chunk, &given)?) {
                     rows[*row] = Some(read);
                 }
+            }
+            if self.loading.identity.mode == LoadMode::Replace {
+                let head = head(batch, &self.sources[index], Did::Made);
+                let length = if head.primary == 0 { head.keys.len() } else { head.primary };
+                let part = self.parts.get_mut(&database_of(batch)).expect("every batch's database was opened");
+                let wanted = part.wanted.entry(batch.table.clone()).or_default();
+                // A table without a primary key is known by what is read of it: its natural key.
+                wanted.extend(rows.iter().flatten().map(|row| identity(&row[..length])));
             }
         }
         self.sources[index].rows = rows;
@@ -273,8 +303,8 @@ impl<'a> Writer<'a> {
             self.heed_interrupt()?;
             let keys: Vec<Vec<Value>> = chunk.iter().filter_map(|row| values[*row].as_ref()).map(key).collect();
             let columns = &self.sources[index].columns;
-            let found = self.transactions.get_mut(&database_of(batch)).expect("every batch's database was opened");
-            let found = found.find(&batch.table, &batch.key_columns, &keys, columns);
+            let part = self.parts.get_mut(&database_of(batch)).expect("every batch's database was opened");
+            let found = part.transaction.find(&batch.table, &batch.key_columns, &keys, columns);
             for (row, found) in chunk.iter().zip(found.map_err(|source| failure(batch, chunk, source))?) {
                 rows[*row] = found;
             }
@@ -286,27 +316,132 @@ impl<'a> Writer<'a> {
     fn insert(&mut self, index: usize, chunk: &[usize], given: &[Vec<Value>]) -> Result<Vec<Vec<Value>>, Error> {
         self.heed_interrupt()?;
         let batch = &self.plan.batches[index];
-        let id = database_of(batch);
         let source = &self.sources[index];
-        let transaction = self.transactions.get_mut(&id).expect("every batch's database was opened");
-        let read = transaction
+        let part = self.parts.get_mut(&database_of(batch)).expect("every batch's database was opened");
+        let read = part
+            .transaction
             .insert(&batch.table, &batch.columns, given, &source.columns)
             .map_err(|source| failure(batch, chunk, source))?;
-        if self.is_undoable {
-            let positions = key_positions(batch);
-            // The columns that are read begin with those of the primary key.
-            let identity = |(given, read): (&Vec<Value>, &Vec<Value>)| {
-                let natural = positions.iter().map(|position| given[*position].clone());
-                natural.chain(read[..source.primary_key.len()].iter().cloned()).collect()
-            };
-            self.inserted.push(Inserted {
-                database: id.to_string(),
-                table: batch.table.clone(),
-                columns: batch.key_columns.iter().chain(&source.primary_key).cloned().collect(),
-                rows: given.iter().zip(&read).map(identity).collect(),
-            });
-        }
+        let rows = given.iter().zip(&read).map(|(given, read)| known_by(batch, source, given, read)).collect();
+        *part.made.entry(batch.table.clone()).or_default() += read.len() as u64;
+        part.pieces.extend(ledger::pieces(head(batch, source, Did::Made), rows));
         Ok(read)
+    }
+
+    /// Compares what is declared of rows with what is there, and changes that where the mode says so.
+    fn compare(
+        &mut self,
+        index: usize,
+        values: &[Option<Vec<Value>>],
+        rows: &[Option<Vec<Value>>],
+    ) -> Result<(), Error> {
+        let batch: &'a Batch = &self.plan.batches[index];
+        let source = &self.sources[index];
+        let part = self.parts.get_mut(&database_of(batch)).expect("every batch's database was opened");
+        let place = |column: &String| source.columns.iter().position(|read| read == column);
+        // By column: rows in which another text stands. Whether that is another value, the database knows.
+        let mut suspects: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (number, (given, read)) in values.iter().zip(rows).enumerate() {
+            let (Some(given), Some(read)) = (given, read) else { continue };
+            for &position in &batch.rows[number].declared {
+                let place = place(&batch.columns[position]).expect("what is declared is read");
+                if read[place] != given[position] {
+                    suspects.entry(position).or_default().push(number);
+                }
+            }
+        }
+        let keys = key_positions(batch);
+        let mut differing: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for (position, suspects) in suspects {
+            let mut columns = batch.key_columns.clone();
+            columns.push(batch.columns[position].clone());
+            let places = || keys.iter().copied().chain([position]);
+            let row = |number: &usize| values[*number].as_ref().expect("it was compared");
+            let wanted: Vec<Vec<Value>> =
+                suspects.iter().map(|number| places().map(|place| row(number)[place].clone()).collect()).collect();
+            let same = part.transaction.find(&batch.table, &columns, &wanted, &[]);
+            let same = same.map_err(|source| failure(batch, &suspects, source))?;
+            for number in suspects.iter().zip(same).filter(|(_, same)| same.is_none()).map(|(number, _)| *number) {
+                differing.entry(number).or_default().push(position);
+            }
+        }
+        if !self.loading.identity.mode.updates() {
+            for (number, position) in differing.iter().flat_map(|(row, all)| all.iter().map(move |at| (*row, *at))) {
+                let (given, read) = (values[number].as_ref(), rows[number].as_ref());
+                let place = place(&batch.columns[position]).expect("what is declared is read");
+                self.report.differs(Difference {
+                    record: batch.rows[number].name.clone(),
+                    field: batch.fields[position].clone(),
+                    is: read.expect("it was compared")[place].clone(),
+                    declared: given.expect("it was compared")[position].clone(),
+                });
+            }
+            return Ok(());
+        }
+        self.report.of_batch(batch).changed += differing.len();
+        // Rows of which the same columns differ are changed together.
+        let mut alike: BTreeMap<Vec<usize>, Vec<usize>> = BTreeMap::new();
+        for (number, positions) in differing {
+            alike.entry(positions).or_default().push(number);
+        }
+        for (positions, numbers) in alike {
+            for chunk in numbers.chunks(AT_ONCE) {
+                if self.interrupt.is_raised() {
+                    return Err(Error::Interrupted);
+                }
+                let changed: Vec<String> = positions.iter().map(|at| batch.columns[*at].clone()).collect();
+                let (mut known, mut set, mut told) = (Vec::new(), Vec::new(), Vec::new());
+                for number in chunk {
+                    let given = values[*number].as_ref().expect("it was compared");
+                    let read = rows[*number].as_ref().expect("it was compared");
+                    let new: Vec<Value> = positions.iter().map(|at| given[*at].clone()).collect();
+                    let old = changed.iter().map(|column| read[place(column).expect("it is read")].clone());
+                    let mut row = known_by(batch, source, given, read);
+                    row.extend(old.chain(new.iter().cloned()));
+                    told.push(row);
+                    known.push(keys.iter().map(|at| given[*at].clone()).collect::<Vec<_>>());
+                    set.push(new);
+                }
+                let updated = part.transaction.update(&batch.table, &batch.key_columns, &known, &changed, &set);
+                updated.map_err(|source| failure(batch, chunk, source))?;
+                let head = PieceHead { changed, ..head(batch, source, Did::Changed) };
+                part.pieces.extend(ledger::pieces(head, told));
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes rows that are there because loads of other specs made them: they stay while this spec has them.
+    fn share(&mut self, index: usize, values: &[Option<Vec<Value>>], rows: &[Option<Vec<Value>>]) -> Result<(), Error> {
+        let batch: &'a Batch = &self.plan.batches[index];
+        let (id, source) = (database_of(batch), &self.sources[index]);
+        let part = self.parts.get_mut(&id).expect("every batch's database was opened");
+        let (others, own) = part.named(&id, self.plan, &self.loading.identity)?;
+        if others.is_empty() {
+            return Ok(());
+        }
+        let head = head(batch, source, Did::Shared);
+        let known = values.iter().zip(rows).filter_map(|(given, read)| Some((given.as_ref()?, read.as_ref()?)));
+        let known = known.map(|(given, read)| known_by(batch, source, given, read));
+        let is_shared = |row: &Vec<Value>| {
+            let identity = head.identity(row);
+            others.has(&batch.table, &identity) && !own.has(&batch.table, &identity)
+        };
+        let shared: Vec<Vec<Value>> = known.filter(is_shared).collect();
+        part.pieces.extend(ledger::pieces(head, shared));
+        Ok(())
+    }
+
+    /// Removes what earlier loads of the spec made and it does not have any more.
+    fn remove_the_rest(&mut self) -> Result<(), Error> {
+        for (id, part) in &mut self.parts {
+            let removed =
+                part.remove_the_rest(id, &self.schemas[id], &self.loading.identity, &mut self.former, self.interrupt)?;
+            for (data_type, rows) in removed {
+                self.report.of(&format!("{}.{data_type}", id.workspace)).removed += rows;
+            }
+        }
+        Ok(())
     }
 
     /// The cells of a row; `None` when it refers to a row that is refused.
@@ -334,60 +469,27 @@ fn key_positions(batch: &Batch) -> Vec<usize> {
     positions.map(|position| position.expect("each row has a cell for each column of its key")).collect()
 }
 
-/// Commits one database after the other. Between the first and the last commit, the journal can take all of it back.
-fn commit(
-    transactions: Transactions<'_>,
-    inserted: Vec<Inserted>,
-    open: &Open<'_>,
-    journal: &Journal,
-) -> Result<(), Error> {
-    let written: BTreeSet<&str> = inserted.iter().map(|rows| rows.database.as_str()).collect();
-    // Where a protected database may get its old content back, the rows of the others must go with the new one.
-    let is_protecting = !journal.contents().protected.is_empty();
-    let several = written.len() > 1 || is_protecting;
-    if several {
-        journal.insert(inserted)?;
-    }
-    let mut failed = None;
-    let mut committed = BTreeSet::new();
-    for (id, transaction) in transactions {
-        // One that is not committed is rolled back when it is dropped.
-        if failed.is_none() {
-            failed = transaction.commit().map_err(Error::database(&id)).err();
-            if failed.is_none() {
-                committed.insert(id.to_string());
-            }
-        }
-    }
-    match failed {
-        None if several && !is_protecting => journal.settle_rows(),
-        None => Ok(()),
-        Some(error) => {
-            // What cannot be taken back now stays in the journal, and is taken back before anything else is done.
-            let mut inserted = journal.contents().inserted;
-            inserted.retain(|rows| committed.contains(&rows.database));
-            if several && take_back(&inserted, open).is_ok() {
-                journal.settle_rows()?;
-            }
-            Err(error)
-        }
+/// How rows of a batch are known in the ledger: by their primary key, and by what else there is of the natural one.
+fn head(batch: &Batch, source: &Source, did: Did) -> PieceHead {
+    let natural = batch.key_columns.iter().filter(|column| !source.primary_key.contains(column));
+    PieceHead {
+        did,
+        table: batch.table.clone(),
+        data_type: batch.data_type.clone(),
+        keys: source.primary_key.iter().chain(natural).cloned().collect(),
+        primary: source.primary_key.len(),
+        changed: Vec::new(),
+        group: None,
     }
 }
 
-/// Deletes rows that a load inserted and that are there, by natural and primary key, the last inserted first.
-pub fn take_back(inserted: &[Inserted], open: &Open<'_>) -> Result<(), Error> {
-    let mut ids: Vec<DatabaseId> = inserted.iter().filter_map(|rows| DatabaseId::parse(&rows.database)).collect();
-    ids.sort();
-    ids.dedup();
-    for id in ids {
-        let mut database = open(&id)?;
-        let mut transaction = database.begin().map_err(Error::database(&id))?;
-        for rows in inserted.iter().rev().filter(|rows| rows.database == id.to_string()) {
-            transaction.delete(&rows.table, &rows.columns, &rows.rows).map_err(Error::database(&id))?;
-        }
-        transaction.commit().map_err(Error::database(&id))?;
-    }
-    Ok(())
+/// The values of the keys of [`head`] for a row.
+fn known_by(batch: &Batch, source: &Source, given: &[Value], read: &[Value]) -> Vec<Value> {
+    // The columns that are read begin with those of the primary key.
+    let primary = read[..source.primary_key.len()].iter();
+    let natural = batch.key_columns.iter().zip(key_positions(batch));
+    let natural = natural.filter(|(column, _)| !source.primary_key.contains(column));
+    primary.cloned().chain(natural.map(|(_, position)| given[position].clone())).collect()
 }
 
 /// Why a row that is not there may not be created, if it may not.

@@ -11,6 +11,7 @@ use store::{Content, ObjectId, ObjectWriter, Record, RecordDetails, Snapshot, St
 use tree::Saved;
 
 use crate::generation::Generation;
+use crate::loader::Loading;
 use crate::physical::PHYSICAL;
 use crate::session::Session;
 use crate::{Error, physical, states};
@@ -21,7 +22,7 @@ pub(crate) struct Material<'a> {
     /// The command, for the record of what it replaced.
     pub(crate) command: &'static str,
     /// What `load` loads; the declared data when it is not given.
-    pub(crate) load: Option<&'a LoadPlan>,
+    pub(crate) load: Option<(&'a LoadPlan, &'a Loading)>,
     /// What `load` generates instead.
     pub(crate) generation: Option<&'a Generation>,
     /// What `save` writes to.

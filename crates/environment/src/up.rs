@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use plan::DatabaseId;
 
 use crate::context::{Context, Mode, Target};
-use crate::loader::LoadReport;
+use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
 use crate::session::Session;

@@ -28,6 +28,9 @@ mod texts;
 mod wanted;
 mod words;
 
+/// The version of what is generated: another one gives other rows for the same spec.
+pub const GENERATOR: u32 = 1;
+
 pub use plan::{Impossible, Plan};
 pub use spec::{Spec, SpecEntry, is_own};
 pub use table::taken;

@@ -87,6 +87,13 @@ impl Plan {
         self.tables[self.order[table]].is_implied
     }
 
+    /// Says which row of which group of its table, both counted from 0, the row at a position is; `None` for a record.
+    pub fn group(&self, table: usize, position: u64) -> Option<(u64, u64)> {
+        let made = &self.tables[self.order[table]];
+        let row = made.locate(position);
+        Some((made.parts[row.part].group_number()?, row.index))
+    }
+
     /// Makes the rows of a table of [`bulk_tables`](Self::bulk_tables) from one position up to another.
     pub fn rows(&self, table: usize, from: u64, to: u64) -> Rows {
         let number = self.order[table];

@@ -333,6 +333,11 @@ impl Part {
         Self { group, salt, first, count, skipped: Vec::new(), layout: Layout::default() }
     }
 
+    /// Which group of its table it is; `None` for a record.
+    pub(crate) fn group_number(&self) -> Option<u64> {
+        (!self.group.is_record).then_some(self.salt >> 48)
+    }
+
     /// The index after the last one, as far as it matters for what runs out.
     pub(crate) fn need(&self) -> u64 {
         if self.group.is_record { self.count } else { self.first + self.count }

@@ -168,6 +168,26 @@ pub struct LoadArguments {
     /// The value of a parameter of the spec
     #[arg(long, value_name = "NAME=VALUE", value_parser = parameter)]
     pub set: Vec<(String, String)>,
+    /// What becomes of what is there
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    pub mode: ModeArgument,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// What a load makes of what is there.
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub enum ModeArgument {
+    /// Nothing: what is missing is created, and what differs is reported
+    #[default]
+    Ensure,
+    /// Declared fields are brought to the declared values
+    Update,
+    /// New records are made every time, with new natural keys
+    Add,
+    /// As update; and what earlier loads of the spec made and it no longer has is removed
+    Replace,
 }
 
 /// Reads `NAME=VALUE`.

@@ -96,6 +96,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         | Error::OtherEngine { .. }
         | Error::Unreadable { .. } => (1, "snapshot"),
         Error::Load { .. } => (1, "load"),
+        Error::InTheWay(_) => (6, "in-the-way"),
         Error::Database { .. } => (1, "database"),
         Error::Failed(_) => (1, "step"),
         Error::Stopped => (1, "stopped"),

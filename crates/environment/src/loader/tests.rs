@@ -97,7 +97,17 @@ impl World {
     }
 
     fn carry_out(&self, plan: &LoadPlan) -> Result<LoadReport, Error> {
-        load(plan, &|id| self.open(id), &self.journal(), &Interrupt::default())
+        load(plan, &Loading::default(), &|id| self.open(id), &self.journal(), &Interrupt::default())
+    }
+
+    /// Does what a command does that finds the journal.
+    fn take_back(&self) {
+        let journal = self.journal();
+        for (name, load) in journal.contents().loads {
+            let id = DatabaseId::parse(&name).unwrap();
+            crate::loader_commit::take_back(&id, &load, &journal.rows(), &|id| self.open(id)).unwrap();
+        }
+        journal.settle_load().unwrap();
     }
 
     /// What is in both databases, as a digest.
@@ -312,12 +322,13 @@ fn what_cannot_be_taken_back_stays_in_the_journal() {
             world.open(id)
         }
     };
-    let error = load(&plan(&spec, false), &open, &world.journal(), &Interrupt::default()).unwrap_err();
+    let error =
+        load(&plan(&spec, false), &Loading::default(), &open, &world.journal(), &Interrupt::default()).unwrap_err();
     assert!(message(&error).contains("deferred reference to regions"), "the first error is told: {error:?}");
     assert_eq!(world.count("lms", "users"), 1);
     let left = world.journal().contents();
     assert_eq!(left.databases(), BTreeSet::from([id("lms"), id("shop")]));
-    take_back(&left.inserted, &|id| world.open(id)).unwrap();
+    world.take_back();
     assert_eq!((world.count("lms", "users"), world.count("shop", "orders")), (0, 0));
 }
 
@@ -327,8 +338,8 @@ fn rows_of_protected_databases_stay_undoable_when_the_load_has_succeeded() {
     let journal = world.journal();
     journal.protect(&id("shop"), crate::record::DatabaseRecord::default()).unwrap();
     let spec = plan(&[("lms", "{ users: [{ username: new }] }")], false);
-    load(&spec, &|id| world.open(id), &journal, &Interrupt::default()).unwrap();
-    take_back(&world.journal().contents().inserted, &|id| world.open(id)).unwrap();
+    load(&spec, &Loading::default(), &|id| world.open(id), &journal, &Interrupt::default()).unwrap();
+    world.take_back();
     assert_eq!(world.count("lms", "users"), 0);
 }
 
@@ -338,7 +349,8 @@ fn an_interrupt_ends_a_load_and_leaves_nothing() {
     let content = world.content();
     let interrupt = Interrupt::default();
     interrupt.raise();
-    let error = load(&plan(&BOTH, false), &|id| world.open(id), &world.journal(), &interrupt).unwrap_err();
+    let error =
+        load(&plan(&BOTH, false), &Loading::default(), &|id| world.open(id), &world.journal(), &interrupt).unwrap_err();
     assert!(matches!(error, Error::Interrupted), "{error:?}");
     assert_eq!(world.content(), content);
 }

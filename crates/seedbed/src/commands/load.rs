@@ -1,10 +1,10 @@
 //! `seedbed load`
 
-use environment::LoadOptions;
+use environment::{LoadMode, LoadOptions, TypeReport};
 use serde_json::json;
 
 use super::{Job, Outcome, up};
-use crate::arguments::LoadArguments;
+use crate::arguments::{LoadArguments, ModeArgument};
 use crate::duration::duration;
 use crate::failure::Failure;
 use crate::table::table;
@@ -17,14 +17,30 @@ pub fn run(job: &Job<'_>, arguments: &LoadArguments) -> Result<Outcome, Failure>
         fill: arguments.fill,
         seed: arguments.seed,
         set: arguments.set.iter().cloned().collect(),
+        mode: match arguments.mode {
+            ModeArgument::Ensure => LoadMode::Ensure,
+            ModeArgument::Update => LoadMode::Update,
+            ModeArgument::Add => LoadMode::Add,
+            ModeArgument::Replace => LoadMode::Replace,
+        },
+        is_dry: arguments.dry_run,
     };
     let (report, total_ms) = job.tell(environment::load(job.context, &job.target()?, &options))?;
-    let rows: Vec<_> = report
-        .types
-        .iter()
-        .map(|report| [report.data_type.clone(), report.created.to_string(), report.found.to_string()])
-        .collect();
-    let table = table(["RECORDS OF", "CREATED", "FOUND"], &rows);
-    let text = format!("{table}\n{}loaded: {}\n", up::loaded(&report), duration(total_ms));
+    let counts = |report: &TypeReport| [report.data_type.clone(), report.created.to_string(), report.found.to_string()];
+    let more = |report: &TypeReport| {
+        let [data_type, created, found] = counts(report);
+        [data_type, created, found, report.changed.to_string(), report.removed.to_string()]
+    };
+    let table = match options.mode {
+        LoadMode::Ensure | LoadMode::Add => {
+            table(["RECORDS OF", "CREATED", "FOUND"], &report.types.iter().map(counts).collect::<Vec<_>>())
+        }
+        LoadMode::Update | LoadMode::Replace => {
+            let rows: Vec<_> = report.types.iter().map(more).collect();
+            table(["RECORDS OF", "CREATED", "FOUND", "CHANGED", "REMOVED"], &rows)
+        }
+    };
+    let done = if report.is_dry { "tried; nothing was written" } else { "loaded" };
+    let text = format!("{table}\n{}{done}: {}\n", up::loaded(&report), duration(total_ms));
     Ok(Outcome::of(text, json!({ "load": up::load_json(&report), "total_ms": total_ms })))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use environment::{LoadReport, ServiceReport, StepReport, UpOptions, UpReport};
+use environment::{FieldDifference as Difference, LoadReport, ServiceReport, StepReport, UpOptions, UpReport};
 use serde_json::{Value, json};
 
 use super::{Job, Outcome, count};
@@ -79,20 +79,47 @@ pub fn steps(steps: &[StepReport]) -> String {
 /// What a load did, in a line or two.
 pub fn loaded(load: &LoadReport) -> String {
     let (created, found) = (load.created(), load.found());
-    let mut text = match (created, found) {
-        (0, 0) => "no records are declared\n".to_owned(),
-        (0, 1) => "the record was there already; nothing was changed\n".to_owned(),
-        (0, found) => format!("all {found} records were there already; nothing was changed\n"),
-        (created, 0) => format!("{}\n", count(created, "record was created", "records were created")),
-        (created, found) => format!(
-            "{}, {} there already\n",
-            count(created, "record was created", "records were created"),
-            count(found, "was", "were")
-        ),
+    let (changed, removed) = (load.changed(), load.removed());
+    let were = |one: &'static str, more: &'static str| {
+        if load.is_dry {
+            (one.replace("was", "would be"), more.replace("were", "would be"))
+        } else {
+            (one.to_owned(), more.to_owned())
+        }
+    };
+    let counted = |rows: usize, (one, more): (String, String)| count(rows, &one, &more);
+    let mut parts = Vec::new();
+    if created > 0 {
+        parts.push(counted(created, were("record was created", "records were created")));
+    }
+    if changed > 0 {
+        parts.push(counted(changed, were("was changed", "were changed")));
+    }
+    if removed > 0 {
+        parts.push(counted(removed, were("was removed", "were removed")));
+    }
+    let mut text = match (parts.is_empty(), found) {
+        (true, 0) => "no records are declared\n".to_owned(),
+        (true, 1) => "the record was there already; nothing was changed\n".to_owned(),
+        (true, found) => format!("all {found} records were there already; nothing was changed\n"),
+        (false, 0) => format!("{}\n", parts.join(", ")),
+        (false, found) => format!("{}, {} there already\n", parts.join(", "), count(found, "was", "were")),
     };
     if !load.implied.is_empty() {
         writeln!(text, "implied, though no spec names them: {}", load.implied.join(", "))
             .expect("writing to a string cannot fail");
+    }
+    for difference in &load.differences {
+        let Difference { record, field, is, declared } = difference;
+        writeln!(text, "differs: {record}.{field} is {is}, the spec says {declared}")
+            .expect("writing to a string cannot fail");
+    }
+    if load.differing > load.differences.len() {
+        writeln!(text, "… and {} more", load.differing - load.differences.len())
+            .expect("writing to a string cannot fail");
+    }
+    if load.differing > 0 {
+        text.push_str("what differs was left as it is; `seedbed load SPEC --mode update` changes it\n");
     }
     for note in &load.notes {
         writeln!(text, "{note}").expect("writing to a string cannot fail");
@@ -119,10 +146,23 @@ pub fn load_json(load: &LoadReport) -> Value {
     let types: Vec<Value> = load
         .types
         .iter()
-        .map(|report| json!({ "type": report.data_type, "created": report.created, "found": report.found }))
+        .map(|report| {
+            json!({
+                "type": report.data_type, "created": report.created, "found": report.found, "changed": report.changed,
+                "removed": report.removed,
+            })
+        })
         .collect();
+    let differences = load.differences.iter().map(|difference| {
+        json!({
+            "record": difference.record, "field": difference.field, "is": difference.is,
+            "declared": difference.declared,
+        })
+    });
     json!({
-        "created": load.created(), "found": load.found(), "implied": load.implied, "types": types, "notes": load.notes,
+        "created": load.created(), "found": load.found(), "changed": load.changed(), "removed": load.removed(),
+        "differing": load.differing, "differences": differences.collect::<Vec<_>>(), "implied": load.implied,
+        "types": types, "notes": load.notes, "dry_run": load.is_dry,
     })
 }
 

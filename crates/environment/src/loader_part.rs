@@ -1,0 +1,164 @@
+//! What a load does in one database: its transaction, what earlier loads made there, and what is written down of this one.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use database::{Database, DatabaseError, Schema, Transaction};
+use dataset::LoadPlan;
+use plan::DatabaseId;
+use serde_json::Value;
+
+use crate::journal::LoadToUndo;
+use crate::journal_rows::{Former, FormerRows, hexadecimal};
+use crate::ledger::{self, Did, Entry, LoadIdentity, Named, Piece};
+use crate::loader_removal::{Going, Removal};
+use crate::{Error, Interrupt};
+
+/// The part of a load in one database.
+pub(crate) struct Part<'a> {
+    pub(crate) transaction: Box<dyn Transaction + 'a>,
+    /// What earlier loads have written down.
+    pub(crate) entries: Vec<Entry>,
+    /// The pieces of this load.
+    pub(crate) pieces: Vec<Vec<u8>>,
+    /// By table, how many rows it made.
+    pub(crate) made: BTreeMap<String, u64>,
+    /// By table, the rows that the spec has; only where others are removed.
+    pub(crate) wanted: HashMap<String, HashSet<String>>,
+    /// The entries that are replaced by this one.
+    replaced: Vec<u64>,
+    /// The rows of other specs' loads and of this spec's, once they were asked for.
+    named: Option<(Named, Named)>,
+}
+
+impl<'a> Part<'a> {
+    pub(crate) fn begin(id: &DatabaseId, database: &'a mut dyn Database) -> Result<Self, DatabaseError> {
+        let mut transaction = database.begin()?;
+        let entries = ledger::entries(&mut *transaction, &id.name)?;
+        Ok(Self {
+            transaction,
+            entries,
+            pieces: Vec::new(),
+            made: BTreeMap::new(),
+            wanted: HashMap::new(),
+            replaced: Vec::new(),
+            named: None,
+        })
+    }
+
+    /// The rows that loads of other specs, and those of this one, made or share, of the tables of a plan.
+    pub(crate) fn named(
+        &mut self,
+        id: &DatabaseId,
+        plan: &LoadPlan,
+        load: &LoadIdentity,
+    ) -> Result<&(Named, Named), Error> {
+        if self.named.is_none() {
+            let tables: HashSet<&str> = plan.batches.iter().map(|batch| batch.table.as_str()).collect();
+            let is_asked = |table: &str| tables.contains(table);
+            let others = self.entries.iter().filter(|entry| !entry.load.is_same_spec(load));
+            let others = Named::read(&mut *self.transaction, &id.name, others, is_asked);
+            let others = others.map_err(Error::database(id))?;
+            // Without others nothing is shared.
+            let own = self.entries.iter().filter(|entry| !others.is_empty() && entry.load.is_same_spec(load));
+            let own = Named::read(&mut *self.transaction, &id.name, own, is_asked).map_err(Error::database(id))?;
+            self.named = Some((others, own));
+        }
+        Ok(self.named.as_ref().expect("it was just read"))
+    }
+
+    /// Removes what earlier loads of the spec made and it does not have any more, and says how many of each data type. One
+    /// entry then has all that is left of theirs.
+    pub(crate) fn remove_the_rest(
+        &mut self,
+        id: &DatabaseId,
+        schema: &Schema,
+        load: &LoadIdentity,
+        former: &mut FormerRows,
+        interrupt: &Interrupt,
+    ) -> Result<BTreeMap<String, usize>, Error> {
+        let transaction = &mut *self.transaction;
+        let own: Vec<&Entry> = self.entries.iter().filter(|entry| entry.load.is_same_spec(load)).collect();
+        let mut kept: Vec<Vec<u8>> = Vec::new();
+        let mut gone: Vec<(String, Piece)> = Vec::new();
+        let mut made: BTreeMap<String, u64> = BTreeMap::new();
+        for entry in &own {
+            for number in 1..=entry.pieces {
+                let mut piece =
+                    ledger::piece(transaction, &id.name, entry.number, number).map_err(Error::database(id))?;
+                let wanted = self.wanted.get(&piece.head.table);
+                let is_wanted =
+                    |row: &Vec<Value>| wanted.is_some_and(|wanted| wanted.contains(&piece.head.identity(row)));
+                let (stay, go): (Vec<_>, Vec<_>) = piece.rows.iter().cloned().partition(is_wanted);
+                if piece.head.did == Did::Made {
+                    *made.entry(piece.head.table.clone()).or_default() += stay.len() as u64;
+                }
+                kept.extend(ledger::pieces(piece.head.clone(), stay));
+                if !go.is_empty() && piece.head.did != Did::Changed {
+                    piece.rows = go;
+                    gone.push((piece.head.table.clone(), piece));
+                }
+            }
+        }
+        if gone.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let tables: HashSet<String> = gone.iter().map(|(table, _)| table.clone()).collect();
+        let others = self.entries.iter().filter(|entry| !entry.load.is_same_spec(load));
+        let others = Named::read(transaction, &id.name, others, |table| tables.contains(table));
+        let others = others.map_err(Error::database(id))?;
+        let data_types: HashMap<String, String> =
+            gone.iter().map(|(table, piece)| (table.clone(), piece.head.data_type.clone())).collect();
+        let mut removal = Removal::new(id, schema, interrupt, former, false);
+        removal.remove(transaction, &gone, &mut |_, piece| {
+            let head = &piece.head;
+            let goes = |row: &&Vec<Value>| !others.has(&head.table, &head.identity(row));
+            Ok(Going { keys: head.keys.clone(), rows: piece.rows.iter().filter(goes).cloned().collect() })
+        })?;
+        removal.verdict()?;
+        let removed = removal
+            .removed
+            .iter()
+            .map(|(table, rows)| (data_types[table].clone(), usize::try_from(*rows).unwrap_or(usize::MAX)));
+        let removed = removed.filter(|(_, rows)| *rows > 0).collect();
+        for entry in &own {
+            keep_entry(transaction, id, entry, former)?;
+            transaction.cut_ledger(entry.number, 0).map_err(Error::database(id))?;
+        }
+        self.replaced = own.iter().map(|entry| entry.number).collect();
+        kept.append(&mut self.pieces);
+        self.pieces = kept;
+        for (table, rows) in made {
+            *self.made.entry(table).or_default() += rows;
+        }
+        Ok(removed)
+    }
+
+    /// Writes down what was done, if anything was; by what is written it is seen whether the load has committed.
+    pub(crate) fn write(&mut self, id: &DatabaseId, load: &LoadIdentity) -> Result<Option<LoadToUndo>, Error> {
+        if self.pieces.is_empty() && self.replaced.is_empty() {
+            return Ok(None);
+        }
+        let number = self.entries.last().map_or(0, |entry| entry.number) + 1;
+        let written = ledger::write(&mut *self.transaction, number, load, std::mem::take(&mut self.made), &self.pieces);
+        written.map_err(Error::database(id))?;
+        Ok(Some(LoadToUndo { written: Some(number), removed: std::mem::take(&mut self.replaced) }))
+    }
+}
+
+/// Keeps an entry that is about to be removed, so that it can be put back.
+pub(crate) fn keep_entry(
+    transaction: &mut dyn Transaction,
+    id: &DatabaseId,
+    entry: &Entry,
+    former: &mut FormerRows,
+) -> Result<(), Error> {
+    for number in 0..=entry.pieces {
+        if !former.is_wanted() {
+            return Ok(());
+        }
+        let content = transaction.ledger_piece(entry.number, number).map_err(Error::database(id))?;
+        let content = hexadecimal(&content.unwrap_or_default());
+        former.add(id, &Former::Piece { load: entry.number, number, content })?;
+    }
+    Ok(())
+}
