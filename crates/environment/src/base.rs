@@ -17,7 +17,7 @@ use crate::place::DIRECTORY;
 use crate::scan;
 use crate::session::Session;
 use crate::sharing::{Shared, send};
-use crate::{Error, databases, library, physical, states};
+use crate::{Error, databases, ledger, library, physical, states};
 
 /// Keeps the content of a database's base under a name in its engine.
 pub(crate) fn import(session: &Session<'_>, id: &DatabaseId, name: &StateName) -> Result<(), Error> {
@@ -209,6 +209,8 @@ pub(crate) fn scrubbed(
     physical::write_dump(session, &content, store, file.path())?;
     let mut copy = Copy::begin(session, id)?;
     let cleaned = copy.fill(session, id, file.path()).and_then(|()| {
+        // It has the keys of rows as they were.
+        ledger::forget(&mut *copy.database).map_err(Error::database(id))?;
         clean(session, id, &scrub, &mut *copy.database)?;
         make_cold(session, id, &mut *copy.database)?;
         let fingerprint = copy.database.fingerprint().map_err(Error::database(id))?;
@@ -294,6 +296,8 @@ fn publish_in(session: &Session<'_>, id: &DatabaseId, options: &PublishOptions<'
     let content = copy.fill(session, id, file).and_then(|()| {
         let database = &mut *copy.database;
         let mut notes = std::collections::BTreeMap::new();
+        // What loads made here is a beginning for others, and nothing that they could unload.
+        ledger::forget(database).map_err(Error::database(id))?;
         if let Some(scrub) = &session.declaration(id).1.scrub {
             clean(session, id, scrub, database)?;
             notes.insert(SCRUBBED.to_owned(), rules_digest(session, id, scrub)?);

@@ -106,6 +106,14 @@ pub enum Error {
         /// What the database said.
         source: database::DatabaseError,
     },
+    /// Nothing is there of loads of a spec.
+    #[error("no load of {spec} has left anything in these databases")]
+    NothingLoaded {
+        /// What was asked for.
+        spec: String,
+        /// The specs of which something is there.
+        known: Vec<String>,
+    },
     /// Rows that no load made refer to some that were to be removed.
     #[error("rows that no load made refer to what would be removed: {}", joined(.0))]
     InTheWay(Vec<InTheWay>),

@@ -22,7 +22,7 @@ use crate::loader_commit;
 use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
-use crate::{Error, Progress, Session, base, physical, resources, states, tasks};
+use crate::{Error, Progress, Session, base, physical, resources, states, tasks, unload};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -441,6 +441,7 @@ impl Worker<'_> {
                 self.schema_done(id, key)
             }
             Action::Load { keys } => self.load(keys),
+            Action::Unload => self.unload(),
             Action::Keep { database: id, state, step } => {
                 session.database(id)?.keep(&kept_state(state)).map_err(Error::database(id))?;
                 states::kept(session, id, state, *step)
@@ -480,6 +481,21 @@ impl Worker<'_> {
         };
         for (id, key) in keys {
             session.remember(id, |record| record.data = Some(key.to_string()))?;
+        }
+        *self.load.lock().expect("nothing panics while it holds this") = Some(report);
+        Ok(())
+    }
+
+    fn unload(&self) -> Result<(), Error> {
+        let session = self.session;
+        let unloading = self.material.unload.expect("it is planned by who gives it");
+        let open = |id: &DatabaseId| session.database(id);
+        let report = unload::carry_out(unloading, &open, &session.journal, &session.context.interrupt)?;
+        if unloading.spec == DECLARED && !unloading.is_dry {
+            // What is declared is not there any more, and the next `up` loads it again.
+            for id in &unloading.databases {
+                session.remember(id, |record| record.data = None)?;
+            }
         }
         *self.load.lock().expect("nothing panics while it holds this") = Some(report);
         Ok(())

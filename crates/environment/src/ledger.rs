@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use database::{DatabaseError, Transaction};
+use database::{Database, DatabaseError, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -262,6 +262,20 @@ pub(crate) fn write(
         transaction.write_ledger(number, piece, bytes)?;
     }
     Ok(())
+}
+
+/// Removes all of it, where a content shall not say how it came about.
+pub(crate) fn forget(database: &mut dyn Database) -> Result<(), DatabaseError> {
+    let mut transaction = match database.begin() {
+        // Where there are no tables, nothing was loaded.
+        Err(DatabaseError::Unsupported { .. }) => return Ok(()),
+        begun => begun?,
+    };
+    for (number, _) in transaction.ledger()? {
+        transaction.cut_ledger(number, 0)?;
+    }
+    transaction.commit()?;
+    database.tidy_ledger()
 }
 
 fn unreadable(database: &str, number: u64) -> DatabaseError {

@@ -14,6 +14,7 @@ use crate::generation::Generation;
 use crate::loader::Loading;
 use crate::physical::PHYSICAL;
 use crate::session::Session;
+use crate::unload::Unloading;
 use crate::{Error, physical, states};
 
 /// What the steps of a plan work with, besides the plan.
@@ -25,6 +26,8 @@ pub(crate) struct Material<'a> {
     pub(crate) load: Option<(&'a LoadPlan, &'a Loading)>,
     /// What `load` generates instead.
     pub(crate) generation: Option<&'a Generation>,
+    /// What `unload` removes.
+    pub(crate) unload: Option<&'a Unloading>,
     /// What `save` writes to.
     pub(crate) draft: Option<Draft<'a>>,
     /// What `restore` reads from.

@@ -237,10 +237,25 @@ pub fn servers(model: &Model, observed: &Observed, inputs: &InputDigests, databa
 
 /// Plans the load of specs into these databases, which exist.
 pub fn load(model: &Model, observed: &Observed, inputs: &InputDigests, databases: &BTreeSet<DatabaseId>) -> Plan {
+    on_data(model, observed, inputs, databases, (step_id::load(), Action::Load { keys: Vec::new() }))
+}
+
+/// Plans that what loads have made is removed from these databases, which exist.
+pub fn unload(model: &Model, observed: &Observed, inputs: &InputDigests, databases: &BTreeSet<DatabaseId>) -> Plan {
+    on_data(model, observed, inputs, databases, (step_id::unload(), Action::Unload))
+}
+
+fn on_data(
+    model: &Model,
+    observed: &Observed,
+    inputs: &InputDigests,
+    databases: &BTreeSet<DatabaseId>,
+    (step, action): (UnitId, Action),
+) -> Plan {
     let mut planner = Planner::new(model, observed, Keys::new(model, inputs), Due::default());
     let chosen = || model.databases.keys().filter(|id| databases.contains(*id));
     planner.servers(chosen());
     let after = planner.in_place(chosen());
-    planner.step(step_id::load(), Action::Load { keys: Vec::new() }, "as asked", after);
+    planner.step(step, action, "as asked", after);
     planner.finish()
 }

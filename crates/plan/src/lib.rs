@@ -20,7 +20,7 @@ mod step;
 mod step_id;
 mod up;
 
-pub use around::{Parts, StateWork, around_state, load, servers};
+pub use around::{Parts, StateWork, around_state, load, servers, unload};
 pub use key::Key;
 pub use keys::{Chain, chains};
 pub use model::{

@@ -298,7 +298,7 @@ fn in_order(steps: Vec<Step>, servers: &BTreeSet<UnitId>) -> Vec<Step> {
             Action::PrepareServer(_) | Action::SaveServer(_) => 1,
             Action::StartService { .. } if servers.contains(id) => 1,
             Action::StartService { .. } => 5,
-            Action::Load { .. } => 3,
+            Action::Load { .. } | Action::Unload => 3,
             Action::Keep { .. } => 4,
             _ => 2,
         };

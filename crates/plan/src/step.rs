@@ -77,6 +77,8 @@ pub enum Action {
         /// By database: the key of the declared state.
         keys: Vec<(DatabaseId, Key)>,
     },
+    /// Removes what loads of a spec have made.
+    Unload,
     /// Keeps a copy of a database in a state of its chain.
     Keep {
         /// Which database.
@@ -158,6 +160,7 @@ impl Step {
                 ("migrate", format!("database {database}"))
             }
             Action::Load { .. } => ("load", "data".to_owned()),
+            Action::Unload => ("unload", "data".to_owned()),
             Action::Keep { database, .. } => ("keep", format!("database {database}")),
             Action::Adopt { database, .. } => ("clone", format!("database {database}")),
             Action::ImportBase { database, .. } => ("import", format!("database {database}")),

@@ -49,6 +49,11 @@ pub(crate) fn load() -> UnitId {
     UnitId::new("load")
 }
 
+/// The step that removes what loads have made.
+pub(crate) fn unload() -> UnitId {
+    UnitId::new("unload")
+}
+
 /// A step on a resource; `word` says which.
 pub(crate) fn files(resource: &ResourceId, word: &str) -> UnitId {
     UnitId::new(format!("{resource} {word}"))

@@ -60,6 +60,10 @@ pub enum Command {
     Logs(LogsArguments),
     /// Make sure that the records of a spec are there, and as many rows as are wanted
     Load(LoadArguments),
+    /// Remove what loads of a spec have made, and nothing else
+    Unload(UnloadArguments),
+    /// List what loads have made
+    Loads,
     /// List the data types: the tables of the databases, and where the values of their fields come from
     Types(TypesArguments),
     /// Save the state of all databases and resources under a tag
@@ -171,6 +175,19 @@ pub struct LoadArguments {
     /// What becomes of what is there
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     pub mode: ModeArgument,
+    /// Only say what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `unload`.
+#[derive(Debug, Args)]
+pub struct UnloadArguments {
+    /// The spec as it was loaded; `seedbed.yaml` for what the manifest declares; `seedbed loads` lists them
+    pub spec: PathBuf,
+    /// Remove rows that no load made, too, where they refer to what goes
+    #[arg(long)]
+    pub force: bool,
     /// Only say what would be done
     #[arg(long)]
     pub dry_run: bool,

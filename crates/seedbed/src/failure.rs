@@ -80,6 +80,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Findings(_) => (6, "findings"),
         Error::NotEncrypted { .. } => (6, "not-encrypted"),
         Error::NothingToUndo => (5, "nothing-to-undo"),
+        Error::NothingLoaded { .. } => (5, "nothing-loaded"),
         Error::NoDatabase { .. } | Error::WhichDatabase { .. } => (5, "no-database"),
         Error::NoRemote { .. } | Error::NoBase { .. } | Error::Store(store::StoreError::NoStore { .. }) => {
             (5, "no-remote")
@@ -143,6 +144,8 @@ fn hint(error: &Error) -> Option<String> {
         Error::NotEncrypted { .. } => {
             Some("nothing was sent; a store is encrypted from its beginning on: choose an empty place".to_owned())
         }
+        Error::NothingLoaded { spec, known } => Some(near(spec, known)),
+        Error::InTheWay(_) => Some("nothing was changed; `seedbed unload SPEC --force` removes them, too".to_owned()),
         Error::NothingToUndo => Some("a reset, a restore or a migration can be undone, until the next one".to_owned()),
         Error::NoRemote { wanted: Some(wanted), known } if !known.is_empty() => Some(near(wanted, known)),
         Error::NoRemote { known, .. } if known.is_empty() => {

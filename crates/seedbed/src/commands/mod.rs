@@ -10,6 +10,7 @@ mod down;
 mod identity;
 mod keeping;
 mod load;
+mod loads;
 mod logs;
 mod reset;
 mod schema;
@@ -20,6 +21,7 @@ mod supervise;
 mod tend;
 mod types;
 mod undo;
+mod unload;
 mod up;
 mod verify;
 mod why;
@@ -119,6 +121,8 @@ pub fn run() -> ExitCode {
         Command::Status => status::run(&job),
         Command::Logs(options) => logs::run(&job, options),
         Command::Load(options) => load::run(&job, options),
+        Command::Unload(options) => unload::run(&job, options),
+        Command::Loads => loads::run(&job),
         Command::Types(options) => types::run(&job, options),
         Command::Snapshot(options) => snapshot::take(&job, options),
         Command::Restore(options) => snapshot::restore(&job, options),
