@@ -603,6 +603,7 @@ impl Worker<'_> {
             }
             session.forget(id)?;
         } else {
+            session.journal.release()?;
             let load = contents.loads.get(&name).cloned().unwrap_or_default();
             match loader_commit::take_back(id, &load, &session.journal.rows(), &|id| session.database(id)) {
                 Err(Error::InTheWay(_) | Error::Database { source: DatabaseError::Constraint { .. }, .. }) => {

@@ -4,6 +4,8 @@
 //! first undoes what it says: the other command failed, was interrupted, or was killed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -55,6 +57,9 @@ pub struct LoadToUndo {
     #[serde(default)]
     pub removed: Vec<u64>,
 }
+
+/// How much space taking a load back may need, in bytes.
+const RESERVE: usize = 1 << 20;
 
 /// The name under which a database's content is kept while a command overwrites it.
 pub const UNDO: &str = "undo";
@@ -126,8 +131,27 @@ impl Journal {
 
     /// Says that what a load has committed is there to stay, or taken back.
     pub fn settle_load(&self) -> Result<(), Error> {
-        self.change(|contents| contents.loads.clear())?;
-        durable::remove(&self.rows())
+        self.change(|contents| contents.loads.clear())
+    }
+
+    /// Takes space on the disk, so that there is some to take a load back when a commit finds none.
+    pub fn reserve(&self) -> Result<(), Error> {
+        let path = self.reserved();
+        let file = File::options().write(true).create(true).truncate(true).open(&path);
+        let written = file.and_then(|mut file| file.write_all(&vec![0; RESERVE]).and_then(|()| file.sync_all()));
+        written.map_err(|error| {
+            let _ = fs::remove_file(&path);
+            Error::io("write", &path)(error)
+        })
+    }
+
+    /// Gives the space back.
+    pub fn release(&self) -> Result<(), Error> {
+        durable::remove(&self.reserved())
+    }
+
+    fn reserved(&self) -> PathBuf {
+        self.path.with_file_name("journal-reserve")
     }
 
     /// The file of the rows that a load removes or changes.
@@ -157,7 +181,17 @@ impl Journal {
         let mut contents = self.contents.lock().expect("nothing panics while it holds this");
         change(&mut contents);
         contents.seedbed_journal = FORMAT;
-        if contents.is_empty() { durable::remove(&self.path) } else { durable::write_json(&self.path, &*contents) }
+        if contents.is_empty() {
+            durable::remove(&self.path)?;
+        } else {
+            durable::write_json(&self.path, &*contents)?;
+        }
+        // What no load needs any more goes after what says so.
+        if contents.loads.is_empty() {
+            durable::remove(&self.rows())?;
+            durable::remove(&self.reserved())?;
+        }
+        Ok(())
     }
 }
 

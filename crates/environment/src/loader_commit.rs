@@ -37,6 +37,7 @@ pub(crate) fn commit(
     let is_protecting = !journal.contents().protected.is_empty();
     let several = loads.len() > 1 || is_protecting && !loads.is_empty();
     if several {
+        journal.reserve()?;
         former.finish()?;
         journal.load(loads.iter().map(|(id, load)| (id.to_string(), load.clone())).collect())?;
     }
@@ -56,6 +57,9 @@ pub(crate) fn commit(
         None => Ok(()),
         Some(error) => {
             // What cannot be taken back now stays in the journal, and is taken back before anything else is done.
+            if several {
+                journal.release()?;
+            }
             let taken_back = |(id, load)| take_back(id, load, &journal.rows(), open);
             if several
                 && loads.iter().filter(|(id, _)| committed.contains(*id)).map(taken_back).all(|done| done.is_ok())

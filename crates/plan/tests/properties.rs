@@ -256,6 +256,7 @@ fn exclusive(action: &Action) -> Option<&DatabaseId> {
         | Action::PrepareServer(_)
         | Action::SaveServer(_)
         | Action::Load { .. }
+        | Action::Unload
         | Action::Fill(_)
         | Action::SaveFiles(_)
         | Action::RestoreFiles(_)

@@ -213,6 +213,7 @@ impl World {
                 assert!(!self.observed.running.contains_key(&unit), "{unit} changes its files");
             }
             Action::PrepareServer(_)
+            | Action::Unload
             | Action::Fill(_)
             | Action::SaveFiles(_)
             | Action::RestoreFiles(_)

@@ -28,7 +28,7 @@ fn a_record_that_cannot_be_read_does_not_keep_the_environment_running() {
 fn a_journal_that_cannot_be_read_is_not_passed_over() {
     let world = World::up();
     let journal = world.environment().join("journal.json");
-    std::fs::write(&journal, "{\"seedbed_journal\": 1, \"prot").unwrap();
+    std::fs::write(&journal, "{\"seedbed_journal\": 2, \"prot").unwrap();
     let ended = world.run(&["up"]).expect_code(4);
     assert!(ended.errors.contains("journal.json") && ended.errors.contains("help: "), "{}", ended.errors);
     world.done(&["down"]);

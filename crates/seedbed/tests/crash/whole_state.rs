@@ -120,7 +120,7 @@ fn a_command_killed_when_it_had_succeeded_can_be_undone() {
     let undo = environment["undo"].take();
     std::fs::write(&record, environment.to_string()).expect("a record without it");
     let left = serde_json::json!({
-        "seedbed_journal": 1, "running": [], "protected": {}, "made": [], "resources": {}, "inserted": [],
+        "seedbed_journal": 2, "running": [], "protected": {}, "made": [], "resources": {}, "loads": {},
         "succeeded": undo,
     });
     std::fs::write(&journal, left.to_string()).expect("a journal");
