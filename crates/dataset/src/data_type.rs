@@ -39,13 +39,36 @@ pub struct DataType {
     pub fields: IndexMap<String, Field>,
     /// What exists whenever such a record does.
     pub implies: Vec<ImpliedRecord>,
+    /// Sets of values by a name.
+    pub traits: IndexMap<String, Trait>,
+    /// The version of its fields' names, from 1.
+    pub version: u32,
+    /// Names that fields had before: the version that changed them, the old name and the new one.
+    pub renamed: Vec<(u32, String, String)>,
     /// Where its name stands.
     pub place: Place,
 }
 
 impl DataType {
+    /// The name that a field has now which a spec for an older version calls so; `None` when that is its name.
+    pub fn name_now(&self, name: &str, version: u32) -> Option<&str> {
+        let mut now: Option<&str> = None;
+        for (changed, old, new) in &self.renamed {
+            if *changed > version && now.unwrap_or(name) == old {
+                now = Some(new);
+            }
+        }
+        now
+    }
+
     /// Makes the problem of a field that the type does not have.
-    pub(crate) fn unknown_field(&self, name: &str, place: &Place) -> Problem {
+    pub fn unknown_field(&self, name: &str, place: &Place) -> Problem {
+        if let Some((version, _, new)) = self.renamed.iter().find(|(_, old, _)| old == name) {
+            let message = format!("`{}` has no field `{name}` since its version {version}", self.name);
+            return Problem::error("dataset::unknown-field", message)
+                .at(place, format!("it is called `{new}` now"))
+                .help(format!("write `{new}`, or say which version the spec is for: {}", version - 1));
+        }
         Problem::error("dataset::unknown-field", format!("`{}` has no field `{name}`", self.name))
             .at(place, "not a field of this data type")
             .help(suggestion(name, self.fields.keys().map(String::as_str), "its fields are"))
@@ -76,6 +99,15 @@ pub enum FieldKind {
     Reference(ReferenceTo),
     /// Lists of records that are made along; nothing is stored.
     Children(Children),
+}
+
+/// Values that records have which have this trait, unless a spec gives others.
+#[derive(Clone, Debug)]
+pub struct Trait {
+    /// The fields, as a spec would give them.
+    pub fields: Vec<(String, Place, Tree)>,
+    /// Where its name stands.
+    pub place: Place,
 }
 
 /// How a field refers to records of another type.

@@ -203,7 +203,7 @@ fn template<'e>(text: &'e str, environment: &'e Environment<'e>) -> Result<(Kind
 }
 
 /// Whether a template calls a function.
-enum Call {
+pub(crate) enum Call {
     None,
     /// And uses its name for nothing else.
     Only,
@@ -212,7 +212,7 @@ enum Call {
 }
 
 /// Tells a function from a field of the same name, as in `uuid: "{{ uuid(name) }}"`, by the parenthesis after it.
-fn call_of(text: &str, name: &str) -> Call {
+pub(crate) fn call_of(text: &str, name: &str) -> Call {
     if !FUNCTIONS.contains(&name) {
         return Call::None;
     }
@@ -233,7 +233,7 @@ fn call_of(text: &str, name: &str) -> Call {
 }
 
 /// Says what an error of the template library is about, without its made-up file name.
-fn said(error: &minijinja::Error) -> String {
+pub(crate) fn said(error: &minijinja::Error) -> String {
     match error.detail() {
         Some(detail) => format!("{}: {detail}", error.kind()),
         None => error.kind().to_string(),
@@ -241,7 +241,7 @@ fn said(error: &minijinja::Error) -> String {
 }
 
 /// Turns JSON into a value of the template library.
-fn from_json(value: &Value) -> TemplateValue {
+pub(crate) fn from_json(value: &Value) -> TemplateValue {
     match value {
         Value::Null => TemplateValue::from(()),
         Value::Bool(value) => TemplateValue::from(*value),

@@ -18,13 +18,15 @@ mod load_plan;
 mod order;
 mod record;
 mod registry;
+mod row_template;
 mod sequence;
 mod spec;
 mod suggestion;
 mod type_reader;
 
-pub use data_type::{Children, DataType, Field, FieldKind, ImpliedRecord, ReferenceTo, TypeName};
+pub use data_type::{Children, DataType, Field, FieldKind, ImpliedRecord, ReferenceTo, Trait, TypeName};
 pub use load_plan::{Batch, Cell, ColumnWanted, LoadPlan, Missing, Origin, Row, RowId};
 pub use order::{Options, order};
 pub use registry::Registry;
+pub use row_template::RowTemplate;
 pub use spec::{SpecKind, SpecSet, TopEntry, kind_of_spec};

@@ -69,6 +69,12 @@ impl Registry {
         self.by_name.values().flat_map(|names| names.values().map(|&index| &self.types[index]))
     }
 
+    /// The type of a service that is called so, or whose records specs list under that name.
+    pub fn find(&self, service: &str, name: &str) -> Option<&DataType> {
+        let named = self.by_name.get(service).and_then(|names| names.get(name));
+        named.copied().or_else(|| self.index_of_list(service, name)).map(|index| &self.types[index])
+    }
+
     /// Returns the types by index.
     pub(crate) fn all(&self) -> &[DataType] {
         &self.types

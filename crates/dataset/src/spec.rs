@@ -119,6 +119,11 @@ impl SpecSet {
         Self::default()
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
     /// Adds the records of one service spec. The registry is complete and the same for all specs and for
     /// [`crate::order`].
     pub fn add(&mut self, registry: &Registry, service: &str, tree: &Tree, problems: &mut Problems) {

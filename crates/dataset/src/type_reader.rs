@@ -3,7 +3,8 @@
 use indexmap::IndexMap;
 use source::{Entry, MapReader, Node, Place, Problem, Problems, Tree};
 
-use crate::{Children, DataType, Field, FieldKind, ImpliedRecord, ReferenceTo, TypeName};
+use crate::suggestion::suggestion;
+use crate::{Children, DataType, Field, FieldKind, ImpliedRecord, ReferenceTo, Trait, TypeName};
 
 /// Reads the types of one database; what cannot be read is a problem and left out.
 pub(crate) fn read_types(service: &str, database: &str, tree: &Tree, problems: &mut Problems) -> Vec<DataType> {
@@ -34,8 +35,12 @@ impl TypeReader<'_> {
         let list = reader.optional_str("list").map(str::to_owned);
         let fields = reader.optional_map("fields").unwrap_or_default();
         let implies = reader.optional_list("implies").unwrap_or_default();
+        let traits = reader.optional_map("traits").unwrap_or_default();
+        let version = reader.optional("version");
+        let renamed = reader.optional_map("renamed").unwrap_or_default();
         reader.finish();
 
+        let version = self.version(version);
         let key = key.and_then(|key| self.key(key));
         let fields: IndexMap<String, Field> =
             fields.iter().filter_map(|field| Some((field.key.clone(), self.field(field)?))).collect();
@@ -46,10 +51,98 @@ impl TypeReader<'_> {
             table: table?,
             key: key?,
             list: list.unwrap_or_else(|| format!("{}s", entry.key)),
+            traits: traits.iter().filter_map(|entry| self.read_trait(entry, &fields)).collect(),
+            renamed: self.renamed(renamed, version, &fields),
+            version,
             fields,
             implies,
             place: entry.key_place.clone(),
         })
+    }
+
+    fn version(&mut self, tree: Option<&Tree>) -> u32 {
+        let Some(tree) = tree else { return 1 };
+        let version = tree.as_integer().and_then(|version| u32::try_from(version).ok()).filter(|version| *version > 0);
+        if version.is_none() {
+            self.problems.push(tree.wrong_type("a version, which is a whole number from 1"));
+        }
+        version.unwrap_or(1)
+    }
+
+    /// `{ staff: { is_staff: true } }`.
+    fn read_trait(&mut self, entry: &Entry, fields: &IndexMap<String, Field>) -> Option<(String, Trait)> {
+        self.check_name(&entry.key, &entry.key_place, "trait");
+        let values = self.values(&entry.value, "the values of a trait");
+        for (name, place, _) in &values {
+            match fields.get(name).map(|field| &field.kind) {
+                Some(FieldKind::Children(_)) => self.problems.push(
+                    Problem::error("dataset::trait", "a trait cannot bring a list of records")
+                        .at(place, "a list of records"),
+                ),
+                Some(_) => {}
+                None => {
+                    let known = fields.keys().map(String::as_str);
+                    self.problems.push(
+                        Problem::error("dataset::trait", format!("there is no field `{name}`"))
+                            .at(place, "not a field of this data type")
+                            .help(suggestion(name, known, "its fields are")),
+                    );
+                }
+            }
+        }
+        Some((entry.key.clone(), Trait { fields: values, place: entry.key_place.clone() }))
+    }
+
+    /// `{ OLD: NEW }` for what the newest version changed, or `{ VERSION: { OLD: NEW } }`.
+    fn renamed(
+        &mut self,
+        entries: &[Entry],
+        version: u32,
+        fields: &IndexMap<String, Field>,
+    ) -> Vec<(u32, String, String)> {
+        let mut renamed = Vec::new();
+        let mut named = |entry: &Entry, version: u32, problems: &mut Problems| match entry.value.as_str() {
+            Some(new) => renamed.push((version, entry.key.clone(), new.to_owned())),
+            None => problems.push(entry.value.wrong_type("the name that the field has now")),
+        };
+        for entry in entries {
+            let Some(of_version) = entry.value.as_map() else {
+                named(entry, version, self.problems);
+                continue;
+            };
+            match entry.key.parse() {
+                Ok(changed) if (2..=version).contains(&changed) => {
+                    of_version.iter().for_each(|entry| named(entry, changed, self.problems));
+                }
+                _ => self.problems.push(
+                    Problem::error("dataset::renamed", format!("`{}` is not a version of this type", entry.key))
+                        .at(&entry.key_place, format!("from 2 to {version} would be")),
+                ),
+            }
+        }
+        renamed.sort_by_key(|(version, ..)| *version);
+        if version == 1
+            && let Some(entry) = entries.first()
+        {
+            self.problems.push(
+                Problem::error("dataset::renamed", "a type with renamed fields needs a `version`")
+                    .at(&entry.key_place, "since which version is it called otherwise?")
+                    .help("write `version: 2`"),
+            );
+        }
+        for (index, (changed, _, new)) in renamed.iter().enumerate() {
+            let again = renamed[index..].iter().any(|(later, old, _)| later > changed && old == new);
+            if !again && !fields.contains_key(new) {
+                let entry = entries.iter().find(|entry| entry.value.as_str() == Some(new)).or(entries.first());
+                let known = fields.keys().map(String::as_str);
+                self.problems.push(
+                    Problem::error("dataset::renamed", format!("there is no field `{new}`"))
+                        .at(&entry.expect("it was read from one").value.place, "not a field of this data type")
+                        .help(suggestion(new, known, "its fields are")),
+                );
+            }
+        }
+        renamed
     }
 
     fn key(&mut self, tree: &Tree) -> Option<Vec<(String, Place)>> {

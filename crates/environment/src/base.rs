@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use database::{Database, Location, StateName};
 use manifest::{BaseSource, FileReference, Scrub};
@@ -11,13 +11,13 @@ use plan::DatabaseId;
 use store::{Content, State, Store};
 
 use crate::context::{Context, Mode, Target};
+use crate::downloads::download;
 use crate::library::{Purpose, remote};
 use crate::material::{Material, dumped};
-use crate::place::DIRECTORY;
 use crate::scan;
 use crate::session::Session;
 use crate::sharing::{Shared, send};
-use crate::{Error, databases, ledger, library, physical, states};
+use crate::{Error, databases, ledger, physical, states};
 
 /// Keeps the content of a database's base under a name in its engine.
 pub(crate) fn import(session: &Session<'_>, id: &DatabaseId, name: &StateName) -> Result<(), Error> {
@@ -27,7 +27,7 @@ pub(crate) fn import(session: &Session<'_>, id: &DatabaseId, name: &StateName) -
     match &base.source {
         BaseSource::File(file) => from_file(session, id, &mut *database, name, &workspace.directory.join(&file.path)),
         BaseSource::Url { url, digest } => {
-            let file = download(session, url, digest)?;
+            let file = download(session.context, &session.target.root, url, digest)?;
             from_file(session, id, &mut *database, name, &file)
         }
         BaseSource::Snapshot { tag, remote } => {
@@ -63,22 +63,6 @@ fn wanted(name: Option<&str>, id: &DatabaseId) -> String {
 fn other_store(session: &Session<'_>, name: Option<&str>) -> Result<Option<Store>, Error> {
     let open = |name| session.remote(remote(&session.tree, Some(name))?, Purpose::Read);
     name.map(open).transpose()
-}
-
-/// Gets a file once, under the name of its digest.
-fn download(session: &Session<'_>, url: &str, digest: &manifest::Digest) -> Result<PathBuf, Error> {
-    let directory = session.target.root.join(DIRECTORY).join(library::DOWNLOADS);
-    fs::create_dir_all(&directory).map_err(Error::io("create", &directory))?;
-    let (manifest::Digest::Sha256(hex) | manifest::Digest::Blake3(hex)) = digest;
-    // What a file is compressed with is told by its name.
-    let last = url.rsplit('/').next().unwrap_or_default().split(['?', '#']).next().unwrap_or_default();
-    let last: String = last.chars().filter(|c| c.is_ascii_alphanumeric() || "._-".contains(*c)).collect();
-    let file = directory.join(format!("{}-{last}", &hex[..16]));
-    if !file.exists() {
-        let failed = |source| Error::Fetch { url: url.to_owned(), source };
-        session.context.remotes.fetch(url, digest, &file, session.context.monitor).map_err(failed)?;
-    }
-    Ok(file)
 }
 
 fn from_file(

@@ -43,7 +43,8 @@ impl Session<'_> {
                 for (other, chain) in self.chains().iter().filter(|(_, chain)| chain.data.is_some()) {
                     before.text(&other.to_string()).text(chain.before_data().as_str());
                 }
-                MadeOf { before: before.end().to_string(), words: String::new(), inputs: self.data_files.clone() }
+                let (words, inputs) = (self.data_words.clone(), self.data_files.clone());
+                MadeOf { before: before.end().to_string(), words, inputs }
             }
         })
     }

@@ -51,11 +51,11 @@ pub trait Remotes: Sync {
     /// Brings a package with the programs of a server; it is whole when it appears.
     fn fetch_package(&self, package: &ServerPackage, to: &Path, monitor: &dyn Monitor) -> Result<(), RemoteFailure>;
 
-    /// Brings a file that must have this digest; it is whole when it appears.
+    /// Brings a file, which must have the digest if there is one; it is whole when it appears.
     fn fetch(
         &self,
         url: &str,
-        digest: &manifest::Digest,
+        digest: Option<&manifest::Digest>,
         to: &Path,
         monitor: &dyn Monitor,
     ) -> Result<(), RemoteFailure>;

@@ -4,63 +4,107 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use dataset::{Options, Registry, SpecKind, SpecSet};
-use manifest::{FileReference, Workspace, WorkspaceTree};
+use factory::{Choice, Spec};
+use manifest::{SpecReference, Workspace, WorkspaceTree};
 use plan::Key;
-use source::{Problem, Problems, SourceFile};
+use source::{Place, Problem, Problems};
+
+use crate::context::Context;
+use crate::specs::{Location, OwnSpec, SpecFiles, choice, chosen};
 
 /// The data types of an environment, and what its manifests want loaded.
-pub struct DeclaredData {
+pub(crate) struct DeclaredData {
     /// All data types.
-    pub types: Registry,
-    /// What `up` loads.
-    pub specs: SpecSet,
+    pub(crate) types: Registry,
+    /// The records that `up` loads.
+    pub(crate) specs: SpecSet,
+    /// The specs of our own form that `up` loads after them, in this order.
+    pub(crate) own: Vec<OwnSpec>,
     /// Digest of all that was read.
-    pub digest: String,
+    pub(crate) digest: String,
     /// The digest of each file that was read, by its name.
-    pub files: BTreeMap<String, String>,
+    pub(crate) files: BTreeMap<String, String>,
+    /// What the manifests say of specs beside their files: a line for each.
+    pub(crate) words: String,
 }
 
 impl DeclaredData {
     /// Reads the files that the manifests name. Problems of all of them are gathered.
-    pub fn read(tree: &WorkspaceTree, problems: &mut Problems) -> Self {
-        let mut reader = Reader {
-            tree,
-            types: Registry::default(),
-            specs: SpecSet::new(),
-            texts: Vec::new(),
-            files: BTreeMap::new(),
-            problems,
-        };
+    pub(crate) fn read(context: &Context<'_>, root: &Path, tree: &WorkspaceTree, problems: &mut Problems) -> Self {
+        let mut reader = Reader::new(context, root, tree, Registry::default(), problems);
         for (_, workspace) in tree.iter() {
             reader.types_of(workspace);
         }
-        reader.types.check(reader.problems);
+        reader.types.check(reader.files.problems);
+        let mut words = Vec::new();
         for (_, workspace) in tree.iter() {
-            for database in workspace.manifest.databases.values() {
-                for spec in &database.data {
-                    reader.spec(workspace, spec);
+            let databases = workspace.manifest.databases.values();
+            for spec in databases.flat_map(|database| &database.data).chain(&workspace.manifest.data) {
+                if spec.scenario.is_some() || !spec.set.is_empty() {
+                    words.push(spec.words());
                 }
-            }
-            for spec in &workspace.manifest.data {
-                reader.spec(workspace, spec);
+                reader.named(workspace, spec);
             }
         }
-        let digest = Key::of("data").texts(reader.texts.iter().map(String::as_str)).end().to_string();
-        Self { types: reader.types, specs: reader.specs, digest, files: reader.files }
+        let Reader { types, specs, own, files, .. } = reader;
+        let digest = Key::of("data").texts(files.texts.iter().map(String::as_str)).end().to_string();
+        Self { types, specs, own, digest, files: files.digests, words: words.join("\n") }
     }
 }
 
-/// Reads one more spec from a file: a top spec, or a service spec of `service`.
-pub fn read_spec(
+/// What one more spec wants.
+pub(crate) struct Loaded {
+    /// What the ledger calls it.
+    pub(crate) name: String,
+    /// Its records.
+    pub(crate) specs: SpecSet,
+    /// What of it is of our own form.
+    pub(crate) own: Vec<OwnSpec>,
+}
+
+/// What somebody wants loaded, from the command line.
+pub(crate) struct Asked<'a> {
+    /// The name of a scenario of the root workspace, a path, or an address.
+    pub(crate) what: &'a str,
+    /// The service that a service spec is of.
+    pub(crate) service: &'a str,
+    /// What is chosen of it.
+    pub(crate) choice: Choice,
+}
+
+/// Reads one more spec: one of our own form, a top spec, or a service spec.
+pub(crate) fn read_spec(
+    context: &Context<'_>,
+    root: &Path,
     tree: &WorkspaceTree,
-    types: Registry,
-    path: &Path,
-    service: &str,
+    types: &Registry,
+    asked: Asked<'_>,
     problems: &mut Problems,
-) -> (Registry, SpecSet) {
-    let mut reader = Reader { tree, types, specs: SpecSet::new(), texts: Vec::new(), files: BTreeMap::new(), problems };
-    reader.file(path, &path.display().to_string(), service, None);
-    (reader.types, reader.specs)
+) -> Loaded {
+    let mut reader = Reader::new(context, root, tree, types.clone(), problems);
+    let location = location(tree, asked.what);
+    if let Some(reference) = tree[tree.root].manifest.scenarios.get(asked.what) {
+        let mut chosen = choice(reference);
+        chosen.scenario = asked.choice.scenario.or(chosen.scenario);
+        chosen.set.extend(asked.choice.set);
+        reader.file(&location, asked.service, Some(&reference.place), &chosen);
+    } else {
+        reader.file(&location, asked.service, None, &asked.choice);
+    }
+    Loaded { name: location.name(root), specs: reader.specs, own: reader.own }
+}
+
+/// Where a spec is that somebody names: a scenario of the root workspace, a path, or an address.
+pub(crate) fn location(tree: &WorkspaceTree, what: &str) -> Location {
+    let workspace = &tree[tree.root];
+    match workspace.manifest.scenarios.get(what) {
+        Some(reference) => named(workspace, reference),
+        None => Location::typed(what),
+    }
+}
+
+fn named(workspace: &Workspace, reference: &SpecReference) -> Location {
+    Location::named(&reference.source, &workspace.directory, |path| shown_beside(workspace, path))
 }
 
 /// How records are made from specs.
@@ -72,35 +116,60 @@ struct Reader<'a> {
     tree: &'a WorkspaceTree,
     types: Registry,
     specs: SpecSet,
-    texts: Vec<String>,
-    files: BTreeMap<String, String>,
-    problems: &'a mut Problems,
+    own: Vec<OwnSpec>,
+    files: SpecFiles<'a>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    fn new(
+        context: &'a Context<'a>,
+        root: &'a Path,
+        tree: &'a WorkspaceTree,
+        types: Registry,
+        problems: &'a mut Problems,
+    ) -> Self {
+        let files = SpecFiles { context, root, texts: Vec::new(), digests: BTreeMap::new(), problems };
+        Self { tree, types, specs: SpecSet::new(), own: Vec::new(), files }
+    }
+
     fn types_of(&mut self, workspace: &Workspace) {
         for database in workspace.manifest.databases.values() {
             for file in &database.types {
-                let path = workspace.directory.join(&file.path);
-                if let Some(tree) = self.parse(&path, &shown_beside(workspace, &file.path), Some(file)) {
-                    self.types.add(workspace.manifest.name.as_str(), &database.name, &tree, self.problems);
+                let location =
+                    Location::File(workspace.directory.join(&file.path), shown_beside(workspace, &file.path));
+                if let Some(tree) = self.files.read(&location, Some(&file.place)) {
+                    let service = workspace.manifest.name.as_str();
+                    self.types.add(service, &database.name, &tree, self.files.problems);
                 }
             }
         }
     }
 
-    fn spec(&mut self, workspace: &Workspace, file: &FileReference) {
-        let path = workspace.directory.join(&file.path);
-        let name = workspace.manifest.name.as_str();
-        self.file(&path, &shown_beside(workspace, &file.path), name, Some(file));
+    fn named(&mut self, workspace: &Workspace, reference: &SpecReference) {
+        let location = named(workspace, reference);
+        let service = workspace.manifest.name.as_str();
+        self.file(&location, service, Some(&reference.place), &choice(reference));
     }
 
-    fn file(&mut self, path: &Path, shown: &str, service: &str, reference: Option<&FileReference>) {
+    fn file(&mut self, location: &Location, service: &str, named: Option<&Place>, choice: &Choice) {
         // The same text says another thing for another service.
-        self.texts.push(service.to_owned());
-        let Some(tree) = self.parse(path, shown, reference) else { return };
-        match dataset::kind_of_spec(&tree, self.problems) {
-            Some(SpecKind::Service) => self.specs.add(&self.types, service, &tree, self.problems),
+        self.files.texts.push(service.to_owned());
+        let Some(tree) = self.files.read(location, named) else { return };
+        if factory::is_own(&tree) {
+            if let Some(spec) = self.files.own(location, tree, choice) {
+                self.add_own(service, location, choice, spec);
+            }
+            return;
+        }
+        if choice.scenario.is_some() || !choice.set.is_empty() {
+            self.files.problems.push(
+                Problem::error("spec::not-own", format!("{} has neither scenarios nor parameters", location.shown()))
+                    .at(named.unwrap_or(&tree.place), "what is chosen of it means nothing")
+                    .help("specs that begin with `seedbed: 1` have them"),
+            );
+        }
+        match dataset::kind_of_spec(&tree, self.files.problems) {
+            Some(SpecKind::Service) => self.specs.add(&self.types, service, &tree, self.files.problems),
             Some(SpecKind::Top(entries)) => {
                 for entry in entries {
                     let tree = self.tree;
@@ -109,20 +178,47 @@ impl Reader<'_> {
                         self.unknown_service(&entry);
                         continue;
                     };
-                    let (root, shown) = if entry.beside_top {
-                        (parent(path), parent(Path::new(shown)).join(&entry.path).display().to_string())
-                    } else {
-                        (workspace.directory.clone(), shown_beside(workspace, &entry.path))
+                    let next = match location {
+                        Location::File(path, shown) if entry.beside_top => {
+                            let shown = parent(Path::new(shown)).join(&entry.path).display().to_string();
+                            Location::File(parent(path).join(&entry.path), shown)
+                        }
+                        _ => {
+                            let shown = shown_beside(workspace, &entry.path);
+                            Location::File(workspace.directory.join(&entry.path), shown)
+                        }
                     };
-                    let reference = FileReference { path: entry.path.clone(), place: entry.place.clone() };
-                    self.texts.push(entry.service.clone());
-                    if let Some(tree) = self.parse(&root.join(&entry.path), &shown, Some(&reference)) {
-                        self.specs.add(&self.types, &entry.service, &tree, self.problems);
+                    self.files.texts.push(entry.service.clone());
+                    let Some(tree) = self.files.read(&next, Some(&entry.place)) else { continue };
+                    if factory::is_own(&tree) {
+                        let spec = self.files.own(&next, tree, &Choice::default());
+                        let choice = Choice::default();
+                        spec.into_iter().for_each(|spec| self.add_own(&entry.service, &next, &choice, spec));
+                    } else {
+                        self.specs.add(&self.types, &entry.service, &tree, self.files.problems);
                     }
                 }
             }
             None => {}
         }
+    }
+
+    /// Takes in a spec of our own form, with the names that its fields have now.
+    fn add_own(&mut self, service: &str, location: &Location, choice: &Choice, mut spec: Spec) {
+        for (service, (_, place)) in &spec.versions {
+            if !self.tree.iter().any(|(_, workspace)| workspace.manifest.name.as_str() == service) {
+                let names = self.tree.iter().map(|(_, workspace)| workspace.manifest.name.as_str());
+                let help = source::closest(service, names).map(|near| format!("did you mean `{near}`?"));
+                self.files.problems.push(
+                    Problem::error("data::unknown-service", format!("there is no service `{service}`"))
+                        .at(place, "no workspace of this environment has that name")
+                        .maybe_help(help),
+                );
+            }
+        }
+        crate::versions::bring_up_to_date(&mut spec, service, &self.types, self.files.problems);
+        let name = location.name(self.files.root);
+        self.own.push(OwnSpec { name, service: service.to_owned(), spec, chosen: chosen(choice) });
     }
 
     fn unknown_service(&mut self, entry: &dataset::TopEntry) {
@@ -131,34 +227,11 @@ impl Reader<'_> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("the workspaces of this environment are {}", names.join(", ")),
         };
-        self.problems.push(
+        self.files.problems.push(
             Problem::error("data::unknown-service", format!("there is no service `{}`", entry.service))
                 .at(&entry.service_place, "no workspace of this environment has that name")
                 .help(help),
         );
-    }
-
-    fn parse(&mut self, path: &Path, shown: &str, reference: Option<&FileReference>) -> Option<source::Tree> {
-        let file = match SourceFile::read(path, shown) {
-            Ok(file) => file,
-            Err(problem) => {
-                let problem = match reference {
-                    Some(reference) => problem.at(&reference.place, "named here"),
-                    None => problem,
-                };
-                self.problems.push(problem);
-                return None;
-            }
-        };
-        self.texts.push(file.text().to_owned());
-        self.files.insert(shown.to_owned(), blake3::hash(file.text().as_bytes()).to_hex().to_string());
-        match source::parse(&file) {
-            Ok(tree) => Some(tree),
-            Err(problem) => {
-                self.problems.push(problem);
-                None
-            }
-        }
     }
 }
 

@@ -60,7 +60,7 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
     let (tree, mut problems) = manifest::load(&target.root, profile);
     let mut records = 0;
     if let Some(tree) = &tree {
-        let data = DeclaredData::read(tree, &mut problems);
+        let data = DeclaredData::read(context, &target.root, tree, &mut problems);
         match dataset::order(&data.types, data.specs, &crate::data::options(false)) {
             Ok(plan) => records = plan.rows().count(),
             Err(more) => problems.extend(more.iter().cloned()),

@@ -13,7 +13,7 @@ use supervisor::{Failure, UnitId, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
 use crate::facts::kind_of;
-use crate::generation;
+use crate::generation::{self, Generation};
 use crate::journal::UNDO;
 use crate::ledger::LoadMode;
 use crate::ledger_identity::{self, DECLARED};
@@ -469,16 +469,28 @@ impl Worker<'_> {
         let session = self.session;
         let open = |id: &DatabaseId| session.database(id);
         let (interrupt, journal) = (&session.context.interrupt, &session.journal);
-        let report = match (self.material.generation, self.material.load) {
-            (Some(generation), _) => generation::generate(generation, &open, journal, interrupt)?,
-            (None, Some((plan, loading))) => loader::load(plan, loading, &open, journal, interrupt)?,
-            (None, None) => {
+        let mut report = LoadReport::default();
+        let declared: Vec<Generation<'_>>;
+        let generations = match (self.material.load, self.material.generations) {
+            (None, []) => {
                 let (spec, service) = (DECLARED.to_owned(), session.model.root.clone());
                 let identity = ledger_identity::of_records(spec, service, LoadMode::Ensure, &session.declared);
                 let loading = Loading { identity, ..Loading::default() };
-                loader::load(&session.declared, &loading, &open, journal, interrupt)?
+                report = loader::load(&session.declared, &loading, &open, journal, interrupt)?;
+                declared = session.own.iter().map(|own| Generation::of(session, own)).collect();
+                &declared[..]
+            }
+            (load, generations) => {
+                if let Some((plan, loading)) = load {
+                    report = loader::load(plan, loading, &open, journal, interrupt)?;
+                }
+                generations
             }
         };
+        for generation in generations {
+            report.is_dry |= generation.is_dry;
+            report.extend(generation::generate(generation, &open, journal, interrupt)?);
+        }
         for (id, key) in keys {
             session.remember(id, |record| record.data = Some(key.to_string()))?;
         }

@@ -7,23 +7,27 @@ use database::{
     BulkTable, Database, DatabaseError, Datum, Description, ForeignKeyDescription, KeyDescription, Rows, Transaction,
 };
 use dataset::Registry;
-use factory::{Existing, Given, Impossible, Plan, Spec, Wanted, taken};
+use factory::{Existing, Given, Impossible, Plan, RecordRef, Spec, Wanted, taken};
 use indexmap::IndexMap;
 use plan::DatabaseId;
 use serde_json::Value;
-use source::{Problem, Problems};
+use source::Problems;
 
 use crate::journal::Journal;
 use crate::journal_rows::FormerRows;
-use crate::ledger::{Did, LoadIdentity, PieceHead, PieceWriter};
+use crate::ledger::{Did, LoadIdentity, LoadMode, PieceHead, PieceWriter};
+use crate::ledger_identity;
+use crate::load::relational;
 use crate::loader_commit::{Open, Transactions, commit};
 use crate::loader_part::Part;
 use crate::loader_report::LoadReport;
-use crate::wanted::{Places, wanted};
+use crate::session::Session;
+use crate::specs::{OwnSpec, datum, json};
+use crate::wanted::{Places, problem, wanted};
 use crate::{Error, Interrupt};
 
 /// What is to be generated.
-pub(crate) struct Generation {
+pub(crate) struct Generation<'a> {
     /// What is wanted.
     pub(crate) spec: Spec,
     /// The service of the data types and tables that are named without one.
@@ -33,11 +37,22 @@ pub(crate) struct Generation {
     /// The databases of which every table is filled, if so many rows are wanted of each.
     pub(crate) filled: BTreeSet<DatabaseId>,
     /// The data types that are declared.
-    pub(crate) types: Registry,
+    pub(crate) types: &'a Registry,
     /// What the ledger calls it, and in which mode it is loaded.
     pub(crate) identity: LoadIdentity,
     /// Whether nothing is written.
     pub(crate) is_dry: bool,
+}
+
+impl<'a> Generation<'a> {
+    /// What a spec wants in the environment of a session.
+    pub(crate) fn of(session: &'a Session<'_>, own: &OwnSpec) -> Self {
+        let databases: Vec<DatabaseId> = relational(session).collect();
+        let filled = databases.iter().filter(|id| id.workspace == own.service).cloned().collect();
+        let (spec, service, types) = (own.spec.clone(), own.service.clone(), &session.types);
+        let identity = ledger_identity::of_generation(own, LoadMode::Ensure, types);
+        Self { spec, service, databases, filled, types, identity, is_dry: false }
+    }
 }
 
 /// How many rows are made at once; between two of these the user's wish to end is heard.
@@ -54,7 +69,7 @@ const REFERABLE: usize = 100_000;
 
 /// Generates what is missing, in all databases or in none.
 pub(crate) fn generate(
-    generation: &Generation,
+    generation: &Generation<'_>,
     open: &Open<'_>,
     journal: &Journal,
     interrupt: &Interrupt,
@@ -76,9 +91,9 @@ pub(crate) fn generate(
         let mut work =
             Work { id: &id, database: &mut *database, description, is_only, places, interrupt, report: &mut report };
         let plan = work.plan_what_is_missing(&wanted)?;
-        let description = work.description;
+        let (description, places) = (work.description, work.places);
         if let Some(plan) = plan {
-            planned.push((id, database, description, plan));
+            planned.push((id, database, description, plan, places));
         }
     }
     if !generation.is_dry {
@@ -87,12 +102,12 @@ pub(crate) fn generate(
     Ok(report)
 }
 
-/// A database, what it is like, and what is made in it.
-type Planned = (DatabaseId, Box<dyn Database>, Description, Plan);
+/// A database, what it is like, what is made in it, and where that is wanted.
+type Planned = (DatabaseId, Box<dyn Database>, Description, Plan, Places);
 
 /// Writes what is planned, in one transaction of each database.
 fn write(
-    generation: &Generation,
+    generation: &Generation<'_>,
     planned: &mut [Planned],
     open: &Open<'_>,
     journal: &Journal,
@@ -104,13 +119,16 @@ fn write(
     let written = (|| {
         let mut transactions = Transactions::new();
         let mut loads = BTreeMap::new();
-        for (id, database, description, plan) in &mut *planned {
+        for (id, database, description, plan, places) in &mut *planned {
             let mut part = Part::begin(id, &mut **database).map_err(Error::database(id))?;
             let tables = plan.bulk_tables();
             let mut made = Made::new(description, &tables);
             let filled = fill(&mut *part.transaction, plan, &tables, interrupt, Some(&mut made));
             filled.map_err(|(table, error)| match error {
-                None => Error::Interrupted,
+                None => match plan.failure() {
+                    Some(failure) => Error::Problems([problem(&failure, places)].into_iter().collect()),
+                    None => Error::Interrupted,
+                },
                 Some(source) => {
                     let record =
                         table.map_or_else(|| "the generated rows".to_owned(), |table| format!("the rows of {table}"));
@@ -299,16 +317,8 @@ impl Work<'_> {
 
     fn problems(&self, impossible: &[Impossible]) -> Problems {
         let mut problems = Problems::default();
-        for Impossible { table, column, reason } in impossible {
-            let of = column.as_ref().map_or_else(|| table.clone(), |column| format!("{table}.{column}"));
-            let problem = Problem::error("spec::impossible", format!("{of}: {reason}"));
-            problems.push(match self.places.get(table) {
-                Some((place, columns)) => {
-                    let place = column.as_ref().and_then(|column| columns.get(column)).unwrap_or(place);
-                    problem.at(place, "wanted here")
-                }
-                None => problem,
-            });
+        for impossible in impossible {
+            problems.push(problem(impossible, &self.places));
         }
         problems
     }
@@ -321,7 +331,7 @@ impl Work<'_> {
             .tables
             .values()
             .flatten()
-            .any(|group| group.is_record || group.given.values().any(|given| matches!(given, Given::Record(_))));
+            .any(|group| group.is_record || group.given.values().any(|given| matches!(given, Given::Records(_))));
         if !has_records {
             return Ok((wanted, found));
         }
@@ -514,57 +524,45 @@ fn fill(
             )
         });
         written.map_err(|error| (Some(table.name.clone()), Some(error)))?;
-        if interrupt.is_raised() {
+        if interrupt.is_raised() || plan.failure().is_some() {
             return Err((None, None));
         }
     }
     bulk.finish().map_err(|error| (None, Some(error)))
 }
 
-/// Replaces a reference to a record by what its row holds, if that is there; else what of the record is there.
+/// Replaces references to records by what their rows hold, where those are there; else what of the records is there.
 fn refer(
     transaction: &mut dyn Transaction,
     description: &Description,
     key: &ForeignKeyDescription,
     given: &mut IndexMap<String, Given>,
 ) -> Result<(), DatabaseError> {
-    let is_record = |column: &&String| matches!(given.get(*column), Some(Given::Record(_)));
+    let is_record = |column: &&String| matches!(given.get(*column), Some(Given::Records(_)));
     let Some(column) = key.columns.iter().find(is_record) else { return Ok(()) };
-    let Some(Given::Record(values)) = given.get_mut(column) else { return Ok(()) };
-    for above in description.table(&key.table).into_iter().flat_map(|table| &table.foreign_keys) {
-        refer(transaction, description, above, values)?;
+    let Some(Given::Records(records)) = given.get_mut(column) else { return Ok(()) };
+    for (record, _) in records.iter_mut() {
+        let RecordRef::By(values) = record else { continue };
+        for above in description.table(&key.table).into_iter().flat_map(|table| &table.foreign_keys) {
+            refer(transaction, description, above, values)?;
+        }
+        let known = values.iter().map(|(name, value)| match value {
+            Given::Value(value) => Some((name.clone(), json(value))),
+            _ => None,
+        });
+        // What refers to a record that is not there is not there either.
+        let Some(known) = known.collect::<Option<Vec<_>>>() else { continue };
+        let (columns, row): (Vec<String>, Vec<Value>) = known.into_iter().unzip();
+        let found = transaction.find(&key.table, &columns, &[row], &key.referenced)?;
+        if let Some(Some(row)) = found.into_iter().next() {
+            *record = RecordRef::There(row.into_iter().map(datum).collect());
+        }
     }
-    let known = values.iter().map(|(name, value)| match value {
-        Given::Value(value) => Some((name.clone(), json(value))),
-        _ => None,
-    });
-    // What refers to a record that is not there is not there either.
-    let Some(known) = known.collect::<Option<Vec<_>>>() else { return Ok(()) };
-    let (columns, row): (Vec<String>, Vec<Value>) = known.into_iter().unzip();
-    let found = transaction.find(&key.table, &columns, &[row], &key.referenced)?;
-    if let Some(Some(row)) = found.into_iter().next() {
-        for (column, value) in key.columns.iter().zip(row) {
-            given.insert(column.clone(), Given::Value(datum(value)));
+    // One row that is there is what a unique key can be told by.
+    if let [(RecordRef::There(values), _)] = &records[..] {
+        for (column, value) in key.columns.iter().zip(values.clone()) {
+            given.insert(column.clone(), Given::Value(value));
         }
     }
     Ok(())
-}
-
-fn json(datum: &Datum) -> Value {
-    match datum {
-        Datum::Null => Value::Null,
-        Datum::Boolean(value) => Value::Bool(*value),
-        Datum::Integer(value) => Value::from(*value),
-        Datum::Text(text) => Value::String(text.clone()),
-        other => Value::String(other.text().unwrap_or_default()),
-    }
-}
-
-fn datum(value: Value) -> Datum {
-    match value {
-        Value::Null => Datum::Null,
-        Value::Bool(value) => Datum::Boolean(value),
-        Value::String(text) => Datum::Text(text),
-        other => Datum::Text(other.to_string()),
-    }
 }

@@ -5,9 +5,9 @@ use std::fs;
 use std::path::{Path, PathBuf, absolute};
 
 use dataset::LoadPlan;
-use factory::Spec;
 
 use crate::ledger::{LoadIdentity, LoadMode};
+use crate::specs::OwnSpec;
 
 /// The spec of what the manifests declare.
 pub(crate) const DECLARED: &str = "seedbed.yaml";
@@ -49,32 +49,22 @@ pub(crate) fn of_records(spec: String, service: String, mode: LoadMode, plan: &L
 }
 
 /// The identity of a load of generated rows; `types` are the data types that are declared.
-pub(crate) fn of_generation(
-    spec: String,
-    service: String,
-    mode: LoadMode,
-    wanted: &Spec,
-    types: &dataset::Registry,
-    parameters: BTreeMap<String, String>,
-) -> LoadIdentity {
-    let mut asked = blake3::Hasher::new();
-    asked.update(format!("{:?}\n", wanted.fill).as_bytes());
-    for entry in &wanted.entries {
-        asked.update(format!("{} {:?}\n", entry.name, entry.groups).as_bytes());
-    }
+pub(crate) fn of_generation(own: &OwnSpec, mode: LoadMode, types: &dataset::Registry) -> LoadIdentity {
     let types = types.types().map(|declared| {
-        let fields =
-            declared.fields.iter().map(|(name, field)| format!("{name} {:?} {:?}", field.column, field.default));
-        format!("{} {} {:?} {:?}", declared.name, declared.table, declared.key, fields.collect::<Vec<_>>())
+        let field =
+            |(name, field): (&String, &dataset::Field)| format!("{name} {:?} {:?}", field.column, field.default);
+        let fields: Vec<String> = declared.fields.iter().map(field).collect();
+        let traits: Vec<String> = declared.traits.iter().map(|(name, of)| format!("{name} {:?}", of.fields)).collect();
+        format!("{} {} {:?} {fields:?} {traits:?}", declared.name, declared.table, declared.key)
     });
     LoadIdentity {
-        spec,
-        service,
+        spec: own.name.clone(),
+        service: own.service.clone(),
         mode,
-        digest: asked.finalize().to_hex().to_string(),
+        digest: blake3::hash(own.spec.words().as_bytes()).to_hex().to_string(),
         types: blake3::hash(types.collect::<Vec<_>>().join("\n").as_bytes()).to_hex().to_string(),
         generator: factory::GENERATOR,
-        seed: wanted.seed,
-        parameters,
+        seed: own.spec.seed,
+        parameters: own.chosen.clone(),
     }
 }

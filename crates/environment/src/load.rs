@@ -1,33 +1,36 @@
 //! `load`: the records of a spec are there, and as many rows as are wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
-use database::EngineKind;
-use factory::Spec;
+use database::{Description, EngineKind};
+use factory::{Choice, Spec};
 use plan::DatabaseId;
-use source::{Problem, Problems, SourceFile};
+use source::{Problem, Problems};
 
 use crate::context::{Context, Mode, Target};
-use crate::data;
+use crate::data::{self, Asked, Loaded};
+use crate::databases::reachable;
 use crate::generation::Generation;
 use crate::ledger::LoadMode;
-use crate::ledger_identity::{self, FILL, spec_name};
+use crate::ledger_identity::{self, FILL};
 use crate::loader::Loading;
 use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::report::{millis, step_reports};
 use crate::session::Session;
-use crate::{Error, Progress, times};
+use crate::specs::OwnSpec;
+use crate::{Error, Progress, times, wanted};
 
 /// What to load.
 #[derive(Debug, Clone)]
 pub struct LoadOptions<'a> {
-    /// The spec.
-    pub path: Option<&'a Path>,
+    /// The spec: a scenario of the workspace, a path, or an address.
+    pub what: Option<&'a str>,
     /// The service that a service spec is of; the root workspace when it is not given. Of every service otherwise, every
     /// table is filled.
     pub service: Option<&'a str>,
+    /// The scenario of the spec.
+    pub scenario: Option<&'a str>,
     /// Whether a record that is referred to must be declared or there.
     pub strict: bool,
     /// How many rows every table shall have.
@@ -35,7 +38,7 @@ pub struct LoadOptions<'a> {
     /// What generated values depend on; that of the spec when it is not given.
     pub seed: Option<u64>,
     /// Values of the parameters of a spec.
-    pub set: BTreeMap<String, String>,
+    pub set: Vec<(String, String)>,
     /// What becomes of records that are there.
     pub mode: LoadMode,
     /// Whether it is only said what would be done.
@@ -44,59 +47,50 @@ pub struct LoadOptions<'a> {
 
 /// Makes sure that every record of a spec is there, and so many rows of every table.
 pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -> Result<(LoadReport, u64), Error> {
-    let mut session = Session::open(context, target, &Mode::Existing, "load")?;
+    let session = Session::open(context, target, &Mode::Existing, "load")?;
     let service = options.service.unwrap_or(&session.model.root).to_owned();
     let known: Vec<String> = session.model.workspaces.iter().map(|workspace| workspace.name.clone()).collect();
     if !known.contains(&service) {
         return Err(Error::NoWorkspace { wanted: service, known });
     }
-    let types = std::mem::take(&mut session.types);
     let mut problems = Problems::default();
-    let own = match options.path {
-        Some(path) => own_spec(path, options, &mut problems)?,
-        None => Some(Spec { fill: options.fill, ..Spec::default() }),
-    };
-    if problems.has_errors() {
-        return Err(Error::Problems(problems));
-    }
-    if let Some(mut spec) = own {
-        spec.seed = options.seed.unwrap_or(spec.seed);
-        spec.fill = options.fill.or(spec.fill);
-        let databases: Vec<DatabaseId> = relational(&session).collect();
-        let is_filled = |id: &&DatabaseId| match (options.service, options.path) {
-            (None, None) => true,
-            _ => id.workspace == service,
-        };
-        let filled = databases.iter().filter(is_filled).cloned().collect();
-        let name = options.path.map_or_else(|| FILL.to_owned(), |path| spec_name(&target.root, path));
-        let identity =
-            ledger_identity::of_generation(name, service.clone(), options.mode, &spec, &types, options.set.clone());
-        let generation = Generation { spec, service, databases, filled, types, identity, is_dry: options.is_dry };
+    let Some(what) = options.what else {
+        let spec = Spec { fill: options.fill, seed: options.seed.unwrap_or(0), ..Spec::default() };
+        let own = OwnSpec { name: FILL.to_owned(), service, spec, chosen: BTreeMap::new() };
+        let mut generation = generation(&session, &own, options);
+        if options.service.is_none() {
+            generation.filled = generation.databases.iter().cloned().collect();
+        }
         let databases = generation.databases.iter().cloned().collect();
-        return execute(&session, &databases, &Material { generation: Some(&generation), ..Material::of("load") });
-    }
-    let path = options.path.expect("without a path it is a spec of our own form");
-    let (types, specs) = data::read_spec(&session.tree, types, path, &service, &mut problems);
-    if options.fill.is_some() || options.seed.is_some() || !options.set.is_empty() {
+        return execute(&session, &databases, &Material { generations: &[generation], ..Material::of("load") });
+    };
+    let set = options.set.iter().map(|(name, value)| (name.clone(), value.clone(), None)).collect();
+    let choice = Choice { scenario: options.scenario.map(|name| (name.to_owned(), None)), set };
+    let asked = Asked { what, service: &service, choice };
+    let Loaded { name, specs, own } =
+        data::read_spec(context, &target.root, &session.tree, &session.types, asked, &mut problems);
+    if own.is_empty() && (options.fill.is_some() || options.seed.is_some()) {
         problems.push(
-            Problem::error("spec::not-own", format!("{} generates nothing", path.display()))
-                .help("--fill, --seed and --set are for specs that begin with `seedbed: 1`"),
+            Problem::error("spec::not-own", format!("{what} generates nothing"))
+                .help("--fill and --seed are for specs that begin with `seedbed: 1`"),
         );
     }
+    let generations: Vec<Generation<'_>> = own.iter().map(|own| generation(&session, own, options)).collect();
+    for generation in &generations {
+        check(&session, generation, &mut problems)?;
+    }
+    let has_records = !specs.is_empty();
     if problems.has_errors() {
         return Err(Error::Problems(problems));
     }
-    let ordered = dataset::order(&types, specs, &data::options(options.strict)).map_err(Error::Problems)?;
+    let ordered = dataset::order(&session.types, specs, &data::options(options.strict)).map_err(Error::Problems)?;
     problems.extend(ordered.warnings.iter().cloned());
     if !problems.is_empty() {
         context.monitor.on(Progress::Warnings(&problems));
     }
-    let databases: BTreeSet<DatabaseId> = ordered
-        .batches
-        .iter()
-        .map(|batch| DatabaseId { workspace: batch.service.clone(), name: batch.database.clone() })
-        .collect();
-    let name = spec_name(&target.root, path);
+    let of_records = ordered.batches.iter();
+    let of_records =
+        of_records.map(|batch| DatabaseId { workspace: batch.service.clone(), name: batch.database.clone() });
     let loading = Loading {
         identity: ledger_identity::of_records(name, service, options.mode, &ordered),
         is_dry: options.is_dry,
@@ -106,21 +100,34 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
             _ => BTreeSet::new(),
         },
     };
-    let databases = databases.union(&loading.databases).cloned().collect();
-    execute(&session, &databases, &Material { load: Some((&ordered, &loading)), ..Material::of("load") })
+    let mut databases: BTreeSet<DatabaseId> = of_records.chain(loading.databases.iter().cloned()).collect();
+    databases.extend(generations.iter().flat_map(|generation| generation.databases.iter().cloned()));
+    let load = (has_records || generations.is_empty()).then_some((&ordered, &loading));
+    execute(&session, &databases, &Material { load, generations: &generations, ..Material::of("load") })
 }
 
-/// Reads a spec of our own form; `None` for one of another form, which is read again by who knows that.
-fn own_spec(path: &Path, options: &LoadOptions<'_>, problems: &mut Problems) -> Result<Option<Spec>, Error> {
-    let read = SourceFile::read(path, &path.display().to_string()).and_then(|file| source::parse(&file));
-    match read {
-        Ok(tree) if factory::is_own(&tree) => Ok(Spec::read(&tree, &options.set, problems)),
-        Ok(_) => Ok(None),
-        Err(problem) => {
-            problems.push(problem);
-            Err(Error::Problems(std::mem::take(problems)))
-        }
+/// What a spec wants, as the user wants it.
+fn generation<'s>(session: &'s Session<'_>, own: &OwnSpec, options: &LoadOptions<'_>) -> Generation<'s> {
+    let mut own = own.clone();
+    own.spec.seed = options.seed.unwrap_or(own.spec.seed);
+    own.spec.fill = options.fill.or(own.spec.fill);
+    let mut generation = Generation::of(session, &own);
+    generation.identity.mode = options.mode;
+    generation.is_dry = options.is_dry;
+    generation
+}
+
+/// Finds what is wrong before anything begins, where the databases can be looked into already.
+fn check(session: &Session<'_>, generation: &Generation<'_>, problems: &mut Problems) -> Result<(), Error> {
+    let mut described: Vec<(&DatabaseId, Description)> = Vec::new();
+    for id in &generation.databases {
+        let Ok(mut database) = reachable(session, id) else { return Ok(()) };
+        described.push((id, database.describe().map_err(Error::database(id))?));
     }
+    let described: Vec<(&DatabaseId, &Description)> =
+        described.iter().map(|(id, description)| (*id, description)).collect();
+    wanted::check(generation, &described, problems);
+    Ok(())
 }
 
 /// The databases that have tables.

@@ -76,6 +76,22 @@ impl LoadReport {
         self.types.iter().map(|report| report.removed).sum()
     }
 
+    /// Adds what another load did.
+    pub(crate) fn extend(&mut self, other: Self) {
+        for of_type in other.types {
+            let report = self.of(&of_type.data_type);
+            report.created += of_type.created;
+            report.found += of_type.found;
+            report.changed += of_type.changed;
+            report.removed += of_type.removed;
+        }
+        self.implied.extend(other.implied);
+        self.differing += other.differing;
+        self.differences.extend(other.differences);
+        self.differences.truncate(TOLD);
+        self.notes.extend(other.notes);
+    }
+
     /// What is reported of a data type.
     pub(crate) fn of(&mut self, data_type: &str) -> &mut TypeReport {
         let place = self.types.iter().position(|report| report.data_type == data_type).unwrap_or_else(|| {

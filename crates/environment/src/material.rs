@@ -24,8 +24,8 @@ pub(crate) struct Material<'a> {
     pub(crate) command: &'static str,
     /// What `load` loads; the declared data when it is not given.
     pub(crate) load: Option<(&'a LoadPlan, &'a Loading)>,
-    /// What `load` generates instead.
-    pub(crate) generation: Option<&'a Generation>,
+    /// What `load` generates after that, or instead; the declared specs of our own form when neither is given.
+    pub(crate) generations: &'a [Generation<'a>],
     /// What `unload` removes.
     pub(crate) unload: Option<&'a Unloading>,
     /// What `save` writes to.

@@ -24,6 +24,7 @@ use crate::observation::{digests, is_there, observed_databases, observed_tasks, 
 use crate::place::Place;
 use crate::private::Private;
 use crate::record::{DatabaseRecord, Record};
+use crate::specs::OwnSpec;
 use crate::{Error, Progress};
 
 /// One command on one environment.
@@ -37,8 +38,12 @@ pub struct Session<'a> {
     pub(crate) inputs: InputDigests,
     pub(crate) types: dataset::Registry,
     pub(crate) declared: LoadPlan,
+    /// The specs of our own form that are declared, which are loaded after the records.
+    pub(crate) own: Vec<OwnSpec>,
     /// The digest of each data type and spec, by its name.
     pub(crate) data_files: BTreeMap<String, String>,
+    /// What the manifests say of declared specs beside their files.
+    pub(crate) data_words: String,
     pub(crate) statuses: Vec<UnitStatus>,
     pub(crate) journal: Journal,
     pub(crate) began: Instant,
@@ -122,7 +127,7 @@ impl<'a> Session<'a> {
             (None, wanted) => wanted,
         };
         // Everything that can be wrong in the files is said before anything is made.
-        let Declared { tree, data, mut warnings } = read_declared(&target.root, profile.as_deref())?;
+        let Declared { tree, data, mut warnings } = read_declared(context, &target.root, profile.as_deref())?;
         let lock = if matches!(mode, Mode::Look(_)) { None } else { Some(Lock::take(&place, command, context)?) };
         // Whoever had the lock before may have changed this.
         let written = Record::read(place.directory())?;
@@ -175,7 +180,10 @@ impl<'a> Session<'a> {
         let facts = maker.facts(&servers, &locations)?;
         let model = plan::resolve(&tree, &facts).map_err(Error::Problems)?;
         let declared = dataset::order(&data.types, data.specs, &data::options(false)).map_err(Error::Problems)?;
-        let inputs = digests(&tree, &model, data.digest, &declared)?;
+        let mut inputs = digests(&tree, &model, data.digest, &declared)?;
+        for spec in &data.own {
+            inputs.loaded.extend(spec.databases(&tree, &data.types));
+        }
         warnings.extend(declared.warnings.iter().cloned());
         if !warnings.is_empty() {
             context.monitor.on(Progress::Warnings(&warnings));
@@ -195,10 +203,12 @@ impl<'a> Session<'a> {
             inputs,
             types: data.types,
             declared,
+            own: data.own,
             statuses,
             journal,
             began,
             data_files: data.files,
+            data_words: data.words,
             settings: settings(&tree),
             store: OnceLock::new(),
             private: Mutex::new(None),
@@ -346,10 +356,10 @@ struct Declared {
     warnings: Problems,
 }
 
-fn read_declared(root: &Path, profile: Option<&str>) -> Result<Declared, Error> {
+fn read_declared(context: &Context<'_>, root: &Path, profile: Option<&str>) -> Result<Declared, Error> {
     let (tree, mut problems) = manifest::load(root, profile);
     let Some(tree) = tree else { return Err(Error::Problems(problems)) };
-    let data = DeclaredData::read(&tree, &mut problems);
+    let data = DeclaredData::read(context, root, &tree, &mut problems);
     if problems.has_errors() {
         return Err(Error::Problems(problems));
     }

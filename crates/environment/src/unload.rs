@@ -1,7 +1,6 @@
 //! `unload`: what loads of a spec have made is gone, and nothing else.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::Path;
 
 use database::Database;
 use plan::DatabaseId;
@@ -10,7 +9,7 @@ use crate::context::{Context, Mode, Target};
 use crate::journal::{Journal, LoadToUndo};
 use crate::journal_rows::FormerRows;
 use crate::ledger::{Did, Entry, Named, piece};
-use crate::ledger_identity::{DECLARED, FILL, spec_name};
+use crate::ledger_identity::{DECLARED, FILL};
 use crate::load::relational;
 use crate::loader_commit::{Open, Transactions, commit, put_back, remove};
 use crate::loader_part::{Part, keep_entry};
@@ -19,13 +18,13 @@ use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::report::{millis, step_reports};
 use crate::session::Session;
-use crate::{Error, Interrupt, times};
+use crate::{Error, Interrupt, data, times};
 
 /// What to unload.
 #[derive(Debug, Clone)]
 pub struct UnloadOptions<'a> {
-    /// The spec, as it was named when it was loaded; it need not be there any more.
-    pub spec: &'a Path,
+    /// The spec, as it was named when it was loaded: a scenario, a path or an address; it need not be there any more.
+    pub spec: &'a str,
     /// Whether rows that no load made, and that refer to what goes, are removed, too.
     pub takes_along: bool,
     /// Whether it is only said what would be done.
@@ -46,9 +45,9 @@ pub(crate) struct Unloading {
 /// since. Rows that other specs have, too, stay.
 pub fn unload(context: &Context<'_>, target: &Target, options: &UnloadOptions<'_>) -> Result<(LoadReport, u64), Error> {
     let session = Session::open(context, target, &Mode::Existing, "unload")?;
-    let spec = match options.spec.to_str() {
-        Some(name @ (DECLARED | FILL)) => name.to_owned(),
-        _ => spec_name(&target.root, options.spec),
+    let spec = match options.spec {
+        name @ (DECLARED | FILL) => name.to_owned(),
+        what => data::location(&session.tree, what).name(&target.root),
     };
     let databases: BTreeSet<DatabaseId> =
         relational(&session).filter(|id| session.observed.databases.contains_key(id)).collect();

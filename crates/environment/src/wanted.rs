@@ -2,140 +2,452 @@
 
 use std::collections::BTreeMap;
 
-use database::{Datum, Description};
-use dataset::{DataType, FieldKind};
-use factory::{Given, Group, SpecEntry, Wanted};
+use database::{Datum, Description, TableDescription};
+use dataset::{DataType, Field, FieldKind};
+use factory::{Given, Group, Pick, RecordRef, SpecEntry, SpecGroup, Template, Wanted};
+use indexmap::IndexMap;
 use plan::DatabaseId;
-use source::{Place, Problem, Problems};
+use source::{Place, Problem, Problems, Tree};
 
 use crate::generation::Generation;
+use crate::implied;
+use crate::specs::compile;
 
 /// Where what is wanted of each table stands, and of each of its columns.
 pub(crate) type Places = BTreeMap<String, (Place, BTreeMap<String, Place>)>;
 
 /// What is wanted of each database.
 pub(crate) fn wanted(
-    generation: &Generation,
+    generation: &Generation<'_>,
     described: &[(&DatabaseId, &Description)],
 ) -> Result<BTreeMap<DatabaseId, (Wanted, Places)>, Problems> {
-    let spec = &generation.spec;
-    let mut all: BTreeMap<DatabaseId, (Wanted, Places)> = BTreeMap::new();
-    let empty = |id: &DatabaseId| {
-        let fill = spec.fill.filter(|_| generation.filled.contains(id));
-        (Wanted { seed: spec.seed, fill, ..Wanted::default() }, Places::new())
-    };
-    for (id, _) in described.iter().filter(|(id, _)| generation.filled.contains(*id) && spec.fill.is_some()) {
-        all.insert((*id).clone(), empty(id));
-    }
-    let mut problems = Problems::default();
-    for entry in &spec.entries {
-        let Some((id, table, data_type)) = find(generation, described, entry) else {
-            problems.push(unknown(generation, described, entry));
-            continue;
-        };
-        let (wanted, places) = all.entry(id.clone()).or_insert_with(|| empty(id));
-        let column = |field: &String| {
-            let declared = data_type.and_then(|data_type| data_type.fields.get(field));
-            declared.and_then(|field| field.column.clone()).unwrap_or_else(|| field.clone())
-        };
-        let groups = entry.groups.iter().map(|group| {
-            let given = group.given.iter().map(|(field, given)| (column(field), given.clone())).collect();
-            let mut group = Group { given, ..group.clone() };
-            for declared in data_type.into_iter().flat_map(|data_type| data_type.fields.values()) {
-                let Some(column) = &declared.column else { continue };
-                let default = declared.default.as_ref().filter(|_| matches!(declared.kind, FieldKind::Plain));
-                let default =
-                    default.zip(data_type).and_then(|(default, data_type)| declared_default(default, data_type));
-                if let (Some(default), false) = (default, group.given.contains_key(column)) {
-                    group.given.insert(column.clone(), default);
-                }
-            }
-            group
-        });
-        wanted.tables.entry(table.to_owned()).or_default().extend(groups);
-        let fields = entry.fields.iter().map(|(field, place)| (column(field), place.clone()));
-        places.entry(table.to_owned()).or_insert_with(|| (entry.place.clone(), BTreeMap::new())).1.extend(fields);
-    }
+    let (all, problems) = collect(generation, described);
     problems.into_result(all)
 }
 
-/// The default of a declared field: a value, or a template that puts fields of the record together; `None` for another one.
-pub(crate) fn declared_default(default: &source::Tree, data_type: &DataType) -> Option<Given> {
+/// What is wanted of each database, as far as it can be understood, and what cannot.
+fn collect(
+    generation: &Generation<'_>,
+    described: &[(&DatabaseId, &Description)],
+) -> (BTreeMap<DatabaseId, (Wanted, Places)>, Problems) {
+    let mut builder = Builder { generation, described, all: BTreeMap::new(), problems: Problems::new() };
+    let fills = generation.spec.fill.is_some();
+    for (id, _) in described.iter().filter(|(id, _)| generation.filled.contains(*id) && fills) {
+        builder.of(id);
+    }
+    for entry in &generation.spec.entries {
+        match builder.find(&entry.name) {
+            Some(target) => builder.entry(target, entry, None),
+            None => builder.problems.push(builder.unknown(entry)),
+        }
+    }
+    implied::add(&mut builder);
+    (builder.all, builder.problems)
+}
+
+/// Finds what of a spec does not fit the tables that are there, before anything is made.
+pub(crate) fn check(generation: &Generation<'_>, described: &[(&DatabaseId, &Description)], problems: &mut Problems) {
+    let (all, found) = collect(generation, described);
+    problems.extend(found);
+    for (id, description) in described {
+        let Some((wanted, places)) = all.get(*id) else { continue };
+        for impossible in factory::Plan::check(description, wanted) {
+            problems.push(problem(&impossible, places));
+        }
+    }
+}
+
+/// Says at its place what cannot be.
+pub(crate) fn problem(impossible: &factory::Impossible, places: &Places) -> Problem {
+    let factory::Impossible { table, column, reason } = impossible;
+    let of = column.as_ref().map_or_else(|| table.clone(), |column| format!("{table}.{column}"));
+    let problem = Problem::error("spec::impossible", format!("{of}: {reason}"));
+    match places.get(table) {
+        Some((place, columns)) => {
+            let place = column.as_ref().and_then(|column| columns.get(column)).unwrap_or(place);
+            problem.at(place, "wanted here")
+        }
+        None => problem,
+    }
+}
+
+/// A table that is meant, and the data type that its service declares for it.
+#[derive(Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) id: &'a DatabaseId,
+    pub(crate) table: &'a TableDescription,
+    pub(crate) data_type: Option<&'a DataType>,
+}
+
+/// The rows in which others are listed.
+pub(crate) struct Parent<'p> {
+    /// The column of the children that refers to them.
+    column: String,
+    rows: ParentRows<'p>,
+}
+
+enum ParentRows<'p> {
+    /// One record, with what is given of it.
+    Record(&'p IndexMap<String, Given>),
+    /// So many rows of the group with this number.
+    Group { number: u64, count: u64 },
+}
+
+/// Collects what is wanted.
+pub(crate) struct Builder<'a> {
+    pub(crate) generation: &'a Generation<'a>,
+    pub(crate) described: &'a [(&'a DatabaseId, &'a Description)],
+    pub(crate) all: BTreeMap<DatabaseId, (Wanted, Places)>,
+    pub(crate) problems: Problems,
+}
+
+impl<'a> Builder<'a> {
+    /// What is wanted of a database so far.
+    pub(crate) fn of(&mut self, id: &DatabaseId) -> &mut (Wanted, Places) {
+        let spec = &self.generation.spec;
+        let fill = spec.fill.filter(|_| self.generation.filled.contains(id));
+        self.all.entry(id.clone()).or_insert_with(|| {
+            (Wanted { seed: spec.seed, fill, locale: spec.locale, ..Wanted::default() }, Places::new())
+        })
+    }
+
+    /// Takes in an entry; `parent` are the rows in which it lists children.
+    fn entry(&mut self, target: Target<'a>, entry: &SpecEntry, parent: Option<&Parent<'_>>) {
+        let mut places: BTreeMap<String, Place> = BTreeMap::new();
+        for (field, place) in &entry.fields {
+            match column_of(target, field) {
+                Ok(Some(column)) => drop(places.insert(column, place.clone())),
+                // What is not stored, or is a list of children, has no column.
+                Ok(None) => {}
+                Err(()) => self.problems.push(unknown_field(target, field, place)),
+            }
+        }
+        for group in &entry.groups {
+            self.group(target, group, parent);
+        }
+        let (_, all) = self.of(target.id);
+        let table = all.entry(target.table.name.clone()).or_insert_with(|| (entry.place.clone(), BTreeMap::new()));
+        for (column, place) in places {
+            table.1.entry(column).or_insert(place);
+        }
+    }
+
+    fn group(&mut self, target: Target<'a>, spec: &SpecGroup, parent: Option<&Parent<'_>>) {
+        let mut given: IndexMap<String, Given> = IndexMap::new();
+        for (field, value) in &spec.group.given {
+            self.give(target, field, value.clone(), &mut given);
+        }
+        for (name, place) in spec.traits.iter().rev() {
+            self.give_trait(target, name, place, &mut given);
+        }
+        give_defaults(target, &mut given);
+        let mut group = Group { count: spec.group.count, is_record: spec.group.is_record, given };
+        match parent {
+            Some(Parent { column, rows: ParentRows::Record(values) }) => {
+                let known = |(name, given): (&String, &Given)| match given {
+                    Given::Value(value) if *value != Datum::Null => Some((name.clone(), given.clone())),
+                    _ => None,
+                };
+                let by: IndexMap<String, Given> = values.iter().filter_map(known).collect();
+                group.given.insert(column.clone(), Given::Records(vec![(RecordRef::By(by), 1)]));
+            }
+            Some(Parent { column, rows: ParentRows::Group { number, count } }) => {
+                group.given.insert(column.clone(), Given::Pick(Pick::Each { group: *number, times: group.count }));
+                group.count = group.count.saturating_mul(*count);
+                group.is_record = false;
+            }
+            None => {}
+        }
+        let groups = self.of(target.id).0.tables.entry(target.table.name.clone()).or_default();
+        let number = groups.iter().filter(|group| !group.is_record).count() as u64;
+        groups.push(group.clone());
+        for children in &spec.children {
+            self.children(target, &group, number, children);
+        }
+    }
+
+    /// What a spec gives for a field, brought to its column.
+    pub(crate) fn give(
+        &mut self,
+        target: Target<'a>,
+        field: &str,
+        mut value: Given,
+        given: &mut IndexMap<String, Given>,
+    ) {
+        // What is unknown has been said where the fields are.
+        let Ok(Some(column)) = column_of(target, field) else { return };
+        let declared = target.data_type.and_then(|data_type| data_type.fields.get(field));
+        if let Some(FieldKind::Reference(reference)) = declared.map(|declared| &declared.kind) {
+            value = self.by_natural_key(target, &column, reference, value);
+        }
+        if let Given::Records(records) = &mut value {
+            for (record, _) in records {
+                self.to_columns(target, &column, record);
+            }
+        }
+        value.rename(&|name| column_of(target, name).ok().flatten());
+        given.insert(column, value);
+    }
+
+    /// A value of a declared reference is the natural key of the record that is meant.
+    fn by_natural_key(
+        &self,
+        target: Target<'a>,
+        column: &str,
+        reference: &dataset::ReferenceTo,
+        value: Given,
+    ) -> Given {
+        let is_foreign_key = target.table.foreign_keys.iter().any(|key| key.columns.iter().any(|name| name == column));
+        let types = self.generation.types;
+        let Some(referred) = types.find(&reference.target.service, &reference.target.name) else { return value };
+        let [(key, _)] = &referred.key[..] else { return value };
+        let Some(Field { column: Some(key), kind: FieldKind::Plain, .. }) = referred.fields.get(key) else {
+            return value;
+        };
+        if !is_foreign_key {
+            return value;
+        }
+        let by = |value: Datum| RecordRef::By(IndexMap::from([(key.clone(), Given::Value(value))]));
+        match value {
+            Given::Value(value) if value != Datum::Null => Given::Records(vec![(by(value), 1)]),
+            Given::OneOf(values) => {
+                Given::Records(values.into_iter().map(|(value, weight)| (by(value), weight)).collect())
+            }
+            other => other,
+        }
+    }
+
+    /// Brings the fields by which a record is known to the columns of the table that a column refers to.
+    fn to_columns(&self, target: Target<'a>, column: &str, record: &mut RecordRef) {
+        let RecordRef::By(values) = record else { return };
+        let key = target.table.foreign_keys.iter().find(|key| key.columns.iter().any(|name| name == column));
+        let description = self.described.iter().find(|(id, _)| *id == target.id).map(|(_, description)| description);
+        let Some(table) = key.zip(description).and_then(|(key, description)| description.table(&key.table)) else {
+            return;
+        };
+        let mut types = self.generation.types.types();
+        let data_type = types.find(|declared| {
+            let of_database = declared.name.service == target.id.workspace && declared.database == target.id.name;
+            of_database && declared.table == table.name
+        });
+        let parent = Target { id: target.id, table, data_type };
+        let named = std::mem::take(values);
+        for (field, mut value) in named {
+            let column = column_of(parent, &field).ok().flatten().unwrap_or(field);
+            if let Given::Records(records) = &mut value {
+                records.iter_mut().for_each(|(record, _)| self.to_columns(parent, &column, record));
+            }
+            values.insert(column, value);
+        }
+    }
+
+    fn give_trait(&mut self, target: Target<'a>, name: &str, place: &Place, given: &mut IndexMap<String, Given>) {
+        let traits = target.data_type.map(|data_type| &data_type.traits);
+        let Some(found) = traits.and_then(|traits| traits.get(name)) else {
+            let known = || traits.into_iter().flatten().map(|(name, _)| name.as_str());
+            let help = match source::closest(name, known()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if known().next().is_none() => format!("{} has no traits", called(target)),
+                None => format!("its traits are {}", listed(known())),
+            };
+            let message = format!("{} has no trait `{name}`", called(target));
+            self.problems.push(Problem::error("spec::trait", message).at(place, "not a trait of it").help(help));
+            return;
+        };
+        for (field, _, tree) in &found.fields {
+            let Ok(Some(column)) = column_of(target, field) else { continue };
+            if given.contains_key(&column) {
+                continue;
+            }
+            if let Some(value) = factory::read_given(tree, &compile, &mut self.problems) {
+                self.give(target, field, value, given);
+            }
+        }
+    }
+
+    fn children(&mut self, target: Target<'a>, group: &Group, number: u64, children: &SpecEntry) {
+        let field = target.data_type.and_then(|data_type| data_type.fields.get(&children.name));
+        let Some(FieldKind::Children(of)) = field.map(|field| &field.kind) else {
+            // A field that is no list was given one; one that is not there has been reported.
+            if let Ok(Some(_)) = column_of(target, &children.name) {
+                self.problems.push(
+                    Problem::error("spec::children", format!("`{}` is no list of records", children.name))
+                        .at(&children.place, "a list of records")
+                        .help(
+                            "a document is written `{ json: … }`; a data type says `has` of a field that lists records",
+                        ),
+                );
+            }
+            return;
+        };
+        let name = of.child.to_string();
+        let Some(child) = self.find(&name) else {
+            self.problems.push(self.unknown(&SpecEntry { name, ..children.clone() }));
+            return;
+        };
+        let parent_field = child.data_type.and_then(|data_type| data_type.fields.get(&of.parent_field));
+        let Some(column) = parent_field.and_then(|field| field.column.clone()) else { return };
+        let rows = if group.is_record {
+            ParentRows::Record(&group.given)
+        } else {
+            ParentRows::Group { number, count: group.count }
+        };
+        self.entry(child, children, Some(&Parent { column, rows }));
+    }
+
+    /// The table that a name means: that of a declared data type, of a table, or of a table without its schema.
+    pub(crate) fn find(&self, name: &str) -> Option<Target<'a>> {
+        let own = self.generation.service.as_str();
+        let candidates = match name.split_once('.') {
+            Some((service, rest)) => vec![(service, rest), (own, name)],
+            None => vec![(own, name)],
+        };
+        for (service, name) in candidates {
+            let databases = || self.described.iter().filter(move |(id, _)| id.workspace == service);
+            if let Some(declared) = self.generation.types.find(service, name) {
+                let mut databases = databases().filter(|(id, _)| id.name == declared.database);
+                let found = databases.find_map(|(id, description)| Some((*id, description.table(&declared.table)?)));
+                if let Some((id, table)) = found {
+                    return Some(Target { id, table, data_type: Some(declared) });
+                }
+            }
+            let exact = databases().find_map(|(id, description)| Some((*id, description.table(name)?)));
+            let ending = format!(".{name}");
+            let mut endings = databases().flat_map(|(id, description)| {
+                let tables = description.tables.iter().filter(|table| table.name.ends_with(&ending));
+                tables.map(|table| (*id, table)).collect::<Vec<_>>()
+            });
+            let only = endings.next().filter(|_| endings.next().is_none());
+            if let Some((id, table)) = exact.or(only) {
+                return Some(Target { id, table, data_type: None });
+            }
+        }
+        None
+    }
+
+    fn unknown(&self, entry: &SpecEntry) -> Problem {
+        let generation = self.generation;
+        let tables = self.described.iter().flat_map(|(id, description)| {
+            let is_own = id.workspace == generation.service;
+            let name = move |name: &str| if is_own { name.to_owned() } else { format!("{}.{name}", id.workspace) };
+            description.tables.iter().map(move |table| name(&table.name))
+        });
+        let types = generation.types.types().flat_map(|declared| {
+            let is_own = declared.name.service == generation.service;
+            let full = |name: &str| if is_own { name.to_owned() } else { format!("{}.{name}", declared.name.service) };
+            [full(&declared.name.name), full(&declared.list)]
+        });
+        let known: Vec<String> = tables.chain(types).collect();
+        let help = match source::closest(&entry.name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "`seedbed types` lists them".to_owned(),
+        };
+        Problem::error("spec::unknown-type", format!("there is no data type or table `{}`", entry.name))
+            .at(&entry.place, "neither a data type nor a table")
+            .help(help)
+    }
+}
+
+/// The column of a field: `None` for one that has none; an error for a field that is not there.
+pub(crate) fn column_of(target: Target<'_>, field: &str) -> Result<Option<String>, ()> {
+    if let Some(declared) = target.data_type.and_then(|data_type| data_type.fields.get(field)) {
+        return Ok(declared.column.clone());
+    }
+    if target.table.column(field).is_some() { Ok(Some(field.to_owned())) } else { Err(()) }
+}
+
+fn unknown_field(target: Target<'_>, field: &str, place: &Place) -> Problem {
+    if let Some(data_type) = target.data_type
+        && data_type.renamed.iter().any(|(_, old, _)| old == field)
+    {
+        return data_type.unknown_field(field, place);
+    }
+    let declared = target.data_type.into_iter().flat_map(|data_type| data_type.fields.keys());
+    let stored = |column: &str| {
+        let mut fields = target.data_type.into_iter().flat_map(|data_type| data_type.fields.values());
+        fields.any(|field| field.column.as_deref() == Some(column))
+    };
+    let columns = target.table.columns.iter().map(|column| &column.name).filter(|column| !stored(column));
+    let fields: Vec<&str> = declared.chain(columns).map(String::as_str).collect();
+    let help = match source::closest(field, fields.iter().copied().chain(factory::GROUP_KEYS)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("its fields are {}", listed(fields.into_iter())),
+    };
+    Problem::error("spec::unknown-field", format!("{} has no field `{field}`", called(target)))
+        .at(place, "not a field of it")
+        .help(help)
+}
+
+/// What a message calls a table or data type.
+fn called(target: Target<'_>) -> String {
+    match target.data_type {
+        Some(data_type) => format!("`{}`", data_type.name),
+        None => format!("the table `{}`", target.table.name),
+    }
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Gives the defaults that the data type has for what is not given.
+fn give_defaults(target: Target<'_>, given: &mut IndexMap<String, Given>) {
+    let Some(data_type) = target.data_type else { return };
+    for declared in data_type.fields.values() {
+        let (Some(column), FieldKind::Plain) = (&declared.column, &declared.kind) else { continue };
+        let default = declared.default.as_ref().and_then(|default| declared_default(default, data_type));
+        if let (Some(default), false) = (default, given.contains_key(column)) {
+            given.insert(column.clone(), default);
+        }
+    }
+}
+
+/// The default of a declared field: a value, or a template over stored fields of the record; `None` for another one.
+pub(crate) fn declared_default(default: &Tree, data_type: &DataType) -> Option<Given> {
     Some(Given::Value(match &default.node {
         source::Node::Bool(value) => Datum::Boolean(*value),
         source::Node::Integer(value) => Datum::Integer(*value),
         source::Node::Float(value) => Datum::Float(*value),
-        source::Node::String(text) if text.contains("{%") => return None,
-        source::Node::String(text) if text.contains("{{") => return made(text, data_type),
+        source::Node::String(text) if text.contains("{{") || text.contains("{%") => {
+            return made(text, data_type).or_else(|| template(text, data_type));
+        }
         source::Node::String(text) => Datum::Text(text.clone()),
         _ => return None,
     }))
 }
 
-/// Reads a template that has no more in it than names of fields that are stored as they are.
+/// The column of a field that is stored as it is.
+fn plain_column(name: &str, data_type: &DataType) -> Option<String> {
+    let field = data_type.fields.get(name).filter(|field| matches!(field.kind, FieldKind::Plain))?;
+    field.column.clone()
+}
+
+/// Reads a template that has no more in it than names of fields that are stored as they are, with words between them.
 fn made(template: &str, data_type: &DataType) -> Option<Given> {
+    if template.contains("{%") {
+        return None;
+    }
     let mut pieces = Vec::new();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once("{{") {
         let (name, after) = after.split_once("}}")?;
-        let field = data_type.fields.get(name.trim()).filter(|field| matches!(field.kind, FieldKind::Plain))?;
-        pieces.push((before.to_owned(), Some(field.column.clone()?)));
+        pieces.push((before.to_owned(), Some(plain_column(name.trim(), data_type)?)));
         rest = after;
+    }
+    // One that is a single name keeps the type of its value.
+    if let [(before, Some(column))] = &pieces[..]
+        && before.is_empty()
+        && rest.is_empty()
+    {
+        return Some(Given::SameAs(column.clone()));
     }
     pieces.push((rest.to_owned(), None));
     Some(Given::Made(pieces))
 }
 
-/// The table that an entry means: by the name of a declared data type, of a table, or of a table without its schema.
-fn find<'g, 'd>(
-    generation: &'g Generation,
-    described: &[(&'d DatabaseId, &'d Description)],
-    entry: &SpecEntry,
-) -> Option<(&'d DatabaseId, &'d str, Option<&'g DataType>)> {
-    let candidates = match entry.name.split_once('.') {
-        Some((service, name)) => vec![(service, name), (generation.service.as_str(), entry.name.as_str())],
-        None => vec![(generation.service.as_str(), entry.name.as_str())],
-    };
-    for (service, name) in candidates {
-        let databases = || described.iter().filter(move |(id, _)| id.workspace == service);
-        let mut types = generation.types.types();
-        if let Some(declared) = types.find(|declared| declared.name.service == service && declared.name.name == name) {
-            let mut databases = databases().filter(|(id, _)| id.name == declared.database);
-            let found = databases.find_map(|(id, description)| Some((*id, description.table(&declared.table)?)));
-            if let Some((id, table)) = found {
-                return Some((id, table.name.as_str(), Some(declared)));
-            }
-        }
-        let exact = databases().find_map(|(id, description)| Some((*id, description.table(name)?.name.as_str())));
-        let ending = format!(".{name}");
-        let mut endings = databases().flat_map(|(id, description)| {
-            let tables = description.tables.iter().filter(|table| table.name.ends_with(&ending));
-            tables.map(|table| (*id, table.name.as_str())).collect::<Vec<_>>()
-        });
-        let only = endings.next().filter(|_| endings.next().is_none());
-        if let Some((id, table)) = exact.or(only) {
-            return Some((id, table, None));
-        }
-    }
-    None
-}
-
-fn unknown(generation: &Generation, described: &[(&DatabaseId, &Description)], entry: &SpecEntry) -> Problem {
-    let tables = described.iter().flat_map(|(id, description)| {
-        let is_own = id.workspace == generation.service;
-        let name = move |name: &str| if is_own { name.to_owned() } else { format!("{}.{name}", id.workspace) };
-        description.tables.iter().map(move |table| name(&table.name))
-    });
-    let types = generation.types.types().map(|declared| {
-        let is_own = declared.name.service == generation.service;
-        if is_own { declared.name.name.clone() } else { declared.name.to_string() }
-    });
-    let known: Vec<String> = tables.chain(types).collect();
-    let help = match source::closest(&entry.name, known.iter().map(String::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => "`seedbed types` lists them".to_owned(),
-    };
-    Problem::error("spec::unknown-type", format!("there is no data type or table `{}`", entry.name))
-        .at(&entry.place, "neither a data type nor a table")
-        .help(help)
+/// Compiles a template over fields that are stored as they are.
+fn template(text: &str, data_type: &DataType) -> Option<Given> {
+    let formula = compile(text).ok()?;
+    let columns: Option<Vec<String>> = formula.names().iter().map(|name| plain_column(name, data_type)).collect();
+    Some(Given::Template(Template { columns: columns?, formula }))
 }

@@ -2,12 +2,12 @@
 
 use database::Datum;
 
-use crate::condition::Nulls;
+use crate::condition::{Limits, Nulls};
 use crate::domain::Domain;
 use crate::expression::Comparison;
 use crate::given::given_cell;
 use crate::numbers::Form;
-use crate::table::{Reference, RowAt, Source, Table, is_null};
+use crate::table::{Chosen, Pool, Reference, RowAt, Source, Table, is_null};
 use crate::wanted::Given;
 
 /// Works a cell out.
@@ -19,17 +19,8 @@ pub(crate) fn cell(tables: &[Table], number: usize, row: &RowAt, column: usize) 
     match &layout.sources[column] {
         Source::LeftOut | Source::Null | Source::Open => Datum::Null,
         Source::Default(value) => value.clone(),
-        Source::Given(Given::Made(pieces)) => {
-            let mut text = String::new();
-            for (piece, column) in pieces {
-                text.push_str(piece);
-                let other =
-                    column.as_ref().and_then(|name| table.columns.iter().position(|column| column.name == *name));
-                if let Some(other) = other {
-                    cell(tables, number, row, other).write(&mut text);
-                }
-            }
-            Datum::Text(text)
+        Source::Given(given) if !given.needs().is_empty() || matches!(given, Given::Template(_)) => {
+            derived_cell(tables, number, row, column, given)
         }
         Source::Given(given) => given_cell(given, limits, draw, row),
         Source::Numbered(numbering) => match &limits.domain {
@@ -46,39 +37,131 @@ pub(crate) fn cell(tables: &[Table], number: usize, row: &RowAt, column: usize) 
                 beside => beside_cell(tables, number, row, column, domain, beside),
             }
         }
-        Source::Reference { pool, position } => {
-            let pool = &layout.pools[*pool];
-            let reference = &table.references[pool.reference];
-            let there = pool.there.map_or(0, |there| table_rows(tables, reference, there));
-            let made = if pool.is_own { row.position } else { tables[reference.parent].count() };
-            let size = there + made;
-            let mut picked = match pool.pick(reference, layout, row, size) {
-                Some(picked) if pool.is_own && pool.numbering.is_some() => Some(there + picked.min(row.position)),
-                Some(picked) => Some(picked),
-                // The first row of a table that refers to itself and may not refer to nothing.
-                None if pool.is_own && !pool.nullable => Some(there + row.position),
-                None => None,
-            };
-            if pool.is_own && pool.numbering.is_some() {
-                picked = Some(there + row.position);
-            }
-            let Some(mut picked) = picked else { return Datum::Null };
-            let at = |picked: u64, position: usize| {
-                if picked < there {
-                    let rows = &tables[reference.parent].existing.referable[pool.there.expect("there are some")].1;
-                    return rows[usize::try_from(picked).expect("it is an index")][position].clone();
-                }
-                let parent = tables[reference.parent].locate(picked - there);
-                cell(tables, reference.parent, &parent, reference.referenced[position])
-            };
-            if let Some(other) = pool.unlike
-                && size > 1
-                && at(picked, 0) == cell(tables, number, row, other)
-            {
-                picked = (picked + 1) % size;
-            }
-            at(picked, *position)
+        Source::Reference { pool, position } => reference_cell(tables, number, row, &layout.pools[*pool], *position),
+    }
+}
+
+/// What stands in a row of another table.
+fn reference_cell(tables: &[Table], number: usize, row: &RowAt, pool: &Pool, position: usize) -> Datum {
+    let table = &tables[number];
+    let layout = &table.parts[row.part].layout;
+    let reference = &table.references[pool.reference];
+    let made_cell = |made: u64, position: usize| {
+        let parent = tables[reference.parent].locate(made);
+        cell(tables, reference.parent, &parent, reference.referenced[position])
+    };
+    if !pool.chosen.is_empty() {
+        return match pool.choose(reference, row) {
+            Some(Chosen::There(values)) => values[position].clone(),
+            Some(Chosen::Made(made)) => made_cell(*made, position),
+            None => Datum::Null,
+        };
+    }
+    let there = pool.there.map_or(0, |there| table_rows(tables, reference, there));
+    let made = if pool.is_own { row.position } else { tables[reference.parent].count() };
+    let size = there + made;
+    let at = |picked: u64, position: usize| {
+        if picked < there {
+            let rows = &tables[reference.parent].existing.referable[pool.there.expect("there are some")].1;
+            return rows[usize::try_from(picked).expect("it is an index")][position].clone();
         }
+        made_cell(picked - there, position)
+    };
+    if let Some((group, times)) = pool.each {
+        return at(each(&tables[reference.parent], group, row.index / times.max(1), there, size), position);
+    }
+    let mut picked = match pool.pick(reference, layout, row, size) {
+        Some(picked) if pool.is_own && pool.numbering.is_some() => Some(there + picked.min(row.position)),
+        Some(picked) => Some(picked),
+        // The first row of a table that refers to itself and may not refer to nothing.
+        None if pool.is_own && !pool.nullable => Some(there + row.position),
+        None => None,
+    };
+    if pool.is_own && pool.numbering.is_some() {
+        picked = Some(there + row.position);
+    }
+    let Some(mut picked) = picked else { return Datum::Null };
+    if let Some(other) = pool.unlike
+        && size > 1
+        && at(picked, 0) == cell(tables, number, row, other)
+    {
+        picked = (picked + 1) % size;
+    }
+    at(picked, position)
+}
+
+/// The row at a place of a group, among those that are there and those that are made.
+fn each(parent: &Table, group: u64, index: u64, there: u64, size: u64) -> u64 {
+    let mut before = 0;
+    for part in &parent.parts {
+        if !part.group.is_record && part.ordinal == group && index >= part.first {
+            return there + before + (index - part.first).min(part.count - 1);
+        }
+        before += part.count;
+    }
+    // It is there already, and which it is nobody has written down.
+    index % size.max(1)
+}
+
+/// What is worked out from other cells of the row.
+fn derived_cell(tables: &[Table], number: usize, row: &RowAt, column: usize, given: &Given) -> Datum {
+    let table = &tables[number];
+    let limits = &table.columns[column];
+    let other = |name: &str| {
+        let other = table.columns.iter().position(|column| column.name == name);
+        other.map_or(Datum::Null, |other| cell(tables, number, row, other))
+    };
+    match given {
+        Given::Made(pieces) => {
+            let mut text = String::new();
+            for (piece, column) in pieces {
+                text.push_str(piece);
+                if let Some(column) = column {
+                    other(column).write(&mut text);
+                }
+            }
+            Datum::Text(text)
+        }
+        Given::Template(template) => {
+            let values: Vec<Datum> = template.columns.iter().map(|column| other(column)).collect();
+            match template.formula.evaluate(&values, row.index_shown()) {
+                Ok(value) => fitted(limits, value),
+                Err(said) => {
+                    // Whoever writes the rows asks for it; the first is enough.
+                    let _ = table.failure.set((column, said));
+                    Datum::Null
+                }
+            }
+        }
+        Given::SameAs(column) => fitted(limits, other(column)),
+        Given::Mapped { from, map, otherwise } => {
+            let value = other(from).text().and_then(|text| map.get(&text).cloned());
+            value.unwrap_or_else(|| otherwise.clone())
+        }
+        Given::Beside { column: of, greater, distance } => {
+            let comparison = if *greater { Comparison::Greater } else { Comparison::Less };
+            let (Some(Domain::Numbers(numbers)), value) = (&limits.domain, other(of)) else { return Datum::Null };
+            let Some(value) = value_in(numbers.form, &value) else { return Datum::Null };
+            let digits = table.draws[column].at(row.identity);
+            let beside = match distance {
+                Some((least, greatest)) => numbers.away(value, *greater, *least, *greatest, digits),
+                None => numbers.beside(comparison, value, digits),
+            };
+            beside.map_or(Datum::Null, |value| numbers.datum(value))
+        }
+        _ => Datum::Null,
+    }
+}
+
+/// A value as a column holds it, where it is one of another type.
+fn fitted(limits: &Limits, value: Datum) -> Datum {
+    match (&limits.domain, value) {
+        (_, Datum::Null) => Datum::Null,
+        (Some(Domain::Numbers(numbers)), value) => {
+            value_in(numbers.form, &value).map_or(value, |value| numbers.datum(value))
+        }
+        (Some(Domain::Texts(_)), value) => Datum::Text(value.text().unwrap_or_default()),
+        (_, value) => value,
     }
 }
 

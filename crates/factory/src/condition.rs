@@ -270,7 +270,7 @@ mod tests {
     fn columns() -> Vec<Limits> {
         let column = |name: &str, kind: &Kind, nullable| Limits {
             name: name.to_owned(),
-            domain: Domain::of(kind, name),
+            domain: Domain::of(kind, name, crate::locale::Locale::World),
             nullable,
             null: Nulls::Free,
             beside: Vec::new(),

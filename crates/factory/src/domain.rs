@@ -4,10 +4,11 @@ use database::{Datum, Kind};
 
 use crate::draw::{Draw, below, fraction};
 use crate::expression::{Comparison, Expression};
+use crate::locale::Locale;
 use crate::numbers::{DAY, Form, Numbers, SECOND, day};
 use crate::pattern::Pattern;
 use crate::texts::{Case, Texts, word};
-use crate::words::Style;
+use crate::words::{Style, Voice};
 
 /// The values of a column.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,10 +42,12 @@ const USUAL: ((i32, u32, u32), (i32, u32, u32)) = ((2023, 1, 1), (2024, 12, 31))
 
 impl Domain {
     /// What a kind allows, and what is usual in a column of this name; `None` for a kind that nothing is known of.
-    pub(crate) fn of(kind: &Kind, column: &str) -> Option<Self> {
+    pub(crate) fn of(kind: &Kind, column: &str, locale: Locale) -> Option<Self> {
         let name = column.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-        let texts = |length| Texts { style: Style::of(column), least: 0, length, case: Case::Any, pattern: None };
+        let voice = Voice { locale, shared: None };
+        let texts =
+            |length| Texts { style: Style::of(column), voice, least: 0, length, case: Case::Any, pattern: None };
         Some(match kind {
             Kind::Boolean => Self::Boolean,
             Kind::Integer { least, greatest } => {
@@ -95,12 +98,19 @@ impl Domain {
             Kind::Cidr => Self::Cidr,
             Kind::MacAddress => Self::MacAddress,
             Kind::Bits { length } => Self::Bits { length: *length },
-            Kind::Array(element) => Self::Array(Box::new(Self::of(element, column)?)),
-            Kind::Range(element) => Self::Range(Box::new(Self::of(element, column)?)),
+            Kind::Array(element) => Self::Array(Box::new(Self::of(element, column, locale)?)),
+            Kind::Range(element) => Self::Range(Box::new(Self::of(element, column, locale)?)),
             Kind::Figure(name) => Self::Figure(name.clone()),
             Kind::SearchWords => Self::SearchWords,
             Kind::Unknown => return None,
         })
+    }
+
+    /// Draws persons and places by what all columns about the same one have in common.
+    pub(crate) fn share(&mut self, column: &str, draw: impl Fn(&str) -> Draw) {
+        if let Self::Texts(texts) = self {
+            texts.voice.shared = texts.style.shares(column).map(|shared| draw(&shared));
+        }
     }
 
     fn numbers(form: Form, least: i64, greatest: i64, usual: (i64, i64), step: i64) -> Self {
@@ -528,7 +538,7 @@ mod tests {
     fn each_number_below_the_size_has_a_value_of_its_own() {
         let draw = Draw::of(0, "t", "f");
         for kind in kinds() {
-            let domain = Domain::of(&kind, "name").unwrap();
+            let domain = Domain::of(&kind, "name", Locale::World).unwrap();
             let count = domain.size().min(3000);
             let values: HashSet<_> = (0..count).map(|number| domain.nth(number, draw, number).text()).collect();
             assert_eq!(values.len() as u64, count, "{kind:?}");
@@ -540,7 +550,7 @@ mod tests {
         let draw = Draw::of(0, "t", "f");
         for name in ["email", "title", "description", "x"] {
             for length in [1, 2, 3, 5, 8, 9, 12, 30] {
-                let domain = Domain::of(&Kind::Text { length: Some(length) }, name).unwrap();
+                let domain = Domain::of(&Kind::Text { length: Some(length) }, name, Locale::World).unwrap();
                 for row in 0..500 {
                     let numbered = domain.nth(row % domain.size(), draw, row).text().unwrap();
                     let drawn = domain.draw(draw, row).text().unwrap();
@@ -558,7 +568,7 @@ mod tests {
     #[test]
     fn constants_are_rounded_to_the_side_that_is_allowed() {
         let limits = |condition: &str, kind: &Kind| {
-            let mut domain = Domain::of(kind, "x").unwrap();
+            let mut domain = Domain::of(kind, "x", Locale::World).unwrap();
             let Some(Expression::Compare(comparison, _, constant)) = parse(condition) else { panic!("{condition}") };
             domain.compare(comparison, &constant)?;
             let Domain::Numbers(numbers) = domain else { panic!("{condition}") };

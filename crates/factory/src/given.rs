@@ -1,12 +1,16 @@
 //! What is given of a column: whether it fits, and what it gives a row.
 
 use database::{Datum, TableDescription};
+use indexmap::IndexMap;
 
 use crate::condition::Limits;
 use crate::domain::Domain;
 use crate::draw::{Draw, below, fraction};
+use crate::locale::Locale;
+use crate::spread::{exponential, logarithm, normal, recent};
 use crate::table::RowAt;
 use crate::wanted::Given;
+use crate::words::text_of_length;
 
 /// What is given for a cell, of that which needs no other cells.
 pub(crate) fn given_cell(given: &Given, limits: &Limits, draw: Draw, row: &RowAt) -> Datum {
@@ -16,7 +20,7 @@ pub(crate) fn given_cell(given: &Given, limits: &Limits, draw: Draw, row: &RowAt
             bytes(text).map_or_else(|| Datum::Text(text.clone()), Datum::Bytes)
         }
         Given::Value(value) => value.clone(),
-        Given::Numbered(pieces) => Datum::Text(pieces.join(&(row.index + 1).to_string())),
+        Given::Numbered(pieces) => Datum::Text(pieces.join(&row.index_shown().to_string())),
         Given::OneOf(values) => {
             let all = values.iter().map(|(_, weight)| weight).sum::<u64>().max(1);
             let mut place = below(digits, all);
@@ -40,17 +44,43 @@ pub(crate) fn given_cell(given: &Given, limits: &Limits, draw: Draw, row: &RowAt
                 _ => Datum::Null,
             },
         },
-        Given::Normal { mean, deviation } => {
-            // Twelve even ones add up to what is normal enough, with the same digits on every machine.
-            let sum: f64 = (0..12).map(|salt| fraction(draw.other(20 + salt).at(row.identity))).sum();
-            let value = mean + deviation * (sum - 6.0);
-            match &limits.domain {
-                Some(Domain::Numbers(numbers)) => numbers.datum(numbers.nearest(value)),
-                _ => Datum::Float(value),
-            }
+        Given::Recent(first, last) => match &limits.domain {
+            Some(Domain::Numbers(numbers)) => match (numbers.read(first), numbers.read(last)) {
+                (Some(first), Some(last)) if first <= last => {
+                    let back = scaled(last.saturating_sub(first), recent(fraction(digits)));
+                    numbers.datum(numbers.within(last - back, last - back, 0))
+                }
+                _ => Datum::Null,
+            },
+            _ => Datum::Null,
+        },
+        Given::Normal { mean, deviation } => number(limits, mean + deviation * normal(draw, row.identity)),
+        Given::Exponential { mean } => number(limits, -mean * logarithm(1.0 - fraction(digits))),
+        Given::LogNormal { median, deviation } => {
+            number(limits, median * exponential(deviation * normal(draw, row.identity)))
         }
-        Given::Pick(_) | Given::Record(_) | Given::Made(_) => Datum::Null,
+        Given::Length(least, greatest) => {
+            let length = u64::from(*least) + below(digits, u64::from(greatest - least) + 1);
+            let length = usize::try_from(length).expect("texts are not that long");
+            Datum::Text(if length == 0 { String::new() } else { text_of_length(draw, row.identity, length) })
+        }
+        // What needs other cells is worked out where they are.
+        _ => Datum::Null,
     }
+}
+
+/// The nearest number that a column can have.
+fn number(limits: &Limits, value: f64) -> Datum {
+    match &limits.domain {
+        Some(Domain::Numbers(numbers)) => numbers.datum(numbers.nearest(value)),
+        _ => Datum::Float(value),
+    }
+}
+
+/// A part of a number.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "it is a share")]
+fn scaled(value: i64, share: f64) -> i64 {
+    (value as f64 * share) as i64
 }
 
 /// Reads `\x` and hexadecimal digits.
@@ -66,26 +96,63 @@ pub(crate) fn unfit(
     described: &TableDescription,
 ) -> Option<String> {
     let is_reference = described.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
+    let domain = Domain::of(&column.kind, &column.name, Locale::default());
+    let of_type = |what: &str| format!("a value of the type {} cannot be {what}", column.sql_type);
+    if let Some(missing) = given.needs().into_iter().find(|name| described.column(name).is_none()) {
+        return Some(format!("there is no column {missing} to work it out from"));
+    }
     match given {
-        Given::Pick(_) | Given::Record(_) if !is_reference => Some("it refers to no other table".to_owned()),
-        Given::Between(least, greatest) => {
+        Given::Pick(_) | Given::Records(_) if !is_reference => Some("it refers to no other table".to_owned()),
+        Given::Between(least, greatest) | Given::Recent(least, greatest) => {
             let is_number = |text: &String| text.parse::<f64>().is_ok();
-            let fits = match Domain::of(&column.kind, &column.name) {
+            let fits = match domain {
                 Some(Domain::Numbers(numbers)) => match (numbers.read(least), numbers.read(greatest)) {
                     (Some(least), Some(greatest)) => least <= greatest,
                     _ => false,
                 },
-                Some(Domain::Float { .. }) => is_number(least) && is_number(greatest),
+                Some(Domain::Float { .. }) if matches!(given, Given::Between(..)) => {
+                    is_number(least) && is_number(greatest)
+                }
                 _ => false,
             };
-            (!fits).then(|| format!("a value of the type {} cannot be between {least} and {greatest}", column.sql_type))
+            (!fits).then(|| of_type(&format!("between {least} and {greatest}")))
         }
-        Given::Normal { .. } => {
-            let fits =
-                matches!(Domain::of(&column.kind, &column.name), Some(Domain::Numbers(_) | Domain::Float { .. }));
-            (!fits).then(|| format!("a value of the type {} cannot be around a mean", column.sql_type))
+        Given::Normal { .. } | Given::Exponential { .. } | Given::LogNormal { .. } => {
+            let fits = matches!(domain, Some(Domain::Numbers(_) | Domain::Float { .. }));
+            (!fits).then(|| of_type(if matches!(given, Given::Normal { .. }) { "around a mean" } else { "a number" }))
+        }
+        Given::Length(_, greatest) => match domain {
+            Some(Domain::Texts(texts)) => texts
+                .length
+                .filter(|length| length < greatest)
+                .map(|length| format!("it has at most {length} characters, and not {greatest}")),
+            _ => Some(of_type("a text of some length")),
+        },
+        Given::Beside { column: of, greater, .. } => {
+            let is_number = |kind| matches!(Domain::of(kind, "", Locale::default()), Some(Domain::Numbers(_)));
+            let fits = is_number(&column.kind) && described.column(of).is_some_and(|other| is_number(&other.kind));
+            let word = if *greater { "after" } else { "before" };
+            (!fits).then(|| of_type(&format!("{word} {of}: that is for numbers, dates and moments")))
         }
         Given::Value(Datum::Null) if !column.nullable => Some("it cannot be nothing".to_owned()),
         _ => None,
     }
+}
+
+/// The first circle of columns that are worked out from each other, if there is one.
+pub(crate) fn circle(group: &IndexMap<String, Given>) -> Option<Vec<String>> {
+    for start in group.keys() {
+        let mut way = vec![(start.as_str(), 0)];
+        while let Some((column, next)) = way.pop() {
+            let needs = group.get(column).map(Given::needs).unwrap_or_default();
+            let Some(needed) = needs.get(next).copied() else { continue };
+            way.push((column, next + 1));
+            if let Some(begin) = way.iter().position(|(on_way, _)| *on_way == needed) {
+                let names = way[begin..].iter().map(|(name, _)| (*name).to_owned());
+                return Some(names.chain([needed.to_owned()]).collect());
+            }
+            way.push((needed, 0));
+        }
+    }
+    None
 }

@@ -1,6 +1,6 @@
 //! How unique keys hold: cells are numbered, alone or together, so that no two rows have the same.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use database::Filled;
 
@@ -36,7 +36,9 @@ impl Numbered {
                 // NULL is unlike NULL.
                 Source::Null if !key.primary => return None,
                 // What is made of a part that differs is taken to differ.
-                Source::LeftOut | Source::Given(Given::Numbered(_) | Given::Made(_)) => return None,
+                Source::LeftOut | Source::Given(Given::Numbered(_) | Given::Made(_) | Given::Template(_)) => {
+                    return None;
+                }
                 Source::Reference { pool, .. } => drop(items.insert(Item::Pool(*pool))),
                 Source::Open | Source::Numbered(_) => drop(items.insert(Item::Column(column))),
                 Source::Null | Source::Default(_) | Source::Drawn | Source::Given(_) => {}
@@ -59,12 +61,18 @@ impl Numbered {
                 layout.sources[*column] = Source::Null;
             } else {
                 layout.pools[pool].numbering = Some(layout.numberings.len());
-                layout.numberings.push(Numbering { permutation: None, stride: 1, size: ENDLESS, is_counter: false });
+                layout.numberings.push(Numbering {
+                    permutation: None,
+                    stride: 1,
+                    size: ENDLESS,
+                    is_counter: false,
+                    cycle: None,
+                });
             }
             self.alone.insert(Item::Pool(pool));
             return None;
         }
-        items.retain(|item| !matches!(item, Item::Pool(pool) if layout.pools[*pool].fixed.is_some()));
+        items.retain(|item| !matches!(item, Item::Pool(pool) if layout.pools[*pool].is_given()));
         Some(items)
     }
 }
@@ -84,10 +92,24 @@ pub(crate) fn number(
     keys.sort_by_key(|key| key.columns.len());
     for key in keys {
         let Some(open) = numbered.open(table, layout, key) else { continue };
-        let size_of = |item: &Item| match item {
-            Item::Column(column) => table.columns[*column].domain.as_ref().map_or(0, Domain::size),
-            Item::Pool(pool) => size(&layout.pools[*pool]),
-        };
+        let sizes: BTreeMap<Item, u64> = open
+            .iter()
+            .map(|item| {
+                (
+                    *item,
+                    match item {
+                        Item::Column(column) => table.columns[*column].domain.as_ref().map_or(0, Domain::size),
+                        Item::Pool(pool) => size(&layout.pools[*pool]),
+                    },
+                )
+            })
+            .collect();
+        let size_of = |item: &Item| sizes[item];
+        if let Some(times) = each(layout, key) {
+            number_each(table, layout, key, &open, times, &size_of)?;
+            numbered.all.extend(open.iter().copied());
+            continue;
+        }
         // One column that never runs out is enough; a counter is the best of them.
         let rank = |item: &&Item| match item {
             Item::Column(column) => {
@@ -124,7 +146,7 @@ pub(crate) fn number(
         let mut stride = 1_u64;
         for (item, size) in sizes {
             let numbering = layout.numberings.len();
-            layout.numberings.push(Numbering { permutation, stride, size, is_counter: false });
+            layout.numberings.push(Numbering { permutation, stride, size, is_counter: false, cycle: None });
             match item {
                 Item::Column(column) => layout.sources[column] = Source::Numbered(numbering),
                 Item::Pool(pool) => layout.pools[pool].numbering = Some(numbering),
@@ -138,6 +160,45 @@ pub(crate) fn number(
         numbered.together.push(open);
     }
     Ok(capacity)
+}
+
+/// How many rows refer to the same one, if the rows of another table are referred to in turn by a key.
+fn each(layout: &Layout, key: &Key) -> Option<u64> {
+    key.columns.iter().find_map(|column| match layout.sources[*column] {
+        Source::Reference { pool, .. } => layout.pools[pool].each.map(|(_, times)| times),
+        _ => None,
+    })
+}
+
+/// Numbers what tells apart the rows that refer to the same one.
+fn number_each(
+    table: &Table,
+    layout: &mut Layout,
+    key: &Key,
+    open: &BTreeSet<Item>,
+    times: u64,
+    size_of: &dyn Fn(&Item) -> u64,
+) -> Result<(), String> {
+    let sizes: Vec<(Item, u64)> = open.iter().map(|item| (*item, size_of(item).max(1))).collect();
+    let all = sizes.iter().fold(1_u64, |product, (_, size)| product.saturating_mul(*size).min(ENDLESS));
+    if all < times {
+        let shown = table.shown(&key.columns);
+        return Err(format!("its unique key {shown} allows {all} rows for each, and {times} are wanted"));
+    }
+    let permutation = Permutation::new(table.draws[key.columns[0]].other(4), all);
+    let mut stride = 1_u64;
+    for (item, size) in sizes {
+        let numbering = layout.numberings.len();
+        let cycle = Some(times);
+        let permutation = Some(permutation);
+        layout.numberings.push(Numbering { permutation, stride, size, is_counter: false, cycle });
+        match item {
+            Item::Column(column) => layout.sources[column] = Source::Numbered(numbering),
+            Item::Pool(pool) => layout.pools[pool].numbering = Some(numbering),
+        }
+        stride = stride.saturating_mul(size);
+    }
+    Ok(())
 }
 
 /// Refuses to number what is asked to be spread unevenly.
@@ -172,6 +233,6 @@ pub(crate) fn number_column(table: &Table, layout: &mut Layout, column: usize, n
     };
     let is_counter = matches!(domain, Domain::Numbers(numbers) if numbers.form == Form::Integer);
     layout.sources[column] = Source::Numbered(layout.numberings.len());
-    layout.numberings.push(Numbering { permutation, stride: 1, size, is_counter });
+    layout.numberings.push(Numbering { permutation, stride: 1, size, is_counter, cycle: None });
     permutation.map_or(size, |permutation| permutation.size())
 }

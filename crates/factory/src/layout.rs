@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use database::{Datum, Filled};
+use indexmap::IndexMap;
 
 use crate::cell::table_rows;
 use crate::condition::Nulls;
@@ -10,8 +11,8 @@ use crate::domain::Domain;
 use crate::expression::{Comparison, Expression, parse};
 use crate::keys;
 use crate::maker::Maker;
-use crate::table::{Layout, Part, Pool, Reference, Source, Table};
-use crate::wanted::{Given, Spread};
+use crate::table::{Chosen, Layout, Part, Pool, Reference, Source, Table};
+use crate::wanted::{Given, Pick, RecordRef, Spread};
 
 impl Maker {
     /// How each cell of a part comes about, and how many indexes there are.
@@ -25,7 +26,7 @@ impl Maker {
         };
         for (column, limits) in table.columns.iter().enumerate() {
             match part.group.given.get(&limits.name) {
-                Some(Given::Pick(_) | Given::Record(_)) | None => {}
+                Some(Given::Pick(_) | Given::Records(_)) | None => {}
                 Some(given) => layout.sources[column] = Source::Given(given.clone()),
             }
             if table.filled[column] == Filled::Generated {
@@ -120,14 +121,21 @@ impl Maker {
             return Ok(());
         }
         let given = reference.columns.iter().find_map(|column| part.group.given.get(&table.columns[*column].name));
-        let (mut spread, mut fixed) = (Spread::Uniform, None);
+        let (mut spread, mut chosen, mut each) = (Spread::Uniform, Vec::new(), None);
         match given {
-            Some(Given::Pick(picked)) => spread = *picked,
-            Some(Given::Record(values)) => {
-                let there = there.map_or(0, |there| parent.existing.referable[there].1.len() as u64);
-                let found = record(parent, values);
-                let found = found.ok_or_else(|| format!("there is no {} with {}", parent.name, shown(values)))?;
-                fixed = Some(there + found);
+            Some(Given::Pick(Pick::Spread(picked))) => spread = *picked,
+            Some(Given::Pick(Pick::Each { group, times })) => each = Some((*group, *times)),
+            Some(Given::Records(records)) => {
+                for (record, weight) in records {
+                    let found = match record {
+                        RecordRef::There(values) => Chosen::There(values.clone()),
+                        RecordRef::By(values) => match find(parent, values) {
+                            Some(made) => Chosen::Made(made),
+                            None => return Err(format!("there is no {} with {}", parent.name, shown(values))),
+                        },
+                    };
+                    chosen.push((found, *weight));
+                }
             }
             _ => {}
         }
@@ -139,7 +147,8 @@ impl Maker {
             reference: index,
             there,
             spread,
-            fixed,
+            chosen,
+            each,
             numbering: None,
             nullable,
             is_own,
@@ -173,7 +182,7 @@ impl Maker {
 }
 
 /// The position of the record with these values among the rows that are made.
-fn record(parent: &Table, values: &indexmap::IndexMap<String, Given>) -> Option<u64> {
+fn find(parent: &Table, values: &IndexMap<String, Given>) -> Option<u64> {
     let mut position = 0;
     for part in &parent.parts {
         let has = |(name, value): (&String, &Given)| match (part.group.given.get(name), value) {
@@ -190,10 +199,13 @@ fn record(parent: &Table, values: &indexmap::IndexMap<String, Given>) -> Option<
 }
 
 /// The values by which a record is known, for a message.
-fn shown(values: &indexmap::IndexMap<String, Given>) -> String {
+fn shown(values: &IndexMap<String, Given>) -> String {
     let shown = values.iter().map(|(name, value)| match value {
         Given::Value(value) => format!("{name} = {}", value.text().unwrap_or_else(|| "nothing".to_owned())),
-        Given::Record(values) => format!("{name} = ({})", shown(values)),
+        Given::Records(records) => match records.first() {
+            Some((RecordRef::By(values), _)) => format!("{name} = ({})", shown(values)),
+            _ => name.clone(),
+        },
         _ => name.clone(),
     });
     shown.collect::<Vec<_>>().join(", ")
@@ -206,7 +218,7 @@ fn compare(table: &Table, layout: &mut Layout) {
             let pairs = [(column, *comparison, *other), (*other, comparison.mirrored(), column)];
             let free = pairs.iter().find(|(dependent, _, other)| {
                 let is_number = matches!(table.columns[*dependent].domain, Some(Domain::Numbers(_)));
-                layout.sources[*dependent] == Source::Drawn && is_number && !depends(layout, *other, *dependent)
+                layout.sources[*dependent] == Source::Drawn && is_number && !depends(table, layout, *other, *dependent)
             });
             if let Some((dependent, comparison, other)) = free {
                 layout.beside[*dependent].push((*comparison, *other));
@@ -231,8 +243,16 @@ fn compare(table: &Table, layout: &mut Layout) {
 }
 
 /// Whether a cell is worked out from another one, directly or not.
-fn depends(layout: &Layout, column: usize, other: usize) -> bool {
-    column == other || layout.beside[column].iter().any(|(_, next)| depends(layout, *next, other))
+fn depends(table: &Table, layout: &Layout, column: usize, other: usize) -> bool {
+    let given = match &layout.sources[column] {
+        Source::Given(given) => given.needs(),
+        _ => Vec::new(),
+    };
+    let needed = given.into_iter().filter_map(|name| table.columns.iter().position(|limits| limits.name == name));
+    column == other
+        || needed
+            .chain(layout.beside[column].iter().map(|(_, next)| *next))
+            .any(|next| depends(table, layout, next, other))
 }
 
 /// The value of a default that is always the same.

@@ -18,20 +18,27 @@ mod expression;
 mod given;
 mod keys;
 mod layout;
+mod locale;
 mod maker;
 mod numbers;
+mod parameters;
 mod pattern;
+mod places;
 mod plan;
+mod rule;
 mod spec;
+mod spread;
 mod table;
 mod texts;
 mod wanted;
 mod words;
 
-/// The version of what is generated: another one gives other rows for the same spec.
-pub const GENERATOR: u32 = 1;
-
+pub use locale::Locale;
 pub use plan::{Impossible, Plan};
-pub use spec::{Spec, SpecEntry, is_own};
+pub use rule::{Compile, RULES, read_given};
+pub use spec::{Choice, GROUP_KEYS, Include, Spec, SpecEntry, SpecGroup, includes, is_own, scenario_names};
 pub use table::taken;
-pub use wanted::{Existing, Given, Group, Spread, Wanted};
+pub use wanted::{Existing, Given, Group, Pick, RecordRef, RowTemplate, Spread, Template, Wanted};
+
+/// The version of what is generated: another one gives other rows for the same spec.
+pub const GENERATOR: u32 = 2;

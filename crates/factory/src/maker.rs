@@ -3,16 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use database::{Description, Filled, ForeignKeyDescription, TableDescription};
-use indexmap::IndexMap;
 
 use crate::cell::cell;
 use crate::condition::{Limits, Nulls, keep_partitions, leave_room, narrow};
 use crate::domain::Domain;
+use crate::draw::Draw;
 use crate::expression::parse;
-use crate::given::unfit;
+use crate::given::{circle, unfit};
 use crate::plan::{Impossible, Plan};
 use crate::table::{Key, Part, Reference, RowAt, Source, Table, Taken, taken};
-use crate::wanted::{Existing, Group, Wanted};
+use crate::wanted::{Existing, Given, Group, Wanted};
 
 /// How many rows a table gets that others refer to and nobody asked for: a tenth of theirs, within these.
 const IMPLIED: (u64, u64) = (1, 1000);
@@ -49,14 +49,17 @@ impl Maker {
                     self.refuse(&described.name, Some(name), &reason);
                 }
             }
+            for circle in groups.into_iter().flatten().filter_map(|group| circle(&group.given)) {
+                let reason = format!("columns are worked out from each other: {}", circle.join(" → "));
+                self.refuse(&described.name, circle.first().map(String::as_str), &reason);
+            }
             let parts = if let Some(groups) = groups {
                 parts(groups, existing.rows.saturating_sub(existing.records))
             } else {
                 let missing = wanted.fill.unwrap_or(0).saturating_sub(existing.rows);
-                let group = Group { count: missing, is_record: false, given: IndexMap::new() };
-                vec![Part::new(group, 0, existing.rows, missing)]
+                vec![Part::new(Group::of(missing), 0, existing.rows, missing)]
             };
-            let columns = self.limits(number, described);
+            let columns = self.limits(number, described, wanted);
             let mut table = Table::new(wanted.seed, described, columns, existing);
             let parent = |key: &ForeignKeyDescription| {
                 let parent = description.tables.iter().position(|parent| parent.name == key.table)?;
@@ -109,13 +112,14 @@ impl Maker {
     }
 
     /// What the columns of a table can hold, as far as its checks are understood.
-    fn limits(&mut self, number: usize, described: &TableDescription) -> Vec<Limits> {
-        let limits = |column: &database::ColumnDescription| Limits {
-            name: column.name.clone(),
-            domain: Domain::of(&column.kind, &column.name),
-            nullable: column.nullable,
-            null: Nulls::Free,
-            beside: Vec::new(),
+    fn limits(&mut self, number: usize, described: &TableDescription, wanted: &Wanted) -> Vec<Limits> {
+        let limits = |column: &database::ColumnDescription| {
+            let mut domain = Domain::of(&column.kind, &column.name, wanted.locale);
+            if let Some(domain) = &mut domain {
+                domain.share(&column.name, |shared| Draw::of(wanted.seed, &described.name, shared));
+            }
+            let name = column.name.clone();
+            Limits { name, domain, nullable: column.nullable, null: Nulls::Free, beside: Vec::new() }
         };
         let mut columns: Vec<Limits> = described.columns.iter().map(limits).collect();
         let mut doubts = described.unknown.clone();
@@ -165,9 +169,8 @@ impl Maker {
             }
             let Some((number, rows)) = implied else { return };
             let count = (rows / PER_IMPLIED).clamp(IMPLIED.0, IMPLIED.1);
-            let group = Group { count, is_record: false, given: IndexMap::new() };
             let table = &mut self.tables[number];
-            table.parts = vec![Part::new(group, 0, 0, count)];
+            table.parts = vec![Part::new(Group::of(count), 0, 0, count)];
             table.is_implied = true;
             self.wanted_rows[number] = count;
         }
@@ -343,6 +346,26 @@ impl Maker {
         table.keys.iter().map(digest).collect()
     }
 
+    /// Tries every template on the first row that it is for: most that cannot be worked out cannot be for any row.
+    pub(crate) fn try_templates(&mut self) {
+        let mut failed = Vec::new();
+        for (number, table) in self.tables.iter().enumerate() {
+            let mut position = 0;
+            for part in &table.parts {
+                let row = table.locate(position);
+                for (name, given) in &part.group.given {
+                    let column = table.columns.iter().position(|column| column.name == *name);
+                    if let (Given::Template(_), Some(column)) = (given, column) {
+                        cell(&self.tables, number, &row, column);
+                    }
+                }
+                position += part.count;
+            }
+            failed.extend(failure(table));
+        }
+        self.impossible.extend(failed);
+    }
+
     pub(crate) fn finish(self, order: Vec<usize>) -> Plan {
         let mut tables = self.tables;
         for table in &mut tables {
@@ -369,6 +392,13 @@ impl Maker {
             tables,
         }
     }
+}
+
+/// The first cell of a table that could not be worked out.
+pub(crate) fn failure(table: &Table) -> Option<Impossible> {
+    let (column, reason) = table.failure.get()?;
+    let column = Some(table.columns[*column].name.clone());
+    Some(Impossible { table: table.name.clone(), column, reason: format!("this value cannot be made: {reason}") })
 }
 
 /// The rows of groups that are not there yet: records are looked for by who asks, rows of groups are counted.

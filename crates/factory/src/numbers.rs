@@ -218,6 +218,22 @@ impl Numbers {
         (holds && (self.least..=self.greatest).contains(&value)).then_some(value)
     }
 
+    /// A value so far away from another one, in days for dates and moments; `None` when none is allowed.
+    #[expect(clippy::cast_possible_truncation, reason = "what does not fit is cut")]
+    pub(crate) fn away(&self, other: i64, greater: bool, least: f64, greatest: f64, digits: u64) -> Option<i64> {
+        let unit = match self.form {
+            Form::Integer | Form::Date => 1.0,
+            Form::Decimal { scale } => 10_f64.powi(i32::try_from(scale).unwrap_or(0)),
+            Form::Time => 1e6,
+            Form::Timestamp => 86_400e6,
+        };
+        let (least, greatest) = ((least * unit).ceil() as i64, (greatest * unit).floor() as i64);
+        let size = u64::try_from((greatest - least) / self.step).unwrap_or(0) + 1;
+        let distance = least + i64::try_from(below(digits, size)).unwrap_or(0) * self.step;
+        let value = if greater { other.checked_add(distance) } else { other.checked_sub(distance) };
+        value.filter(|value| (self.least..=self.greatest).contains(value) && !self.excluded.contains(value))
+    }
+
     /// Leaves only values that compare so with another one.
     pub(crate) fn keep_beside(&mut self, comparison: Comparison, other: i64) {
         match comparison {

@@ -7,7 +7,7 @@ use database::{BulkTable, Description, Filled, Rows};
 use crate::cell::cell;
 use crate::condition::Nulls;
 use crate::domain::Domain;
-use crate::maker::Maker;
+use crate::maker::{Maker, failure};
 use crate::table::{Layout, Reference, Source, Table};
 use crate::wanted::{Existing, Wanted};
 
@@ -58,10 +58,23 @@ impl Plan {
         maker.circles();
         let order = maker.order();
         maker.settle(&order);
+        maker.try_templates();
         if !maker.impossible.is_empty() {
             return Err(maker.impossible);
         }
         Ok(maker.finish(order))
+    }
+
+    /// Finds what is wanted and does not fit the tables, whatever is in them.
+    pub fn check(description: &Description, wanted: &Wanted) -> Vec<Impossible> {
+        let mut maker = Maker::default();
+        maker.read(description, wanted, &BTreeMap::new());
+        maker.impossible
+    }
+
+    /// The first value that could not be worked out, of the rows that were made so far; such rows are not to be kept.
+    pub fn failure(&self) -> Option<Impossible> {
+        self.tables.iter().find_map(failure)
     }
 
     /// The tables as they are written: in order, with their columns and numbers of rows.

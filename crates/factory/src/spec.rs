@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use database::Datum;
 use indexmap::IndexMap;
 use source::{Entry, MapReader, Node, Place, Problem, Problems, Tree};
 
-use crate::wanted::{Given, Group, Spread};
+use crate::locale::Locale;
+use crate::parameters::{Parameters, Scenarios};
+use crate::rule::{Compile, RuleReader};
+use crate::wanted::Group;
 
 /// A spec of our own form.
 #[derive(Clone, Debug, Default)]
@@ -15,89 +17,216 @@ pub struct Spec {
     pub seed: u64,
     /// How many rows every table shall have that is not named.
     pub fill: Option<u64>,
-    /// What is wanted of each data type or table, in the order of the file.
+    /// Whose names and cities texts are made of.
+    pub locale: Locale,
+    /// The versions of data types that it is written for, by service.
+    pub versions: BTreeMap<String, (u32, Place)>,
+    /// What is wanted of each data type or table, in the order of the files.
     pub entries: Vec<SpecEntry>,
 }
 
 /// What is wanted of one data type or table.
 #[derive(Clone, Debug)]
 pub struct SpecEntry {
-    /// `TYPE`, `SERVICE.TYPE`, or the same with the name of a table.
+    /// `TYPE`, `SERVICE.TYPE`, or the same with the name of a table; of children the field that lists them.
     pub name: String,
     /// Where that stands.
     pub place: Place,
     /// The rows.
-    pub groups: Vec<Group>,
+    pub groups: Vec<SpecGroup>,
     /// Where each field is first named.
-    pub fields: BTreeMap<String, Place>,
+    pub fields: IndexMap<String, Place>,
 }
 
-/// Says whether a file is a spec of our own form: it has `records` or `fill`, and a version.
+/// Rows that are made alike, as a spec gives them.
+#[derive(Clone, Debug)]
+pub struct SpecGroup {
+    /// How many, and what is given of them, by field.
+    pub group: Group,
+    /// The traits of its data type that it has, and where they are named.
+    pub traits: Vec<(String, Place)>,
+    /// Records that are made along with each of them, by the field that lists them.
+    pub children: Vec<SpecEntry>,
+    /// Where it begins.
+    pub place: Place,
+}
+
+/// Another file that a spec includes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Include {
+    /// A path, or an address.
+    pub location: String,
+    /// The SHA-256 of what an address gives.
+    pub sha256: Option<String>,
+    /// Where it stands.
+    pub place: Place,
+}
+
+/// What is chosen of a spec from outside.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// The scenario, and where it is named if that is in a file.
+    pub scenario: Option<(String, Option<Place>)>,
+    /// The values of parameters, and where they are given if that is in a file.
+    pub set: Vec<(String, String, Option<Place>)>,
+}
+
+/// Says whether a file is a spec of our own form, which begins with its version.
 pub fn is_own(tree: &Tree) -> bool {
     tree.get("seedbed").is_some()
 }
 
-/// The keys of a spec.
+/// The version of the form.
 const VERSION: i64 = 1;
+
+/// The keys of a group that are no fields.
+pub const GROUP_KEYS: [&str; 2] = [COUNT, TRAITS];
 
 /// How a group says how many rows it has.
 const COUNT: &str = "count";
 
+/// How a group says which traits it has.
+const TRAITS: &str = "traits";
+
+/// Reads which other files a spec includes.
+pub fn includes(tree: &Tree, problems: &mut Problems) -> Vec<Include> {
+    let Some(include) = tree.get("include") else { return Vec::new() };
+    let listed = include.as_list().unwrap_or(std::slice::from_ref(include));
+    listed.iter().filter_map(|tree| read_include(tree, problems)).collect()
+}
+
+fn read_include(tree: &Tree, problems: &mut Problems) -> Option<Include> {
+    let place = tree.place.clone();
+    if let Some(location) = tree.as_str() {
+        return Some(Include { location: location.to_owned(), sha256: None, place });
+    }
+    let mut reader = MapReader::new(tree, problems, "an included file")?;
+    let (path, url) = (reader.optional_str("path"), reader.optional_str("url"));
+    let sha256 = reader.optional_str("sha256");
+    if path.is_some() == url.is_some() {
+        reader.problems().push(
+            Problem::error("spec::include", "an included file has either a `path` or an `url`")
+                .at(&place, "not one of them"),
+        );
+    }
+    let is_digest = |text: &&str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if let Some(digest) = sha256.filter(|text| !is_digest(text)) {
+        let at = tree.get("sha256").map_or(&place, |tree| &tree.place);
+        reader.problems().push(
+            Problem::error("spec::include", format!("`{digest}` is not a SHA-256"))
+                .at(at, "64 hexadecimal digits are")
+                .help("`sha256sum FILE` prints it"),
+        );
+    }
+    reader.finish();
+    let sha256 = sha256.filter(is_digest).map(str::to_ascii_lowercase);
+    Some(Include { location: path.or(url)?.to_owned(), sha256, place })
+}
+
+/// The names of the scenarios that a file declares.
+pub fn scenario_names(tree: &Tree) -> Vec<String> {
+    let entries = tree.get("scenarios").and_then(Tree::as_map).unwrap_or_default();
+    entries.iter().map(|entry| entry.key.clone()).collect()
+}
+
 impl Spec {
-    /// Reads a spec; `set` are the parameters that are given in other places.
-    pub fn read(tree: &Tree, set: &BTreeMap<String, String>, problems: &mut Problems) -> Option<Self> {
-        let mut root = MapReader::new(tree, problems, "a spec")?;
-        let version = root.required("seedbed");
-        let seed = root.optional("seed");
-        let fill = root.optional("fill");
-        let declared = root.optional_map("parameters").unwrap_or_default();
-        let records = root.optional_map("records").unwrap_or_default();
-        root.finish();
-        if let Some(version) = version.filter(|version| version.as_integer() != Some(VERSION)) {
-            problems.push(
-                Problem::error("spec::version", "this is no version of specs that is known here")
-                    .at(&version.place, "not a known version")
-                    .help("write `seedbed: 1`"),
-            );
-            return None;
+    /// Reads a spec from its files: what is included comes before what includes it, which has the last word.
+    pub fn read(trees: &[Tree], choice: &Choice, compile: Compile<'_>, problems: &mut Problems) -> Option<Self> {
+        let main = &trees.last()?.place;
+        let mut parameters = Parameters::default();
+        let mut scenarios = Scenarios::default();
+        let (mut seed, mut fill, mut locale) = (None, None, None);
+        let mut versions: BTreeMap<String, (u32, Place)> = BTreeMap::new();
+        let mut records: Vec<&Entry> = Vec::new();
+        for tree in trees {
+            let mut root = MapReader::new(tree, problems, "a spec")?;
+            let version = root.required("seedbed");
+            seed = root.optional("seed").or(seed);
+            fill = root.optional("fill").or(fill);
+            locale = root.optional("locale").or(locale);
+            let written_for = root.optional_map("version").unwrap_or_default();
+            root.optional("include");
+            let declared = root.optional_map("parameters").unwrap_or_default();
+            let named = root.optional_map("scenarios").unwrap_or_default();
+            records.extend(root.optional_map("records").unwrap_or_default());
+            root.finish();
+            if let Some(version) = version.filter(|version| version.as_integer() != Some(VERSION)) {
+                problems.push(
+                    Problem::error("spec::version", "this is no version of specs that is known here")
+                        .at(&version.place, "not a known version")
+                        .help("write `seedbed: 1`"),
+                );
+                return None;
+            }
+            parameters.declare(declared, problems);
+            scenarios.read(named, problems);
+            for entry in written_for {
+                match entry.value.as_integer().and_then(|version| u32::try_from(version).ok()) {
+                    Some(version) => drop(versions.insert(entry.key.clone(), (version, entry.value.place.clone()))),
+                    None => problems.push(entry.value.wrong_type("the version of a service's data types")),
+                }
+            }
         }
-        let mut parameters: BTreeMap<&str, Datum> = BTreeMap::new();
-        for entry in declared {
-            let value = match set.get(&entry.key) {
-                Some(value) => Some(Datum::Text(value.clone())),
-                None => value(&entry.value, problems),
-            };
-            parameters.extend(value.map(|value| (entry.key.as_str(), value)));
+        let (chosen, at) = match &choice.scenario {
+            Some((name, place)) => (Some(name.as_str()), place.as_ref().unwrap_or(main)),
+            None => (None, main),
+        };
+        for scenario in scenarios.choose(chosen, at, problems) {
+            for entry in scenario.set {
+                if let Some(value) = crate::rule::value(&entry.value, problems) {
+                    parameters.set(&entry.key, value, &entry.key_place, problems);
+                }
+            }
+            seed = scenario.seed.or(seed);
+            fill = scenario.fill.or(fill);
+            records.extend(scenario.records);
         }
-        for name in set.keys().filter(|name| !parameters.contains_key(name.as_str())) {
-            let known = source::closest(name, parameters.keys().copied());
-            let help = known.map(|known| format!("did you mean `{known}`?"));
-            problems.push(
-                Problem::error("spec::parameter", format!("the spec has no parameter `{name}`"))
-                    .at(&tree.place, "`parameters` names those that can be set")
-                    .maybe_help(help),
-            );
+        for (name, value, place) in &choice.set {
+            let value = database::Datum::Text(value.clone());
+            parameters.set(name, value, place.as_ref().unwrap_or(main), problems);
         }
-        let mut reader = Reader { parameters, problems };
-        let seed = seed.and_then(|seed| reader.number(seed)).unwrap_or(0);
-        let fill = fill.and_then(|fill| reader.number(fill));
-        let entries = records.iter().map(|entry| reader.entry(entry)).collect();
-        Some(Self { seed, fill, entries })
+        let locale = locale.and_then(|tree| Locale::read(tree, problems)).unwrap_or_default();
+        let mut reader = Reader { rules: RuleReader { parameters: &parameters, compile, problems } };
+        let seed = seed.and_then(|seed| reader.rules.number(seed)).unwrap_or(0);
+        let fill = fill.and_then(|fill| reader.rules.number(fill));
+        let entries = records.into_iter().map(|entry| reader.entry(entry)).collect();
+        Some(Self { seed, fill, locale, versions, entries })
     }
 }
 
-struct Reader<'a> {
-    parameters: BTreeMap<&'a str, Datum>,
-    problems: &'a mut Problems,
+impl Spec {
+    /// All that it wants, in words: the same for specs that want the same, wherever that stands.
+    pub fn words(&self) -> String {
+        let mut words = format!("{} {:?} {:?} {:?}\n", self.seed, self.fill, self.locale, self.versions.keys());
+        self.entries.iter().for_each(|entry| entry.write(&mut words));
+        words
+    }
 }
 
-impl Reader<'_> {
+impl SpecEntry {
+    fn write(&self, words: &mut String) {
+        words.push_str(&self.name);
+        for SpecGroup { group, traits, children, .. } in &self.groups {
+            let traits: Vec<&String> = traits.iter().map(|(name, _)| name).collect();
+            words.push_str(&format!(" ({} {} {traits:?} {:?}", group.count, group.is_record, group.given));
+            children.iter().for_each(|entry| entry.write(words));
+            words.push(')');
+        }
+        words.push('\n');
+    }
+}
+
+struct Reader<'a, 'p> {
+    rules: RuleReader<'a, 'p>,
+}
+
+impl Reader<'_, '_> {
     fn entry(&mut self, entry: &Entry) -> SpecEntry {
         let mut read = SpecEntry {
             name: entry.key.clone(),
             place: entry.key_place.clone(),
             groups: Vec::new(),
-            fields: BTreeMap::new(),
+            fields: IndexMap::new(),
         };
         let groups: Vec<&Tree> = match &entry.value.node {
             Node::List(groups) => groups.iter().collect(),
@@ -111,226 +240,72 @@ impl Reader<'_> {
     }
 
     /// `{ count: 10, … }`, a record `{ … }`, or a number alone.
-    fn group(&mut self, tree: &Tree, places: &mut BTreeMap<String, Place>) -> Option<Group> {
+    fn group(&mut self, tree: &Tree, places: &mut IndexMap<String, Place>) -> Option<SpecGroup> {
+        let place = tree.place.clone();
         if !matches!(tree.node, Node::Map(_)) {
-            let count = self.number(tree)?;
-            return Some(Group { count, is_record: false, given: IndexMap::new() });
+            let group = Group::of(self.rules.number(tree)?);
+            return Some(SpecGroup { group, traits: Vec::new(), children: Vec::new(), place });
         }
-        let mut group = Group { count: 1, is_record: true, given: IndexMap::new() };
+        let group = Group { is_record: true, ..Group::of(1) };
+        let mut read = SpecGroup { group, traits: Vec::new(), children: Vec::new(), place };
         for field in tree.as_map().unwrap_or_default() {
             if field.key == COUNT {
-                group.is_record = false;
-                group.count = self.number(&field.value).unwrap_or(0);
+                read.group.is_record = false;
+                read.group.count = self.rules.number(&field.value).unwrap_or(0);
+                continue;
+            }
+            if field.key == TRAITS {
+                read.traits = self.traits(&field.value);
                 continue;
             }
             places.entry(field.key.clone()).or_insert_with(|| field.key_place.clone());
-            if let Some(given) = self.given(&field.value) {
-                group.given.insert(field.key.clone(), given);
+            // Records in a record: a list, or so many for each.
+            let of_records = |list: &[Tree]| list.iter().all(|tree| tree.as_map().is_some());
+            if field.value.as_list().is_some_and(of_records) || field.value.get(COUNT).is_some() {
+                let children = self.entry(field);
+                read.children.push(children);
+            } else if let Some(given) = self.rules.given(&field.value) {
+                read.group.given.insert(field.key.clone(), given);
             }
         }
-        Some(group)
+        Some(read)
     }
 
-    /// A number of rows: digits, or a parameter that has them.
-    fn number(&mut self, tree: &Tree) -> Option<u64> {
-        let value = self.value(tree)?;
-        let number = value.text().and_then(|text| text.replace('_', "").parse().ok());
-        if number.is_none() {
-            self.problems.push(tree.wrong_type("a whole number that is not negative"));
-        }
-        number
-    }
-
-    fn given(&mut self, tree: &Tree) -> Option<Given> {
-        if tree.as_map().is_some() {
-            return self.rule(tree);
-        }
-        match self.value(tree)? {
-            Datum::Text(text) if text.contains("{n}") => {
-                Some(Given::Numbered(text.split("{n}").map(str::to_owned).collect()))
+    /// One name, or a list of names.
+    fn traits(&mut self, tree: &Tree) -> Vec<(String, Place)> {
+        let listed = tree.as_list().unwrap_or(std::slice::from_ref(tree));
+        let name = |tree: &Tree| {
+            if tree.as_str().is_none() {
+                self.rules.problems.push(tree.wrong_type("the name of a trait"));
             }
-            value => Some(Given::Value(value)),
-        }
-    }
-
-    /// A map of one key, which says how values are chosen.
-    fn rule(&mut self, tree: &Tree) -> Option<Given> {
-        const RULES: &str = "`one_of`, `weighted`, `between`, `normal`, `pick`, `record`, `json` and `text`";
-        let [rule] = tree.as_map().unwrap_or_default() else {
-            self.problems.push(
-                Problem::error("spec::rule", "a rule for values is a map of one key")
-                    .at(&tree.place, "there are others, or none")
-                    .help(format!("the rules are {RULES}")),
-            );
-            return None;
+            Some((tree.as_str()?.to_owned(), tree.place.clone()))
         };
-        let value = &rule.value;
-        match rule.key.as_str() {
-            "one_of" => {
-                let values = value.as_list().filter(|values| !values.is_empty()).or_else(|| {
-                    self.problems.push(value.wrong_type("a list of values"));
-                    None
-                })?;
-                let values = values.iter().map(|value| Some((self.value(value)?, 1)));
-                Some(Given::OneOf(values.collect::<Option<Vec<_>>>()?))
-            }
-            "weighted" => {
-                let weights = value.as_map().filter(|weights| !weights.is_empty()).or_else(|| {
-                    self.problems.push(value.wrong_type("a map from values to weights"));
-                    None
-                })?;
-                let weighted = weights.iter().map(|entry| {
-                    let weight = self.number(&entry.value)?;
-                    Some((Datum::Text(entry.key.clone()), weight))
-                });
-                Some(Given::OneOf(weighted.collect::<Option<Vec<_>>>()?))
-            }
-            "between" => {
-                let Some([least, greatest]) = value.as_list() else {
-                    self.problems.push(value.wrong_type("a list of the least and the greatest value"));
-                    return None;
-                };
-                Some(Given::Between(self.value(least)?.text()?, self.value(greatest)?.text()?))
-            }
-            "normal" => {
-                let Some([mean, deviation]) = value.as_list() else {
-                    self.problems.push(value.wrong_type("a list of the mean and the standard deviation"));
-                    return None;
-                };
-                Some(Given::Normal { mean: self.float(mean)?, deviation: self.float(deviation)? })
-            }
-            "pick" => match (value.as_str(), value.as_map()) {
-                (Some("uniform"), _) => Some(Given::Pick(Spread::Uniform)),
-                (Some("zipf"), _) => Some(Given::Pick(Spread::Zipf { exponent: 1.0 })),
-                (_, Some([zipf])) if zipf.key == "zipf" => {
-                    let exponent = self.float(&zipf.value).filter(|exponent| *exponent > 0.0).or_else(|| {
-                        self.problems.push(zipf.value.wrong_type("an exponent above 0"));
-                        None
-                    })?;
-                    Some(Given::Pick(Spread::Zipf { exponent }))
-                }
-                _ => {
-                    self.problems.push(
-                        value.wrong_type("a way to pick").help("write `uniform`, `zipf` or `{ zipf: EXPONENT }`"),
-                    );
-                    None
-                }
-            },
-            "record" => {
-                let fields = value.as_map().filter(|fields| !fields.is_empty()).or_else(|| {
-                    self.problems.push(value.wrong_type("the values by which a record is known, which is a map"));
-                    None
-                })?;
-                let fields = fields.iter().map(|field| Some((field.key.clone(), self.known_by(&field.value)?)));
-                Some(Given::Record(fields.collect::<Option<IndexMap<_, _>>>()?))
-            }
-            "text" => {
-                let text = value.as_str().or_else(|| {
-                    self.problems.push(value.wrong_type("a text, which stays as it is"));
-                    None
-                })?;
-                Some(Given::Value(Datum::Text(text.to_owned())))
-            }
-            "json" => Some(Given::Value(Datum::Text(value.to_json().to_string()))),
-            other => {
-                let known = ["one_of", "weighted", "between", "normal", "pick", "record", "json", "text"];
-                let help = match source::closest(other, known) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("the rules are {RULES}"),
-                };
-                self.problems.push(
-                    Problem::error("spec::rule", format!("there is no rule `{other}` for values"))
-                        .at(&rule.key_place, "not a rule")
-                        .help(help),
-                );
-                None
-            }
-        }
+        listed.iter().filter_map(name).collect()
     }
-
-    /// A part of what a record is known by: a value, or the record that it refers to itself.
-    fn known_by(&mut self, tree: &Tree) -> Option<Given> {
-        if tree.as_map().is_none() {
-            return self.value(tree).map(Given::Value);
-        }
-        let known = self.rule(tree)?;
-        if !matches!(known, Given::Record(_) | Given::Value(_)) {
-            self.problems.push(
-                Problem::error("spec::rule", "a record is known by values")
-                    .at(&tree.place, "a rule that makes values")
-                    .help("write a value, or `{ record: … }` for what the record refers to itself"),
-            );
-            return None;
-        }
-        Some(known)
-    }
-
-    fn float(&mut self, tree: &Tree) -> Option<f64> {
-        let number =
-            self.value(tree)?.text().and_then(|text| text.parse().ok()).filter(|number: &f64| number.is_finite());
-        if number.is_none() {
-            self.problems.push(tree.wrong_type("a number"));
-        }
-        number
-    }
-
-    /// A value, with `${…}` replaced by parameters.
-    fn value(&mut self, tree: &Tree) -> Option<Datum> {
-        let Some(text) = tree.as_str().filter(|text| text.contains("${")) else { return value(tree, self.problems) };
-        if let Some(name) = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}'))
-            && let Some(value) = self.parameters.get(name)
-        {
-            return Some(value.clone());
-        }
-        let mut replaced = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once("${") {
-            replaced.push_str(before);
-            let (name, after) = after.split_once('}').unwrap_or((after, ""));
-            let Some(value) = self.parameters.get(name) else {
-                let known = source::closest(name, self.parameters.keys().copied());
-                self.problems.push(
-                    Problem::error("spec::parameter", format!("there is no parameter `{name}`"))
-                        .at(&tree.place, "used here")
-                        .maybe_help(known.map(|known| format!("did you mean `{known}`?"))),
-                );
-                return None;
-            };
-            value.write(&mut replaced);
-            rest = after;
-        }
-        replaced.push_str(rest);
-        Some(Datum::Text(replaced))
-    }
-}
-
-fn value(tree: &Tree, problems: &mut Problems) -> Option<Datum> {
-    Some(match &tree.node {
-        Node::Null => Datum::Null,
-        Node::Bool(value) => Datum::Boolean(*value),
-        Node::Integer(value) => Datum::Integer(*value),
-        Node::Float(value) => Datum::Float(*value),
-        Node::String(text) => Datum::Text(text.clone()),
-        Node::List(_) | Node::Map(_) => {
-            problems.push(tree.wrong_type("a value").help("a document is written `{ json: … }`"));
-            return None;
-        }
-    })
 }
 
 #[cfg(test)]
 mod tests {
+    use database::Datum;
     use source::{RenderOptions, SourceFile};
 
     use super::*;
+    use crate::wanted::{Given, Pick, RecordRef, Spread};
+
+    fn read_of(texts: &[&str], choice: &Choice) -> (Option<Spec>, String) {
+        let tree = |(number, text): (usize, &&str)| {
+            source::parse(&SourceFile::new(format!("spec{number}.yaml"), *text)).expect("it is YAML")
+        };
+        let trees: Vec<Tree> = texts.iter().enumerate().map(tree).collect();
+        let mut problems = Problems::default();
+        let compile = |_: &str| Err("there are no templates here".to_owned());
+        let spec = Spec::read(&trees, choice, &compile, &mut problems);
+        (spec, source::render(&problems, RenderOptions { color: false, width: 100 }))
+    }
 
     fn read(text: &str, set: &[(&str, &str)]) -> (Option<Spec>, String) {
-        let file = SourceFile::new("spec.yaml", text);
-        let tree = source::parse(&file).expect("it is YAML");
-        let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let mut problems = Problems::default();
-        let spec = Spec::read(&tree, &set, &mut problems);
-        (spec, source::render(&problems, RenderOptions { color: false, width: 100 }))
+        let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned(), None)).collect();
+        read_of(&[text], &Choice { set, ..Choice::default() })
     }
 
     #[test]
@@ -350,6 +325,14 @@ records:
       org_id: { pick: { zipf: 1.5 } }
       country: { one_of: [de, fr] }
       score: { normal: [50, 10] }
+      wait: { exponential: 3 }
+      income: { lognormal: [30000, 0.5] }
+      bio: { length: [20, 80] }
+      seen: { after: { joined: [1, 30] } }
+      nickname: { same_as: username }
+      language: { from: country, map: { de: German }, else: French }
+      traits: [staff, new]
+      posts: [{ title: x }, { count: 2 }]
   posts:
     - { author_id: { record: { username: ada } }, body: { json: { a: [1] } }, title: { text: '${no} {n}' } }
   likes:
@@ -361,17 +344,28 @@ records:
         let spec = spec.unwrap();
         assert_eq!((spec.seed, spec.fill, spec.entries.len()), (7, Some(10), 4));
         let users = &spec.entries[0].groups;
-        assert!(users[0].is_record && !users[1].is_record);
-        assert_eq!(users[1].count, 30);
+        let (first, more) = (&users[0].group, &users[1]);
+        assert!(first.is_record && !more.group.is_record);
+        assert_eq!(more.group.count, 30);
+        let traits: Vec<&str> = more.traits.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(traits, ["staff", "new"]);
+        assert_eq!((more.children.len(), more.children[0].groups.len()), (1, 2));
+        let users = [first, &more.group];
         assert_eq!(users[1].given["username"], Given::Numbered(vec!["learner".to_owned(), String::new()]));
-        assert_eq!(users[1].given["org_id"], Given::Pick(Spread::Zipf { exponent: 1.5 }));
-        assert_eq!(spec.entries[3].groups[0].count, 5);
-        assert_eq!(spec.entries[1].groups[0].given["body"], Given::Value(Datum::Text("{\"a\":[1]}".to_owned())));
-        assert_eq!(spec.entries[1].groups[0].given["title"], Given::Value(Datum::Text("${no} {n}".to_owned())));
+        assert_eq!(users[1].given["org_id"], Given::Pick(Pick::Spread(Spread::Zipf { exponent: 1.5 })));
+        let beside = Given::Beside { column: "joined".to_owned(), greater: true, distance: Some((1.0, 30.0)) };
+        assert_eq!(users[1].given["seen"], beside);
+        assert_eq!(spec.entries[3].groups[0].group.count, 5);
+        let title = &spec.entries[1].groups[0].group.given["title"];
+        assert_eq!(*title, Given::Value(Datum::Text("${no} {n}".to_owned())));
         let text = |text: &str| Given::Value(Datum::Text(text.to_owned()));
-        let author = Given::Record(IndexMap::from([("username".to_owned(), text("ada"))]));
-        let post = IndexMap::from([("title".to_owned(), text("first")), ("author_id".to_owned(), author)]);
-        assert_eq!(spec.entries[2].groups[0].given["post_id"], Given::Record(post));
+        let record = |values: &[(&str, Given)]| {
+            let values = values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+            Given::Records(vec![(RecordRef::By(values), 1)])
+        };
+        let post = record(&[("title", text("first")), ("author_id", record(&[("username", text("ada"))]))]);
+        assert_eq!(spec.entries[2].groups[0].group.given["post_id"], post);
+        assert_eq!(spec.entries[1].groups[0].group.given["body"], Given::Value(Datum::Text("{\"a\":[1]}".to_owned())));
     }
 
     #[test]
@@ -383,19 +377,102 @@ records:
   users:
     count: ${learner}
     age: { betwen: [1, 2] }
-    name: [a]
+    name: { json: [a] }
     plan: { pick: often }
     org: { record: { name: { one_of: [a] } } }
+    bio: { length: [9, 2] }
+    wait: { exponential: -1 }
+    mail: '{{ name }}'
+    kind: { from: name, mapp: {} }
 ";
         let (_, said) = read(text, &[("teachers", "1")]);
         for part in [
             "no parameter `learner`",
             "did you mean `between`",
-            "expected a value",
+            "length",
+            "a mean above 0",
+            "no templates here",
+            "did you mean `map`",
             "a way to pick",
             "a record is known by values",
             "no parameter `teachers`",
         ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+
+    #[test]
+    fn what_includes_has_the_last_word_and_scenarios_build_on_each_other() {
+        let common = "
+seedbed: 1
+seed: 3
+locale: de_DE
+parameters: { learners: 1, teachers: 2 }
+records: { learners: { count: '${learners}' } }
+";
+        let main = "
+seedbed: 1
+seed: 4
+parameters: { teachers: 5 }
+records: { teachers: { count: '${teachers}' } }
+scenarios:
+  demo: { set: { learners: 10 }, records: { courses: 1 } }
+  large: { extends: demo, set: { learners: 20 }, seed: 9, records: { orgs: 2 } }
+";
+        let counts = |scenario: Option<&str>, set: &[(&str, &str)]| {
+            let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned(), None)).collect();
+            let scenario = scenario.map(|name| (name.to_owned(), None));
+            let (spec, said) = read_of(&[common, main], &Choice { scenario, set });
+            assert_eq!(said, "");
+            let spec = spec.unwrap();
+            assert_eq!(spec.locale, Locale::German);
+            let counts = spec.entries.iter().map(|entry| (entry.name.clone(), entry.groups[0].group.count));
+            (spec.seed, counts.collect::<Vec<_>>())
+        };
+        let named = |counts: &[(&str, u64)]| counts.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        assert_eq!(counts(None, &[]), (4, named(&[("learners", 1), ("teachers", 5)])));
+        let large = named(&[("learners", 20), ("teachers", 5), ("courses", 1), ("orgs", 2)]);
+        assert_eq!(counts(Some("large"), &[]), (9, large));
+        let demo = named(&[("learners", 7), ("teachers", 5), ("courses", 1)]);
+        assert_eq!(counts(Some("demo"), &[("learners", "7")]), (4, demo));
+    }
+
+    #[test]
+    fn scenarios_that_cannot_be_are_said_once() {
+        let text = "
+seedbed: 1
+scenarios:
+  a: { extends: b }
+  b: { extends: c }
+  c: { extends: a }
+  d: { extends: e, set: { learners: 1 } }
+  f: { extends: a }
+";
+        let scenario = Some(("g".to_owned(), None));
+        let (_, said) = read_of(&[text], &Choice { scenario, ..Choice::default() });
+        assert_eq!(said.matches("scenarios build on each other").count(), 1, "{said}");
+        assert!(said.contains("a → b → c → a"), "{said}");
+        for part in ["no scenario `e`", "no scenario `g`"] {
+            assert_eq!(said.matches(part).count(), 1, "{part}: {said}");
+        }
+    }
+
+    #[test]
+    fn includes_are_paths_and_addresses() {
+        let read = |text: &str| {
+            let tree = source::parse(&SourceFile::new("spec.yaml", text)).expect("it is YAML");
+            let mut problems = Problems::default();
+            let read = includes(&tree, &mut problems);
+            let read: Vec<_> = read.into_iter().map(|include| (include.location, include.sha256)).collect();
+            (read, source::render(&problems, RenderOptions { color: false, width: 100 }))
+        };
+        let digest = "A".repeat(64);
+        let (read_all, said) = read(&format!("include: [a.yaml, {{ url: https://x/b.yaml, sha256: {digest} }}]"));
+        assert_eq!(said, "");
+        let expected = [("a.yaml".to_owned(), None), ("https://x/b.yaml".to_owned(), Some("a".repeat(64)))];
+        assert_eq!(read_all, expected);
+        let (_, said) = read("include: [{ path: a, url: b }, { pth: a }, { url: b, sha256: abc }, 3]");
+        for part in ["either a `path` or an `url`", "did you mean `path`", "not a SHA-256", "an included file, which"] {
             assert!(said.contains(part), "{part}: {said}");
         }
     }

@@ -1,12 +1,14 @@
 //! A table of a plan: what its columns hold, the rows that are wanted, and how each cell comes about.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use database::{Datum, Filled, ForeignKeyDescription, KeyDescription, TableDescription};
 
 use crate::condition::Limits;
 use crate::draw::{Draw, Permutation, below, fraction, mix};
 use crate::expression::{Comparison, parse};
+use crate::spread::zipf;
 use crate::wanted::{Existing, Given, Group, Spread};
 
 /// A table of a plan.
@@ -26,6 +28,8 @@ pub(crate) struct Table {
     pub(crate) is_named: bool,
     /// Whether nobody asked for its rows, but others refer to them.
     pub(crate) is_implied: bool,
+    /// The first cell that could not be worked out: its column, and why.
+    pub(crate) failure: OnceLock<(usize, String)>,
 }
 
 /// A unique key, by the numbers of its columns.
@@ -51,6 +55,8 @@ pub(crate) struct Reference {
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) group: Group,
+    /// Its number among the groups of its table of the same kind.
+    pub(crate) ordinal: u64,
     /// Tells its values from those of other parts.
     salt: u64,
     /// The index of its first row; rows before it are there already.
@@ -103,8 +109,10 @@ pub(crate) struct Pool {
     /// Where the rows that are there already stand in [`Existing::referable`].
     pub(crate) there: Option<usize>,
     pub(crate) spread: Spread,
-    /// The only row that it refers to.
-    pub(crate) fixed: Option<u64>,
+    /// The only rows that it refers to, each as often as its weight says; none: any.
+    pub(crate) chosen: Vec<(Chosen, u64)>,
+    /// The group of whose rows each is referred to in turn, and how many times.
+    pub(crate) each: Option<(u64, u64)>,
     pub(crate) numbering: Option<usize>,
     /// Whether it is NULL now and then.
     pub(crate) nullable: bool,
@@ -112,6 +120,15 @@ pub(crate) struct Pool {
     pub(crate) is_own: bool,
     /// Another column that must differ from its first one.
     pub(crate) unlike: Option<usize>,
+}
+
+/// A row that a foreign key refers to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Chosen {
+    /// The row at this place among those that are made.
+    Made(u64),
+    /// A row that is there, by what is stored to refer to it.
+    There(Vec<Datum>),
 }
 
 /// Numbers that make cells differ: the index of a row, perhaps shuffled, as digits of a number with mixed bases.
@@ -123,6 +140,8 @@ pub(crate) struct Numbering {
     pub(crate) size: u64,
     /// Whether it counts rows of the table, as counters do, and not of the part.
     pub(crate) is_counter: bool,
+    /// After how many rows it begins anew.
+    pub(crate) cycle: Option<u64>,
 }
 
 /// A row of a plan.
@@ -139,9 +158,17 @@ pub(crate) struct RowAt {
     pub(crate) counter: u64,
 }
 
+impl RowAt {
+    /// The number of the row in its group, from 1.
+    pub(crate) fn index_shown(&self) -> u64 {
+        self.index + 1
+    }
+}
+
 impl Numbering {
     pub(crate) fn at(&self, row: &RowAt) -> u64 {
         let index = if self.is_counter { row.counter } else { row.index };
+        let index = self.cycle.map_or(index, |cycle| index % cycle.max(1));
         let number = match &self.permutation {
             Some(permutation) => permutation.at(index % permutation.size()),
             None => index,
@@ -167,6 +194,7 @@ impl Table {
             written: Vec::new(),
             is_named: false,
             is_implied: false,
+            failure: OnceLock::new(),
         }
     }
 
@@ -245,11 +273,26 @@ impl Reference {
 const PER_NULL: u64 = 8;
 
 impl Pool {
+    /// Which row it refers to, of those that are chosen.
+    pub(crate) fn choose(&self, reference: &Reference, row: &RowAt) -> Option<&Chosen> {
+        let all = self.chosen.iter().map(|(_, weight)| weight).sum::<u64>().max(1);
+        let mut place = below(reference.draw.at(row.identity), all);
+        for (chosen, weight) in &self.chosen {
+            if place < *weight {
+                return Some(chosen);
+            }
+            place -= weight;
+        }
+        self.chosen.first().map(|(chosen, _)| chosen)
+    }
+
+    /// Whether it is given which rows it refers to, so that it is not free to make keys differ.
+    pub(crate) fn is_given(&self) -> bool {
+        !self.chosen.is_empty() || self.each.is_some()
+    }
+
     /// Which of so many rows it refers to; `None`: none.
     pub(crate) fn pick(&self, reference: &Reference, layout: &Layout, row: &RowAt, size: u64) -> Option<u64> {
-        if let Some(fixed) = self.fixed {
-            return Some(fixed);
-        }
         if self.nullable && below(reference.draw.other(8).at(row.identity), PER_NULL) == 0 || size == 0 {
             return None;
         }
@@ -264,73 +307,12 @@ impl Pool {
     }
 }
 
-/// The place of a fraction among `size` ones of which the k-th is as frequent as 1/k^exponent.
-#[expect(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "it is a frequency"
-)]
-fn zipf(fraction: f64, size: u64, exponent: f64) -> u64 {
-    let ends = size as f64 + 1.0;
-    let place = if (exponent - 1.0).abs() < 1e-9 {
-        exponential(fraction * logarithm(ends))
-    } else {
-        let power = 1.0 - exponent;
-        let end = exponential(power * logarithm(ends));
-        exponential(logarithm(fraction * (end - 1.0) + 1.0) / power)
-    };
-    (place as u64).saturating_sub(1).min(size - 1)
-}
-
-/// The natural logarithm, by operations that give the same digits on every machine; of what is more than 0.
-pub(crate) fn logarithm(value: f64) -> f64 {
-    const LN_2: f64 = std::f64::consts::LN_2;
-    let (mut value, mut halvings) = (value, 0.0);
-    while value > 1.5 {
-        value /= 2.0;
-        halvings += 1.0;
-    }
-    while value < 0.75 && value > 0.0 {
-        value *= 2.0;
-        halvings -= 1.0;
-    }
-    let ratio = (value - 1.0) / (value + 1.0);
-    let (mut power, mut sum, mut odd) = (ratio, 0.0, 1.0);
-    while odd < 40.0 {
-        sum += power / odd;
-        power *= ratio * ratio;
-        odd += 2.0;
-    }
-    2.0 * sum + halvings * LN_2
-}
-
-/// The exponential function, likewise.
-pub(crate) fn exponential(value: f64) -> f64 {
-    let mut halved = value;
-    let mut squarings = 0;
-    while halved.abs() > 0.5 {
-        halved /= 2.0;
-        squarings += 1;
-    }
-    let (mut term, mut sum, mut number) = (1.0, 1.0, 1.0);
-    while number < 20.0 {
-        term *= halved / number;
-        sum += term;
-        number += 1.0;
-    }
-    for _ in 0..squarings {
-        sum *= sum;
-    }
-    sum
-}
-
 impl Part {
     /// Rows of a group: the `ordinal`-th of its kind, of which the first `first` rows are there already.
     pub(crate) fn new(group: Group, ordinal: u64, first: u64, count: u64) -> Self {
         let (salt, first) =
             if group.is_record { (record_identity(&group), RECORDS + ordinal) } else { (ordinal << 48, first) };
-        Self { group, salt, first, count, skipped: Vec::new(), layout: Layout::default() }
+        Self { group, ordinal, salt, first, count, skipped: Vec::new(), layout: Layout::default() }
     }
 
     /// Which group of its table it is; `None` for a record.
@@ -409,27 +391,8 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::float_cmp, reason = "the same digits are what is promised")]
-    fn logarithm_and_exponential_are_those_of_the_library_and_fixed() {
-        for value in [0.001, 0.5, 1.0, 1.7, 10.0, 123_456.0] {
-            assert!((logarithm(value) - value.ln()).abs() < 1e-12, "{value}");
-            assert!((exponential(value.ln()) / value - 1.0).abs() < 1e-12, "{value}");
-        }
-        assert_eq!(exponential(1.0), 2.718_281_828_459_043_8);
-    }
-
-    #[test]
-    fn the_first_is_the_most_frequent_of_a_zipf() {
-        let counts = (0..10_000_u32).fold([0; 4], |mut counts, number| {
-            counts[usize::try_from(zipf(f64::from(number) / 10_000.0, 4, 1.0)).unwrap()] += 1;
-            counts
-        });
-        assert!(counts.is_sorted_by(|a, b| a > b), "{counts:?}");
-    }
-
-    #[test]
     fn rows_go_around_what_is_skipped() {
-        let group = Group { count: 5, is_record: false, given: indexmap::IndexMap::new() };
+        let group = Group::of(5);
         let mut part = Part::new(group, 0, 2, 5);
         part.skipped = vec![2, 3, 5];
         assert_eq!((0..5).map(|position| part.index(position)).collect::<Vec<_>>(), [4, 6, 7, 8, 9]);

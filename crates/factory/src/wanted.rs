@@ -1,7 +1,12 @@
 //! What is wanted of the tables of one database.
 
+use std::fmt::Debug;
+use std::sync::Arc;
+
 use database::Datum;
 use indexmap::IndexMap;
+
+use crate::locale::Locale;
 
 /// What is wanted of the tables of one database.
 #[derive(Clone, Debug, Default)]
@@ -10,6 +15,8 @@ pub struct Wanted {
     pub seed: u64,
     /// How many rows every table shall have that is not named.
     pub fill: Option<u64>,
+    /// Whose names, cities and telephone numbers texts are made of.
+    pub locale: Locale,
     /// What is wanted of each table that is named.
     pub tables: IndexMap<String, Vec<Group>>,
 }
@@ -25,6 +32,13 @@ pub struct Group {
     pub given: IndexMap<String, Given>,
 }
 
+impl Group {
+    /// So many rows of which nothing is given.
+    pub fn of(count: u64) -> Self {
+        Self { count, is_record: false, given: IndexMap::new() }
+    }
+}
+
 /// What is given for a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given {
@@ -34,10 +48,14 @@ pub enum Given {
     Numbered(Vec<String>),
     /// A text made of others of the same row: each piece, and the column whose value comes after it.
     Made(Vec<(String, Option<String>)>),
+    /// A template over other values of the same row.
+    Template(Template),
     /// One of these values, each as often as its weight says.
     OneOf(Vec<(Datum, u64)>),
     /// Numbers or dates from one to another, both included.
     Between(String, String),
+    /// The same, the later the more often.
+    Recent(String, String),
     /// Numbers around a mean.
     Normal {
         /// The mean.
@@ -45,10 +63,123 @@ pub enum Given {
         /// The standard deviation.
         deviation: f64,
     },
-    /// Another row than usual of the table that is referred to.
-    Pick(Spread),
-    /// The row of another table with these values, which are values or, where that refers to others itself, records again.
-    Record(IndexMap<String, Given>),
+    /// Numbers that are small mostly and large now and then, from 0 up.
+    Exponential {
+        /// The mean.
+        mean: f64,
+    },
+    /// Numbers whose logarithms are normal.
+    LogNormal {
+        /// Half of the numbers are below it.
+        median: f64,
+        /// The standard deviation of the logarithms.
+        deviation: f64,
+    },
+    /// Texts of so many characters, from one number to another, both included.
+    Length(u32, u32),
+    /// The value of another column.
+    SameAs(String),
+    /// What stands beside the value of another column.
+    Mapped {
+        /// The other column.
+        from: String,
+        /// By its value, as text.
+        map: IndexMap<String, Datum>,
+        /// What it is for another value.
+        otherwise: Datum,
+    },
+    /// A value that is greater than that of another column, or less.
+    Beside {
+        /// The other column.
+        column: String,
+        /// Whether it is greater.
+        greater: bool,
+        /// From how far to how far away: days for dates and moments, else numbers; `None`: as is usual.
+        distance: Option<(f64, f64)>,
+    },
+    /// How the rows are chosen that it refers to.
+    Pick(Pick),
+    /// One of these rows of another table, each as often as its weight says.
+    Records(Vec<(RecordRef, u64)>),
+}
+
+/// A row of another table.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RecordRef {
+    /// The record of the spec, or the row that is there, with these values by column; where that refers to others itself,
+    /// they are records again.
+    By(IndexMap<String, Given>),
+    /// A row that is there: what a foreign key to it stores, column by column.
+    There(Vec<Datum>),
+}
+
+/// How the rows are chosen that a foreign key refers to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Pick {
+    /// Any of them.
+    Spread(Spread),
+    /// Each row of a group of the other table in turn, so many times: the group's number among those of its table that are
+    /// no records, and how many times.
+    Each {
+        /// The number of the group.
+        group: u64,
+        /// How many rows refer to the same.
+        times: u64,
+    },
+}
+
+impl Given {
+    /// Calls the columns that it is worked out from otherwise, where there is another name.
+    pub fn rename(&mut self, name: &dyn Fn(&str) -> Option<String>) {
+        let change = |column: &mut String| {
+            if let Some(name) = name(column) {
+                *column = name;
+            }
+        };
+        match self {
+            Self::Made(pieces) => pieces.iter_mut().filter_map(|(_, column)| column.as_mut()).for_each(change),
+            Self::Template(template) => template.columns.iter_mut().for_each(change),
+            Self::SameAs(column) | Self::Mapped { from: column, .. } | Self::Beside { column, .. } => change(column),
+            _ => {}
+        }
+    }
+
+    /// The columns whose values it is worked out from.
+    pub fn needs(&self) -> Vec<&str> {
+        match self {
+            Self::Made(pieces) => pieces.iter().filter_map(|(_, column)| column.as_deref()).collect(),
+            Self::Template(template) => template.columns.iter().map(String::as_str).collect(),
+            Self::SameAs(column) | Self::Mapped { from: column, .. } | Self::Beside { column, .. } => vec![column],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A template over other values of the same row.
+#[derive(Clone, Debug)]
+pub struct Template {
+    /// What it is, compiled by whoever knows templates.
+    pub formula: Arc<dyn RowTemplate>,
+    /// The columns that its names stand for, in their order.
+    pub columns: Vec<String>,
+}
+
+/// How a [`Template`] is worked out.
+pub trait RowTemplate: Debug + Send + Sync {
+    /// As it is written.
+    fn text(&self) -> &str;
+
+    /// The names that it uses, each once; the number of the row is not among them.
+    fn names(&self) -> &[String];
+
+    /// Works it out from the values of its names, in their order, and the number of the row in its group, from 1.
+    fn evaluate(&self, values: &[Datum], number: u64) -> Result<Datum, String>;
+}
+
+impl PartialEq for Template {
+    fn eq(&self, other: &Self) -> bool {
+        self.formula.text() == other.formula.text() && self.columns == other.columns
+    }
 }
 
 /// How references are spread over the rows that they can refer to.

@@ -6,7 +6,7 @@ use database::{
     CheckDescription, ColumnDescription, Datum, Description, Filled, ForeignKeyDescription, KeyDescription, Kind, Rows,
     TableDescription,
 };
-use factory::{Existing, Given, Group, Plan, Wanted};
+use factory::{Existing, Given, Group, Plan, RecordRef, Wanted};
 use indexmap::IndexMap;
 use proptest::prelude::*;
 
@@ -395,7 +395,8 @@ fn text(text: &str) -> Datum {
 #[test]
 fn records_are_referred_to_by_their_values_and_what_is_referred_to_is_implied() {
     let record = |name: &str| group(1, true, &[("name", Given::Value(text(name)))]);
-    let author = Given::Record(IndexMap::from([("name".to_owned(), Given::Value(text("grace")))]));
+    let grace = IndexMap::from([("name".to_owned(), Given::Value(text("grace")))]);
+    let author = Given::Records(vec![(RecordRef::By(grace), 1)]);
     let mut wanted = Wanted::default();
     wanted.tables.insert("users".to_owned(), vec![record("ada"), record("grace")]);
     wanted.tables.insert("posts".to_owned(), vec![group(3, false, &[("user_id", author.clone())])]);

@@ -9,7 +9,7 @@ use crate::after::After;
 use crate::command::Command;
 use crate::file_reference::{self, FileReference};
 use crate::reading::Reading;
-use crate::{Base, Cold, Engine, Scrub, Template, duration};
+use crate::{Base, Cold, Engine, Scrub, SpecReference, Template, duration};
 
 /// One named database of an engine.
 #[derive(Clone, Debug, PartialEq)]
@@ -43,7 +43,7 @@ pub struct Database {
     /// Files of data types.
     pub types: Vec<FileReference>,
     /// Specs that are loaded, in this order.
-    pub data: Vec<FileReference>,
+    pub data: Vec<SpecReference>,
     /// Where its name stands.
     pub place: Place,
 }
@@ -118,7 +118,7 @@ impl Database {
         let cold = tree.get("cold").map(|cold| Cold::read(cold, reading));
         let schema = tree.get("schema").map(|schema| SchemaStep::read(schema, reading));
         let types = FileReference::read_all(tree.get("types"), reading);
-        let data = FileReference::read_all(tree.get("data"), reading);
+        let data = SpecReference::read_all(tree.get("data"), reading);
         Some(Self {
             name: entry.key.clone(),
             engine: engine?,

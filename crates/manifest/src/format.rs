@@ -73,6 +73,8 @@ static TAG: Pattern = Pattern::new(
     "a tag",
     "it consists of letters, digits, `.`, `_` and `-`, begins with a letter or digit, and has at most 100 characters",
 );
+static PARAMETER: Pattern =
+    Pattern::new("^[^\\s${}]+$", "the name of a parameter", "it has no blanks and no `$`, `{`, `}`");
 static DATABASE_NAME: Pattern = Pattern::new(
     "^[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?$",
     "the name of a database",
@@ -106,7 +108,8 @@ const RESOURCES_DOC: &str = "Files that belong to the state of the environment."
 const REMOTES_DOC: &str = "Places where snapshots, states and bases are shared.";
 const STATES_DOC: &str = "What is kept of finished steps.";
 const SNAPSHOTS_DOC: &str = "How snapshots are taken.";
-const DATA_DOC: &str = "Top specs, for data over several services.";
+const DATA_DOC: &str = "Specs that are loaded, for data over several services.";
+const SCENARIOS_DOC: &str = "Specs by a name, which `seedbed load` takes.";
 const EXPORTS_DOC: &str = "The only names that dependents see.";
 
 const CONFIG: Shape = Shape::Map(&KEY, &Shape::Setting);
@@ -115,6 +118,8 @@ const DATABASES: Shape = Shape::Map(&NAME, &Shape::Record(&DATABASE));
 const SERVICES: Shape = Shape::Map(&NAME, &Shape::Record(&SERVICE));
 const RESOURCES: Shape = Shape::Map(&NAME, &Shape::Record(&RESOURCE));
 const REMOTES: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&REMOTE)]));
+const SPECS: Shape = Shape::List(&Shape::Either(&[TEXT, Shape::Record(&SPEC)]), 0);
+const SCENARIOS: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&SPEC)]));
 const EXPORTS: Shape = Shape::Map(&KEY, &Shape::Scalar);
 
 /// The whole file.
@@ -133,7 +138,8 @@ pub(crate) static MANIFEST: Record = Record {
         optional("tasks", TASKS, TASKS_DOC),
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
-        optional("data", TEXTS, DATA_DOC),
+        optional("data", SPECS, DATA_DOC),
+        optional("scenarios", SCENARIOS, SCENARIOS_DOC),
         optional("resources", RESOURCES, RESOURCES_DOC),
         optional("remotes", REMOTES, REMOTES_DOC),
         optional("states", Shape::Record(&STATES), STATES_DOC),
@@ -152,7 +158,8 @@ static PROFILE: Record = Record {
         optional("tasks", TASKS, TASKS_DOC),
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
-        optional("data", TEXTS, DATA_DOC),
+        optional("data", SPECS, DATA_DOC),
+        optional("scenarios", SCENARIOS, SCENARIOS_DOC),
         optional("resources", RESOURCES, RESOURCES_DOC),
         optional("remotes", REMOTES, REMOTES_DOC),
         optional("states", Shape::Record(&STATES), STATES_DOC),
@@ -284,9 +291,22 @@ static DATABASE: Record = Record {
             "The step that brings an empty database to its schema.",
         ),
         optional("types", Shape::Either(&[TEXT, TEXTS]), "Files of data types."),
-        optional("data", TEXTS, "Specs that are loaded, in this order."),
+        optional("data", SPECS, "Specs that are loaded, in this order."),
     ],
     exclusive: &[],
+};
+
+static SPEC: Record = Record {
+    name: "spec",
+    what: "a spec",
+    fields: &[
+        optional("spec", TEXT, "A file of the workspace."),
+        optional("url", Shape::Text(Some(&FETCHED)), "The address of a file, which needs a digest."),
+        optional("sha256", Shape::Text(Some(&DIGEST)), "The SHA-256 of what the address gives."),
+        optional("scenario", TEXT, "The scenario of it that is loaded. Default: none."),
+        optional("set", Shape::Map(&PARAMETER, &Shape::Setting), "The values of its parameters."),
+    ],
+    exclusive: &[&["spec", "url"]],
 };
 
 static SCHEMA: Record = Record {

@@ -8,7 +8,7 @@ use source::{Entry, Problem, Problems, SourceFile, Tree};
 use crate::document::Document;
 use crate::reading::Reading;
 use crate::{
-    Database, Dependency, FileReference, Name, Remote, Resource, Service, Setting, SnapshotForm, States, Task,
+    Database, Dependency, Name, Remote, Resource, Service, Setting, SnapshotForm, SpecReference, States, Task,
     Template, resource,
 };
 
@@ -29,8 +29,10 @@ pub struct Manifest {
     pub databases: IndexMap<String, Database>,
     /// Things that keep running.
     pub services: IndexMap<String, Service>,
-    /// Top specs, in this order.
-    pub data: Vec<FileReference>,
+    /// Specs that are loaded, in this order.
+    pub data: Vec<SpecReference>,
+    /// Specs by the names that `load` takes.
+    pub scenarios: IndexMap<String, SpecReference>,
     /// Files that belong to the state of the environment.
     pub resources: IndexMap<String, Resource>,
     /// Places where snapshots, states and bases are shared.
@@ -71,7 +73,8 @@ impl Manifest {
             tasks: IndexMap::new(),
             databases: IndexMap::new(),
             services: IndexMap::new(),
-            data: FileReference::read_all(tree.get("data"), reading),
+            data: SpecReference::read_all(tree.get("data"), reading),
+            scenarios: IndexMap::new(),
             resources: IndexMap::new(),
             remotes: IndexMap::new(),
             states: States::read(tree.get("states")),
@@ -110,6 +113,10 @@ impl Manifest {
         resource::check_overlaps(&manifest.resources, reading);
         entries("remotes", &mut |entry| {
             manifest.remotes.extend(Remote::read(entry, reading).map(|value| (entry.key.clone(), value)));
+        });
+        entries("scenarios", &mut |entry| {
+            let spec = SpecReference::read(&entry.value, &entry.key_place, reading);
+            manifest.scenarios.extend(spec.map(|spec| (entry.key.clone(), spec)));
         });
         entries("exports", &mut |entry| {
             manifest.exports.extend(reading.template(&entry.value).map(|value| (entry.key.clone(), value)));

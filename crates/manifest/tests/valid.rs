@@ -40,7 +40,7 @@ fn names_and_settings_are_taken_as_they_stand() {
     let texts: Vec<_> = manifest.config.values().map(ToString::to_string).collect();
     assert_eq!(texts, ["20", "1.0", "Learn & grow", "true"]);
     assert_eq!(manifest.profiles, ["postgres", "large"]);
-    assert_eq!(manifest.data[0].path, "data/demo.yaml");
+    assert_eq!(manifest.data[0].words(), "data/demo.yaml");
     assert_eq!(written(&manifest.exports["url"]), "${services.web.url}");
 }
 

@@ -154,12 +154,16 @@ pub struct LogsArguments {
 /// Arguments of `load`.
 #[derive(Debug, Args)]
 pub struct LoadArguments {
-    /// A spec of records and counts (`seedbed: 1`), a service spec, or a top spec that lists service specs
+    /// A scenario of the workspace, or the path or address of a spec: one of records and counts (`seedbed: 1`), a service
+    /// spec, or a top spec that lists service specs
     #[arg(required_unless_present = "fill")]
-    pub path: Option<PathBuf>,
+    pub spec: Option<String>,
     /// The service that a spec is of; default: this workspace
     #[arg(long, value_name = "SERVICE")]
     pub service: Option<String>,
+    /// The scenario of the spec
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
     /// Refuse to create a record that is only referred to
     #[arg(long)]
     pub strict: bool,
@@ -184,7 +188,7 @@ pub struct LoadArguments {
 #[derive(Debug, Args)]
 pub struct UnloadArguments {
     /// The spec as it was loaded; `seedbed.yaml` for what the manifest declares; `seedbed loads` lists them
-    pub spec: PathBuf,
+    pub spec: String,
     /// Remove rows that no load made, too, where they refer to what goes
     #[arg(long)]
     pub force: bool,

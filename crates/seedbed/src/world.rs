@@ -71,16 +71,17 @@ impl Remotes for Elsewhere {
     fn fetch(
         &self,
         url: &str,
-        digest: &manifest::Digest,
+        digest: Option<&manifest::Digest>,
         to: &Path,
         monitor: &dyn Monitor,
     ) -> Result<(), RemoteFailure> {
-        let text = match digest {
+        let text = digest.map(|digest| match digest {
             manifest::Digest::Sha256(hex) => format!("sha256:{hex}"),
             manifest::Digest::Blake3(hex) => format!("blake3:{hex}"),
-        };
+        });
+        let checksum = text.map(|text| text.parse()).transpose()?;
         let progress = |bytes, of| monitor.on(Progress::Downloaded { bytes, of });
-        Ok(remotes::fetch(url, Some(&text.parse()?), to, &self.0, &progress)?)
+        Ok(remotes::fetch(url, checksum.as_ref(), to, &self.0, &progress)?)
     }
 }
 

@@ -11,12 +11,13 @@ use crate::table::table;
 
 pub fn run(job: &Job<'_>, arguments: &LoadArguments) -> Result<Outcome, Failure> {
     let options = LoadOptions {
-        path: arguments.path.as_deref(),
+        what: arguments.spec.as_deref(),
         service: arguments.service.as_deref(),
+        scenario: arguments.scenario.as_deref(),
         strict: arguments.strict,
         fill: arguments.fill,
         seed: arguments.seed,
-        set: arguments.set.iter().cloned().collect(),
+        set: arguments.set.clone(),
         mode: match arguments.mode {
             ModeArgument::Ensure => LoadMode::Ensure,
             ModeArgument::Update => LoadMode::Update,

@@ -13,4 +13,5 @@ mod redaction;
 mod refusals;
 mod session;
 mod sessions;
+mod specs;
 mod workspace;

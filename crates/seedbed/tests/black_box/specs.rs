@@ -1,0 +1,265 @@
+//! Specs of our own form: what they build on, what of them is chosen, and what data types add to them.
+
+use std::fs;
+
+use crate::workspace::Workspace;
+
+const MANIFEST: &str = "name: school
+databases:
+  school: { engine: sqlite, schema: { sql: [schema.sql] }, types: types.yaml }
+";
+
+const SCHEMA: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, username TEXT NOT NULL UNIQUE, email TEXT NOT NULL,
+    is_staff BOOLEAN NOT NULL, plan TEXT NOT NULL, joined DATE NOT NULL, seen DATE NOT NULL, first_name TEXT NOT NULL,
+    city TEXT NOT NULL, zip TEXT NOT NULL, bio TEXT NOT NULL, score INTEGER NOT NULL);
+CREATE TABLE courses (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE, teacher_id INTEGER NOT NULL REFERENCES users (id));
+CREATE TABLE seats (id INTEGER PRIMARY KEY, course_id INTEGER NOT NULL REFERENCES courses (id), kind TEXT NOT NULL
+    CHECK (kind IN ('audit', 'verified', 'honor')), price INTEGER NOT NULL, UNIQUE (course_id, kind));
+CREATE TABLE forums (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+";
+
+const TYPES: &str = "types:
+  user:
+    table: users
+    key: [username]
+    version: 2
+    renamed: { login: username }
+    traits:
+      staff: { is_staff: true, plan: free }
+      rich: { plan: paid, email: \"{{ username }}@rich.example\" }
+    fields:
+      username: {}
+      email: \"{{ username | lower }}@example.com\"
+      is_staff: false
+      plan: free
+  course:
+    table: courses
+    key: [slug]
+    fields:
+      slug: {}
+      teacher: { references: user, column: teacher_id }
+      seats: { has: seat, as: course }
+    implies:
+      - { type: forum, record: { name: \"about {{ slug }}\" } }
+  seat:
+    table: seats
+    key: [course, kind]
+    fields:
+      course: { references: course, column: course_id }
+      kind: {}
+      price: 10
+  forum: { table: forums, key: [name], fields: { name: {} } }
+";
+
+fn school(more: &[(&str, &str)]) -> Workspace {
+    let mut files = vec![("seedbed.yaml", MANIFEST), ("schema.sql", SCHEMA), ("types.yaml", TYPES)];
+    files.retain(|(name, _)| !more.iter().any(|(other, _)| other == name));
+    files.extend(more);
+    let workspace = Workspace::of(&files);
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace
+}
+
+fn sql(workspace: &Workspace, sql: &str) -> String {
+    workspace.sql("school/school", sql)
+}
+
+#[test]
+fn traits_references_children_and_what_is_implied() {
+    let spec = "seedbed: 1
+records:
+  user:
+    - { username: Ada, traits: [staff] }
+    - { username: bob, traits: [staff, rich], is_staff: false }
+    - { count: 4, username: \"u{n}\", traits: rich }
+  courses:
+    - slug: algebra
+      teacher: Ada
+      seats: [{ kind: audit, price: 0 }, { kind: verified }]
+    - { count: 10, slug: \"c{n}\", teacher: { weighted: { Ada: 3, bob: 1 } }, seats: { count: 2 } }
+";
+    let workspace = school(&[("spec.yaml", spec)]);
+    let loaded = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
+    assert_eq!(loaded["load"]["created"], 6 + 11 + 22 + 1, "{loaded}");
+    let users = "SELECT username, email, is_staff, plan FROM users ORDER BY username";
+    let expected = "Ada | ada@example.com | 1 | free\nbob | bob@rich.example | 0 | paid\n";
+    assert!(sql(&workspace, users).starts_with(expected), "{}", sql(&workspace, users));
+    assert_eq!(sql(&workspace, "SELECT email FROM users WHERE username = 'u3'"), "u3@rich.example\n");
+    let of_algebra = "SELECT username, kind, price FROM seats JOIN courses ON courses.id = course_id
+        JOIN users ON users.id = teacher_id WHERE slug = 'algebra' ORDER BY kind";
+    assert_eq!(sql(&workspace, of_algebra), "Ada | audit | 0\nAda | verified | 10\n");
+    let each = "SELECT count(*), min(n), max(n) FROM (SELECT count(*) AS n FROM seats GROUP BY course_id)";
+    assert_eq!(sql(&workspace, each), "11 | 2 | 2\n");
+    assert_eq!(sql(&workspace, "SELECT name FROM forums"), "about algebra\n");
+    let teachers = "SELECT DISTINCT username FROM courses JOIN users ON users.id = teacher_id ORDER BY 1";
+    assert_eq!(sql(&workspace, teachers), "Ada\nbob\n");
+    let again = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
+    assert_eq!(again["load"]["created"], 0, "{again}");
+}
+
+#[test]
+fn values_are_spread_worked_out_and_agree() {
+    let spec = "seedbed: 1
+locale: de_DE
+records:
+  users:
+    count: 200
+    username: \"{{ first_name | lower }}{n}\"
+    joined: { recent: [2020-01-01, 2024-12-31] }
+    seen: { after: { joined: [1, 30] } }
+    bio: { length: [20, 40] }
+    score: { exponential: 10 }
+    plan: { from: is_staff, map: { \"true\": staff }, else: \"{% if n % 2 == 0 %}even{% else %}odd{% endif %}\" }
+    is_staff: { one_of: [true, false] }
+";
+    let workspace =
+        school(&[("spec.yaml", &spec.replace("\"{% if n % 2 == 0 %}even{% else %}odd{% endif %}\"", "other"))]);
+    workspace.seedbed(&["load", "spec.yaml"]).ends_with(0);
+    let count = |condition: &str| -> u32 {
+        sql(&workspace, &format!("SELECT count(*) FROM users WHERE {condition}")).trim().parse().unwrap()
+    };
+    assert_eq!(count("julianday(seen) - julianday(joined) BETWEEN 1 AND 30"), 200);
+    assert_eq!(count("length(bio) BETWEEN 20 AND 40"), 200);
+    assert_eq!(count("joined BETWEEN '2020-01-01' AND '2024-12-31'"), 200);
+    assert!(count("joined >= '2024-01-01'") > 3 * count("joined < '2021-01-01'"));
+    assert!(count("score <= 10") > 110 && count("score > 20") > 10);
+    assert_eq!(count("(plan = 'staff') = is_staff"), 200);
+    assert_eq!(count("city = 'Kiel'"), count("zip LIKE '241%'"));
+    assert_eq!(count("username LIKE lower(first_name) || '%' OR first_name GLOB '*[^a-zA-Z]*'"), 200);
+}
+
+#[test]
+fn scenarios_includes_and_names() {
+    let manifest = MANIFEST.to_owned()
+        + "scenarios:
+  demo: data/main.yaml
+  large: { spec: data/main.yaml, scenario: large, set: { learners: 3 } }
+";
+    let main = "seedbed: 1
+include: [parts/users.yaml]
+scenarios:
+  small: { set: { learners: 2 } }
+  large: { extends: small, records: { forums: 4 } }
+";
+    let users = "seedbed: 1
+parameters: { learners: 1 }
+records: { users: { count: \"${learners}\", username: \"user{n}\" } }
+";
+    let files = [("seedbed.yaml", manifest.as_str()), ("data/main.yaml", main), ("data/parts/users.yaml", users)];
+    let workspace = school(&files);
+    let counts = || sql(&workspace, "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM forums)");
+    for (arguments, expected) in [
+        (vec!["load", "demo"], "1 | 0\n"),
+        (vec!["load", "demo", "--scenario", "small"], "2 | 0\n"),
+        (vec!["load", "large"], "3 | 4\n"),
+        (vec!["load", "large", "--set", "learners=5"], "5 | 4\n"),
+        (vec!["load", "data/main.yaml", "--scenario", "small", "--set", "learners=6"], "6 | 4\n"),
+    ] {
+        workspace.seedbed(&arguments).ends_with(0);
+        assert_eq!(counts(), expected, "{arguments:?}");
+    }
+    workspace.seedbed(&["load", "demo", "--scenario", "smal"]).ends_with(3).says(&["did you mean `small`?"]);
+    workspace.seedbed(&["load", "demo", "--set", "learner=1"]).ends_with(3).says(&["did you mean `learners`?"]);
+    workspace.write("data/parts/users.yaml", "seedbed: 1\ninclude: ../main.yaml\n");
+    let circle = workspace.seedbed(&["load", "demo"]).ends_with(3);
+    circle.says(&["data/main.yaml → data/parts/users.yaml → data/main.yaml", "users.yaml:2:10"]);
+}
+
+#[test]
+fn what_an_address_gives_is_fetched_once() {
+    let part = "seedbed: 1\nrecords: { forums: [{ name: fetched }] }\n";
+    let workspace = school(&[("elsewhere/part.yaml", part)]);
+    let url = format!("file://{}", workspace.root().join("elsewhere/part.yaml").display());
+    let hex = sha256(&workspace, "elsewhere/part.yaml");
+    workspace.write("spec.yaml", &format!("seedbed: 1\ninclude: {url}\n"));
+    workspace.seedbed(&["load", "spec.yaml"]).ends_with(3).says(&["is included without a digest", "sha256sum"]);
+    let wrong = "a".repeat(64);
+    workspace.write("spec.yaml", &format!("seedbed: 1\ninclude: {{ url: \"{url}\", sha256: {wrong} }}\n"));
+    workspace.seedbed(&["load", "spec.yaml"]).ends_with(3).says(&["cannot fetch", "named here"]);
+    workspace.write("spec.yaml", &format!("seedbed: 1\ninclude: {{ url: \"{url}\", sha256: {hex} }}\n"));
+    workspace.seedbed(&["load", "spec.yaml"]).ends_with(0);
+    assert_eq!(sql(&workspace, "SELECT name FROM forums"), "fetched\n");
+    workspace.seedbed(&["load", &url]).ends_with(0);
+    fs::remove_dir_all(workspace.root().join("elsewhere")).unwrap();
+    workspace.seedbed(&["load", "spec.yaml"]).ends_with(0);
+    workspace.seedbed(&["load", &url]).ends_with(0).says(&["what was fetched before is used"]);
+    workspace.seedbed(&["load", &format!("{url}x")]).ends_with(3).says(&["cannot fetch"]);
+}
+
+fn sha256(workspace: &Workspace, file: &str) -> String {
+    let ran = workspace.shell(&format!("sha256sum {file}"));
+    ran.stdout.split(' ').next().unwrap().to_owned()
+}
+
+#[test]
+fn up_loads_specs_of_the_manifest_and_knows_what_they_are_made_of() {
+    let manifest = MANIFEST.to_owned() + "data: [{ spec: spec.yaml, set: { learners: 7 } }]\n";
+    let spec = "seedbed: 1
+include: part.yaml
+parameters: { learners: 1 }
+records: { users: { count: \"${learners}\", username: \"user{n}\" } }
+";
+    let part = "seedbed: 1\nrecords: { forums: 2 }\n";
+    let workspace = school(&[("seedbed.yaml", &manifest), ("spec.yaml", spec), ("part.yaml", part)]);
+    let counts = || sql(&workspace, "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM forums)");
+    assert_eq!(counts(), "7 | 2\n");
+    sql(&workspace, "DELETE FROM users");
+    workspace.seedbed(&["reset"]).ends_with(0);
+    assert_eq!(counts(), "7 | 2\n");
+    let before = sql(&workspace, "SELECT * FROM users");
+    // The same elsewhere has the same key, and the same rows.
+    workspace.seedbed(&["--name", "other", "up"]).ends_with(0);
+    let key = |environment: &str| {
+        let why = workspace.seedbed(&["--name", environment, "why", "--json"]).ends_with(0).json();
+        let steps = why["chains"][0]["steps"].as_array().unwrap().clone();
+        steps.iter().find(|step| step["step"] == "data").unwrap()["key"].clone()
+    };
+    assert_eq!(key("default"), key("other"));
+    let first = key("default");
+    workspace.write("part.yaml", "seedbed: 1\nrecords: { forums: 3 }\n");
+    let second = key("default");
+    assert_ne!(second, first);
+    let why = || workspace.seedbed(&["why"]).ends_with(0).stdout;
+    assert!(why().contains("part.yaml changed"), "{}", why());
+    workspace.write("seedbed.yaml", &manifest.replace("learners: 7", "learners: 8"));
+    assert_ne!(key("default"), second);
+    assert!(why().contains("its words in the manifest changed"), "{}", why());
+    workspace.seedbed(&["up"]).ends_with(0);
+    assert_eq!(counts(), "8 | 3\n");
+    assert!(sql(&workspace, "SELECT * FROM users").starts_with(&before), "seven of them are the same");
+}
+
+#[test]
+fn a_spec_for_an_older_version_is_read_with_a_warning() {
+    let spec = "seedbed: 1\nrecords: { users: [{ login: ada }] }\n";
+    let workspace = school(&[("spec.yaml", spec)]);
+    workspace
+        .seedbed(&["load", "spec.yaml"])
+        .ends_with(3)
+        .says(&["no field `login` since its version 2", "write `username`"]);
+    workspace.write("spec.yaml", &format!("{spec}version: {{ school: 1 }}\n"));
+    let read = workspace.seedbed(&["load", "spec.yaml"]).ends_with(0);
+    read.says(&[
+        "written for version 1 of the data types of `school`",
+        "write `username` for `login`, and `school: 2`",
+    ]);
+    assert_eq!(sql(&workspace, "SELECT username FROM users"), "ada\n");
+}
+
+#[test]
+fn names_that_are_not_there_are_said_with_the_nearest() {
+    let spec = "seedbed: 1
+records:
+  users: [{ username: ada, traits: [staf] }]
+  courses: [{ slug: x, seats: [{ kid: audit }], teacher: { same_as: slog } }]
+  forums: [{ name: [a] }, { name: [{ x: 1 }] }]
+";
+    let workspace = school(&[("spec.yaml", spec)]);
+    workspace.seedbed(&["load", "spec.yaml"]).ends_with(3).says(&[
+        "did you mean `staff`?",
+        "did you mean `kind`?",
+        "expected a value, found a list",
+        "`name` is no list of records",
+        "no column slog",
+    ]);
+}
