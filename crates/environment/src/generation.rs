@@ -1,6 +1,7 @@
 //! Rows that are generated: planned from the living schemas, made beside their writing, in one transaction per database.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use database::{
@@ -13,6 +14,7 @@ use plan::DatabaseId;
 use serde_json::Value;
 use source::Problems;
 
+use crate::elsewhere::{self, Referred};
 use crate::journal::Journal;
 use crate::journal_rows::FormerRows;
 use crate::ledger::{Did, LoadIdentity, LoadMode, PieceHead, PieceWriter};
@@ -23,7 +25,7 @@ use crate::loader_part::Part;
 use crate::loader_report::LoadReport;
 use crate::session::Session;
 use crate::specs::{OwnSpec, datum, json};
-use crate::wanted::{Places, problem, wanted};
+use crate::wanted::{Places, Wants, problem, wanted};
 use crate::{Error, Interrupt};
 
 /// What is to be generated.
@@ -74,27 +76,41 @@ pub(crate) fn generate(
     journal: &Journal,
     interrupt: &Interrupt,
 ) -> Result<LoadReport, Error> {
-    let mut opened: Vec<(DatabaseId, Box<dyn Database>, Description)> = Vec::new();
+    let mut opened: BTreeMap<DatabaseId, (Box<dyn Database>, Description)> = BTreeMap::new();
     for id in &generation.databases {
         let mut database = open(id)?;
         let description = database.describe().map_err(Error::database(id))?;
-        opened.push((id.clone(), database, description));
+        opened.insert(id.clone(), (database, description));
     }
     let described: Vec<(&DatabaseId, &Description)> =
-        opened.iter().map(|(id, _, description)| (id, description)).collect();
-    let mut wanted = wanted(generation, &described).map_err(Error::Problems)?;
+        opened.iter().map(|(id, (_, description))| (id, description)).collect();
+    let mut wants = wanted(generation, &described).map_err(Error::Problems)?;
+    let links: Vec<_> = wants.iter().map(|(id, wants)| (id.clone(), wants.links.clone())).collect();
     let mut report = LoadReport { is_dry: generation.is_dry, ..LoadReport::default() };
-    let mut planned = Vec::new();
-    for (id, mut database, description) in opened {
-        let Some((wanted, places)) = wanted.remove(&id) else { continue };
+    let mut plans: BTreeMap<DatabaseId, Arc<Plan>> = BTreeMap::new();
+    let mut order = Vec::new();
+    // What others refer to is planned before them: their rows are known then, though none is written.
+    for id in elsewhere::order(&links) {
+        let Some(Wants { mut wanted, places, links }) = wants.remove(&id) else { continue };
+        elsewhere::resolve(&links, &mut wanted, &places, &mut |other, take| {
+            let Some((database, description)) = opened.get_mut(other) else { return Ok(()) };
+            take(Referred { database: &mut **database, description, plan: plans.get(other).cloned() })
+        })?;
         let is_only = generation.databases.iter().filter(|other| other.workspace == id.workspace).count() == 1;
-        let mut work =
-            Work { id: &id, database: &mut *database, description, is_only, places, interrupt, report: &mut report };
-        let plan = work.plan_what_is_missing(&wanted)?;
-        let (description, places) = (work.description, work.places);
-        if let Some(plan) = plan {
-            planned.push((id, database, description, plan, places));
+        let (database, description) = opened.get_mut(&id).expect("what is wanted is wanted of one of these");
+        let (database, description) = (&mut **database, description.clone());
+        let mut work = Work { id: &id, database, description, is_only, places, interrupt, report: &mut report };
+        if let Some(plan) = work.plan_what_is_missing(&wanted)? {
+            let places = work.places;
+            plans.insert(id.clone(), Arc::new(plan));
+            order.push((id, places));
         }
+    }
+    let mut planned: Vec<Planned> = Vec::new();
+    for (id, places) in order {
+        let (database, description) = opened.remove(&id).expect("it was opened");
+        let plan = plans[&id].clone();
+        planned.push((id, database, description, plan, places));
     }
     if !generation.is_dry {
         write(generation, &mut planned, open, journal, interrupt)?;
@@ -103,7 +119,7 @@ pub(crate) fn generate(
 }
 
 /// A database, what it is like, what is made in it, and where that is wanted.
-type Planned = (DatabaseId, Box<dyn Database>, Description, Plan, Places);
+type Planned = (DatabaseId, Box<dyn Database>, Description, Arc<Plan>, Places);
 
 /// Writes what is planned, in one transaction of each database.
 fn write(

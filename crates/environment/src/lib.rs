@@ -17,6 +17,7 @@ mod doctor;
 mod down;
 mod downloads;
 mod durable;
+mod elsewhere;
 mod error;
 mod execute;
 mod facts;

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use plan::DatabaseId;
 use source::{Place, Problem, Problems, Tree};
 
+use crate::elsewhere::{self, Link};
 use crate::generation::Generation;
 use crate::implied;
 use crate::specs::compile;
@@ -16,11 +17,19 @@ use crate::specs::compile;
 /// Where what is wanted of each table stands, and of each of its columns.
 pub(crate) type Places = BTreeMap<String, (Place, BTreeMap<String, Place>)>;
 
+/// What is wanted of a database.
+pub(crate) struct Wants {
+    pub(crate) wanted: Wanted,
+    pub(crate) places: Places,
+    /// Its columns that refer to rows of other databases.
+    pub(crate) links: Vec<Link>,
+}
+
 /// What is wanted of each database.
 pub(crate) fn wanted(
     generation: &Generation<'_>,
     described: &[(&DatabaseId, &Description)],
-) -> Result<BTreeMap<DatabaseId, (Wanted, Places)>, Problems> {
+) -> Result<BTreeMap<DatabaseId, Wants>, Problems> {
     let (all, problems) = collect(generation, described);
     problems.into_result(all)
 }
@@ -29,7 +38,7 @@ pub(crate) fn wanted(
 fn collect(
     generation: &Generation<'_>,
     described: &[(&DatabaseId, &Description)],
-) -> (BTreeMap<DatabaseId, (Wanted, Places)>, Problems) {
+) -> (BTreeMap<DatabaseId, Wants>, Problems) {
     let mut builder = Builder { generation, described, all: BTreeMap::new(), problems: Problems::new() };
     let fills = generation.spec.fill.is_some();
     for (id, _) in described.iter().filter(|(id, _)| generation.filled.contains(*id) && fills) {
@@ -42,7 +51,12 @@ fn collect(
         }
     }
     implied::add(&mut builder);
-    (builder.all, builder.problems)
+    let mut all = BTreeMap::new();
+    for (id, (wanted, places)) in std::mem::take(&mut builder.all) {
+        let links = elsewhere::links(&builder, &id);
+        all.insert(id, Wants { wanted, places, links });
+    }
+    (all, builder.problems)
 }
 
 /// Finds what of a spec does not fit the tables that are there, before anything is made.
@@ -50,9 +64,13 @@ pub(crate) fn check(generation: &Generation<'_>, described: &[(&DatabaseId, &Des
     let (all, found) = collect(generation, described);
     problems.extend(found);
     for (id, description) in described {
-        let Some((wanted, places)) = all.get(*id) else { continue };
-        for impossible in factory::Plan::check(description, wanted) {
-            problems.push(problem(&impossible, places));
+        let Some(Wants { wanted, places, links }) = all.get(*id) else { continue };
+        // What is picked of rows elsewhere is seen when those are known.
+        let is_link = |impossible: &factory::Impossible| {
+            links.iter().any(|link| link.is_of(&impossible.table, impossible.column.as_deref()))
+        };
+        for impossible in factory::Plan::check(description, wanted).iter().filter(|impossible| !is_link(impossible)) {
+            problems.push(problem(impossible, places));
         }
     }
 }

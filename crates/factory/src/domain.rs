@@ -8,6 +8,7 @@ use crate::locale::Locale;
 use crate::numbers::{DAY, Form, Numbers, SECOND, day};
 use crate::pattern::Pattern;
 use crate::texts::{Case, Texts, word};
+use crate::wanted::Elsewhere;
 use crate::words::{Style, Voice};
 
 /// The values of a column.
@@ -32,6 +33,7 @@ pub(crate) enum Domain {
     Range(Box<Domain>),
     Figure(String),
     SearchWords,
+    Elsewhere(Elsewhere),
 }
 
 /// As many values as there are of a kind that never runs out.
@@ -147,6 +149,7 @@ impl Domain {
             Self::Range(element) => format!("ranges of {}", element.shown()),
             Self::Figure(name) => name.clone(),
             Self::SearchWords => "words".to_owned(),
+            Self::Elsewhere(rows) => format!("a row of {}", rows.0.name()),
         }
     }
 
@@ -170,6 +173,7 @@ impl Domain {
             Self::Interval => 1 << 30,
             Self::Bytes { .. } | Self::Uuid | Self::Json | Self::Xml | Self::SearchWords => ENDLESS,
             Self::Array(_) | Self::Figure(_) => 1,
+            Self::Elsewhere(rows) => rows.0.size(),
         }
     }
 
@@ -236,6 +240,7 @@ impl Domain {
             }
             Self::Array(element) => array(element, draw, row),
             Self::Figure(name) => figure(name, draw, row),
+            Self::Elsewhere(rows) => rows.0.value(number),
         }
     }
 

@@ -7,9 +7,9 @@ use crate::condition::Limits;
 use crate::domain::Domain;
 use crate::draw::{Draw, below, fraction};
 use crate::locale::Locale;
-use crate::spread::{exponential, logarithm, normal, recent};
+use crate::spread::{exponential, logarithm, normal, recent, zipf};
 use crate::table::RowAt;
-use crate::wanted::Given;
+use crate::wanted::{Given, Pick, Spread};
 use crate::words::text_of_length;
 
 /// What is given for a cell, of that which needs no other cells.
@@ -64,6 +64,13 @@ pub(crate) fn given_cell(given: &Given, limits: &Limits, draw: Draw, row: &RowAt
             let length = usize::try_from(length).expect("texts are not that long");
             Datum::Text(if length == 0 { String::new() } else { text_of_length(draw, row.identity, length) })
         }
+        Given::Pick(Pick::Spread(spread)) => match &limits.domain {
+            Some(Domain::Elsewhere(rows)) if rows.0.size() > 0 => rows.0.value(match spread {
+                Spread::Uniform => below(digits, rows.0.size()),
+                Spread::Zipf { exponent } => zipf(fraction(digits), rows.0.size(), *exponent),
+            }),
+            _ => Datum::Null,
+        },
         // What needs other cells is worked out where they are.
         _ => Datum::Null,
     }
@@ -94,6 +101,7 @@ pub(crate) fn unfit(
     given: &Given,
     column: &database::ColumnDescription,
     described: &TableDescription,
+    is_elsewhere: bool,
 ) -> Option<String> {
     let is_reference = described.foreign_keys.iter().any(|key| key.columns.contains(&column.name));
     let domain = Domain::of(&column.kind, &column.name, Locale::default());
@@ -102,6 +110,7 @@ pub(crate) fn unfit(
         return Some(format!("there is no column {missing} to work it out from"));
     }
     match given {
+        Given::Pick(Pick::Spread(_)) if is_elsewhere => None,
         Given::Pick(_) | Given::Records(_) if !is_reference => Some("it refers to no other table".to_owned()),
         Given::Between(least, greatest) | Given::Recent(least, greatest) => {
             let is_number = |text: &String| text.parse::<f64>().is_ok();

@@ -26,6 +26,12 @@ impl Maker {
         };
         for (column, limits) in table.columns.iter().enumerate() {
             match part.group.given.get(&limits.name) {
+                Some(given @ Given::Pick(_)) if matches!(limits.domain, Some(Domain::Elsewhere(_))) => {
+                    // What is picked evenly can be numbered where a key asks for that.
+                    if *given != Given::Pick(Pick::Spread(Spread::Uniform)) {
+                        layout.sources[column] = Source::Given(given.clone());
+                    }
+                }
                 Some(Given::Pick(_) | Given::Records(_)) | None => {}
                 Some(given) => layout.sources[column] = Source::Given(given.clone()),
             }

@@ -34,11 +34,13 @@ mod wanted;
 mod words;
 
 pub use locale::Locale;
-pub use plan::{Impossible, Plan};
+pub use plan::{Impossible, Plan, PlannedColumn};
 pub use rule::{Compile, RULES, read_given};
 pub use spec::{Choice, GROUP_KEYS, Include, Spec, SpecEntry, SpecGroup, includes, is_own, scenario_names};
 pub use table::taken;
-pub use wanted::{Existing, Given, Group, Pick, RecordRef, RowTemplate, Spread, Template, Wanted};
+pub use wanted::{
+    Elsewhere, Existing, Given, Group, Pick, RecordRef, RowTemplate, RowsElsewhere, Spread, Template, Wanted,
+};
 
 /// The version of what is generated: another one gives other rows for the same spec.
 pub const GENERATOR: u32 = 2;

@@ -43,7 +43,10 @@ impl Maker {
                     Some(column) if column.filled == Filled::Generated => {
                         Some("the database makes it itself".to_owned())
                     }
-                    Some(column) => unfit(given, column, described),
+                    Some(column) => {
+                        let place = (described.name.clone(), column.name.clone());
+                        unfit(given, column, described, wanted.elsewhere.contains_key(&place))
+                    }
                 };
                 if let Some(reason) = refused {
                     self.refuse(&described.name, Some(name), &reason);
@@ -117,6 +120,9 @@ impl Maker {
             let mut domain = Domain::of(&column.kind, &column.name, wanted.locale);
             if let Some(domain) = &mut domain {
                 domain.share(&column.name, |shared| Draw::of(wanted.seed, &described.name, shared));
+            }
+            if let Some(rows) = wanted.elsewhere.get(&(described.name.clone(), column.name.clone())) {
+                domain = Some(Domain::Elsewhere(rows.clone()));
             }
             let name = column.name.clone();
             Limits { name, domain, nullable: column.nullable, null: Nulls::Free, beside: Vec::new() }

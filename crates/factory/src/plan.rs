@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use database::{BulkTable, Description, Filled, Rows};
+use database::{BulkTable, Datum, Description, Filled, Rows};
 
 use crate::cell::cell;
 use crate::condition::Nulls;
@@ -23,6 +23,15 @@ pub struct Plan {
     pub fewer: BTreeMap<String, u64>,
     /// What was not understood of a table that gets rows, so that the database may refuse them.
     pub doubts: BTreeMap<String, Vec<String>>,
+}
+
+/// A column of a table that gets rows.
+#[derive(Clone, Copy, Debug)]
+pub struct PlannedColumn {
+    table: usize,
+    column: usize,
+    /// How many rows are made.
+    pub rows: u64,
 }
 
 /// Something that is wanted and cannot be.
@@ -105,6 +114,21 @@ impl Plan {
         let made = &self.tables[self.order[table]];
         let row = made.locate(position);
         Some((made.parts[row.part].group_number()?, row.index))
+    }
+
+    /// Where a column of a table is among what is made; `None` when it gets no rows, or only the database knows the values.
+    pub fn column(&self, table: &str, column: &str) -> Option<PlannedColumn> {
+        let number = *self.order.iter().find(|number| self.tables[**number].name == table)?;
+        let table = &self.tables[number];
+        let column = table.columns.iter().position(|limits| limits.name == column)?;
+        let is_known =
+            |part: &crate::table::Part| !matches!(part.layout.sources[column], Source::LeftOut | Source::Open);
+        table.parts.iter().all(is_known).then(|| PlannedColumn { table: number, column, rows: table.count() })
+    }
+
+    /// The value of a column in one of the rows that are made.
+    pub fn value(&self, column: PlannedColumn, row: u64) -> Datum {
+        cell(&self.tables, column.table, &self.tables[column.table].locate(row), column.column)
     }
 
     /// Makes the rows of a table of [`bulk_tables`](Self::bulk_tables) from one position up to another.

@@ -1,5 +1,6 @@
 //! What is wanted of the tables of one database.
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -19,6 +20,30 @@ pub struct Wanted {
     pub locale: Locale,
     /// What is wanted of each table that is named.
     pub tables: IndexMap<String, Vec<Group>>,
+    /// Columns that refer to rows of other databases, by table and column.
+    pub elsewhere: BTreeMap<(String, String), Elsewhere>,
+}
+
+/// The rows of another database to which a column can refer.
+#[derive(Clone, Debug)]
+pub struct Elsewhere(pub Arc<dyn RowsElsewhere>);
+
+/// What is stored to refer to the rows of another database.
+pub trait RowsElsewhere: Debug + Send + Sync {
+    /// How they are called.
+    fn name(&self) -> &str;
+
+    /// How many there are.
+    fn size(&self) -> u64;
+
+    /// What is stored to refer to one of them, counted from 0.
+    fn value(&self, row: u64) -> Datum;
+}
+
+impl PartialEq for Elsewhere {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 /// Rows of one table that are made alike.

@@ -263,3 +263,80 @@ records:
         "no column slog",
     ]);
 }
+
+const LEARNING: &str = "name: learning
+databases:
+  learning: { engine: sqlite, schema: { sql: [schema.sql] }, types: types.yaml }
+";
+
+const SHOP: &str = "name: shop
+dependencies: { learning: learning }
+databases:
+  shop: { engine: sqlite, schema: { sql: [schema.sql] }, types: types.yaml }
+";
+
+const SHOP_TYPES: &str = "types:
+  order:
+    table: orders
+    key: [number]
+    fields:
+      number: {}
+      buyer: { references: learning.user, value: username }
+      course: { references: learning.course, column: course_number }
+";
+
+#[test]
+fn rows_of_one_service_refer_to_rows_of_another() {
+    let learning_schema = "CREATE TABLE users (id INTEGER PRIMARY KEY, username TEXT NOT NULL UNIQUE);
+CREATE TABLE courses (id INTEGER PRIMARY KEY, slug TEXT NOT NULL UNIQUE);
+";
+    let learning_types = "types:
+  user: { table: users, key: [username], fields: { username: {} } }
+  course: { table: courses, key: [slug], fields: { slug: {} } }
+";
+    let shop_schema = "CREATE TABLE orders (id INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE, buyer TEXT NOT NULL,
+    course_number INTEGER NOT NULL, UNIQUE (buyer, course_number));
+";
+    let spec = "seedbed: 1
+records:
+  order:
+    - { number: first, buyer: ada, course: algebra }
+    - { count: 30, number: \"o{n}\", course: { pick: uniform } }
+  learning.user: [{ username: ada }, { count: 9, username: \"user{n}\" }]
+  learning.course: [{ slug: algebra }, { count: 4, slug: \"course{n}\" }]
+";
+    let workspace = Workspace::of(&[
+        ("seedbed.yaml", SHOP),
+        ("types.yaml", SHOP_TYPES),
+        ("schema.sql", shop_schema),
+        ("spec.yaml", spec),
+        ("learning/seedbed.yaml", LEARNING),
+        ("learning/types.yaml", learning_types),
+        ("learning/schema.sql", learning_schema),
+    ]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace.write("alone.yaml", "seedbed: 1\nrecords: { order: { count: 3 } }\n");
+    let alone = workspace.seedbed(&["load", "alone.yaml"]).ends_with(3);
+    alone.says(&["no rows of learning.user to refer to", "ask for some: `learning.user: 10`", "alone.yaml:2:12"]);
+    workspace.seedbed(&["load", "spec.yaml"]).ends_with(0);
+    let orders = |sql: &str| workspace.sql("shop/shop", sql);
+    let learning = |sql: &str| workspace.sql("learning/learning", sql);
+    let users: Vec<String> = learning("SELECT username FROM users").lines().map(str::to_owned).collect();
+    let courses: Vec<String> = learning("SELECT id FROM courses").lines().map(str::to_owned).collect();
+    assert_eq!((users.len(), courses.len()), (10, 5));
+    let made = orders("SELECT buyer, course_number FROM orders");
+    assert_eq!(made.lines().count(), 31);
+    for (buyer, course) in made.lines().map(|line| line.split_once(" | ").unwrap()) {
+        assert!(users.iter().any(|user| user == buyer) && courses.iter().any(|id| id == course), "{buyer} {course}");
+    }
+    let algebra = learning("SELECT id FROM courses WHERE slug = 'algebra'");
+    assert_eq!(orders("SELECT course_number FROM orders WHERE number = 'first'"), algebra);
+    // Rows that are there can be referred to, too, and the same spec finds everything again.
+    let again = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
+    assert_eq!(again["load"]["created"], 0, "{again}");
+    workspace.write("alone.yaml", "seedbed: 1\nrecords: { order: { count: 35 } }\n");
+    workspace.seedbed(&["load", "alone.yaml"]).ends_with(0);
+    assert_eq!(orders("SELECT count(*) FROM orders"), "35\n");
+    workspace.write("wrong.yaml", "seedbed: 1\nrecords: { order: [{ number: x, buyer: ada, course: algebro }] }\n");
+    workspace.seedbed(&["load", "wrong.yaml"]).ends_with(3).says(&["no learning.course `algebro`"]);
+}
