@@ -78,8 +78,13 @@ impl Workspace {
     /// What an engine's own client answers, as `seedbed ARGUMENTS db shell` starts it.
     #[track_caller]
     pub fn client(&self, arguments: &[&str], input: &str) -> String {
-        let mut command = self.command(&[arguments, &["db", "shell"]].concat());
-        program::run_with(&mut command, input, PATIENCE).ends_with(0).stdout
+        self.asked(&[arguments, &["db", "shell"]].concat(), input)
+    }
+
+    /// What a command answers to an input.
+    #[track_caller]
+    pub fn asked(&self, arguments: &[&str], input: &str) -> String {
+        program::run_with(&mut self.command(arguments), input, PATIENCE).ends_with(0).stdout
     }
 
     /// Runs a script of the shell here.
