@@ -5,19 +5,20 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
-use database::{Database, Location, StateName};
-use manifest::{BaseSource, FileReference, Scrub};
+use database::{Database, StateName};
+use manifest::{BaseSource, Replacement, Scrub};
 use plan::DatabaseId;
 use store::{Content, State, Store};
 
 use crate::context::{Context, Mode, Target};
+use crate::copy::{Copy, clean, make_cold};
 use crate::downloads::download;
 use crate::library::{Purpose, remote};
 use crate::material::{Material, dumped};
 use crate::scan;
 use crate::session::Session;
 use crate::sharing::{Shared, send};
-use crate::{Error, databases, ledger, physical, states};
+use crate::{Error, databases, ledger, physical, pseudonyms, states};
 
 /// Keeps the content of a database's base under a name in its engine.
 pub(crate) fn import(session: &Session<'_>, id: &DatabaseId, name: &StateName) -> Result<(), Error> {
@@ -65,7 +66,7 @@ fn other_store(session: &Session<'_>, name: Option<&str>) -> Result<Option<Store
     name.map(open).transpose()
 }
 
-fn from_file(
+pub(crate) fn from_file(
     session: &Session<'_>,
     id: &DatabaseId,
     database: &mut dyn Database,
@@ -90,84 +91,6 @@ fn decompress(file: &Path, to: &Path) -> Result<bool, Error> {
     let mut plain = File::create(to).map_err(Error::io("create", to))?;
     io::copy(&mut reader, &mut plain).map_err(Error::io("decompress", file))?;
     Ok(true)
-}
-
-/// Executes the steps that make a copy harmless.
-pub(crate) fn make_cold(session: &Session<'_>, id: &DatabaseId, database: &mut dyn Database) -> Result<(), Error> {
-    let (workspace, declared) = session.declaration(id);
-    let files = declared.cold.iter().flat_map(|cold| &cold.sql);
-    execute(&workspace.directory, files, database)
-}
-
-fn execute<'f>(
-    root: &Path,
-    files: impl Iterator<Item = &'f FileReference>,
-    database: &mut dyn Database,
-) -> Result<(), Error> {
-    for file in files {
-        let file = root.join(&file.path);
-        let sql = fs::read_to_string(&file).map_err(Error::io("read", &file))?;
-        database.execute_script(&sql).map_err(|source| Error::Script { file: file.clone(), source })?;
-    }
-    Ok(())
-}
-
-/// Cleans a copy as its rules say: columns first, then scripts.
-fn clean(session: &Session<'_>, id: &DatabaseId, scrub: &Scrub, database: &mut dyn Database) -> Result<(), Error> {
-    let quote = if session.location(id).engine() == database::EngineKind::Mysql { '`' } else { '"' };
-    let quoted = |name: &str| {
-        let escaped = name.replace(quote, &format!("{quote}{quote}"));
-        format!("{quote}{escaped}{quote}")
-    };
-    for rule in &scrub.columns {
-        let table: Vec<String> = rule.table.split('.').map(quoted).collect();
-        let value = rule.expression.as_deref().unwrap_or("NULL");
-        let sql = format!("UPDATE {} SET {} = {value}", table.join("."), quoted(&rule.column));
-        let place = format!("{}:{}", rule.place.file().name(), rule.place.line());
-        database.execute_script(&sql).map_err(|source| Error::Rule { place, source })?;
-    }
-    execute(&session.declaration(id).0.directory, scrub.sql.iter(), database)
-}
-
-/// A copy of a database's content that can be changed, beside everything else; removed by [`Copy::remove`], or when the
-/// next one is made.
-struct Copy {
-    database: Box<dyn Database>,
-}
-
-impl Copy {
-    /// Makes an empty one.
-    fn begin(session: &Session<'_>, id: &DatabaseId) -> Result<Self, Error> {
-        let mut location = session.location(id).clone();
-        match &mut location {
-            Location::Sqlite { path, kept } => {
-                let directory = session.place.directory().join("copy");
-                *path = directory.join(&id.workspace).join(format!("{}.sqlite3", id.name));
-                *kept = directory.join(&id.workspace).join(&id.name);
-                let parent = path.parent().expect("it was joined from a directory");
-                fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
-            }
-            Location::Postgres { name, .. } | Location::Mysql { name, .. } => name.push_str("_copy"),
-            Location::Redis { name, number, .. } => {
-                name.push_str("_copy");
-                *number += 500;
-            }
-        }
-        let mut database = session.open_at(id, &location)?;
-        database.destroy().map_err(Error::database(id))?;
-        Ok(Self { database })
-    }
-
-    /// Gives it the content of a dump or of a file of the engine's tools.
-    fn fill(&mut self, session: &Session<'_>, id: &DatabaseId, file: &Path) -> Result<(), Error> {
-        let name = StateName::new("copy").expect("it is a plain word");
-        from_file(session, id, &mut *self.database, &name, file)?;
-        self.database.take(&name, None).map_err(Error::database(id))
-    }
-
-    fn remove(mut self, id: &DatabaseId) -> Result<(), Error> {
-        self.database.destroy().map_err(Error::database(id))
-    }
 }
 
 /// The note of a content that was cleaned: by which rules.
@@ -214,8 +137,11 @@ fn rules_digest(session: &Session<'_>, id: &DatabaseId, scrub: &Scrub) -> Result
     let files = scrub.sql.iter().chain(cold).map(|file| file.path.as_str());
     let mut text = crate::inputs::digest(&workspace.directory, files)?;
     for rule in &scrub.columns {
-        write!(text, "\n{}.{}={:?}", rule.table, rule.column, rule.expression)
+        write!(text, "\n{}.{}={:?}", rule.table, rule.column, rule.replacement)
             .expect("writing to a string cannot fail");
+    }
+    if scrub.columns.iter().any(|rule| matches!(rule.replacement, Replacement::Pseudonym(_))) {
+        text.push_str(&blake3::hash(&pseudonyms::key(session)?).to_hex());
     }
     Ok(blake3::hash(text.as_bytes()).to_hex().to_string())
 }

@@ -272,6 +272,9 @@ pub enum Error {
     /// Something that must not leave the machine would.
     #[error("{} finding(s) in what would leave this machine", .0.len())]
     Findings(Vec<crate::scan::Finding>),
+    /// Something that looks personal would be written into a spec.
+    #[error("{} column(s) that look personal and have no rule", .0.len())]
+    Personal(Vec<crate::personal::Personal>),
     /// Files could not be saved or restored.
     #[error(transparent)]
     Tree(tree::TreeError),

@@ -418,7 +418,7 @@ impl Worker<'_> {
                 self.replace(id, |database, aside| database.take(&incoming, aside))?;
                 self.made(id)?;
                 let mut database = session.database(id)?;
-                base::make_cold(session, id, &mut *database)?;
+                crate::copy::make_cold(session, id, &mut *database)?;
                 database.keep(&kept_state(state)).map_err(Error::database(id))?;
                 if session.model.databases[id].schema.is_none() {
                     session.journal.settle_made(id)?;

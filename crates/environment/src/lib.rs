@@ -6,9 +6,11 @@
 
 mod archive;
 mod base;
+mod capture;
 mod chain;
 mod compare;
 mod context;
+mod copy;
 mod data;
 mod databases;
 mod destroy;
@@ -44,10 +46,12 @@ mod logs;
 mod material;
 mod monitor;
 mod observation;
+mod personal;
 mod physical;
 mod place;
 mod ports;
 mod private;
+mod pseudonyms;
 mod record;
 mod report;
 mod reset;
@@ -72,6 +76,7 @@ mod wanted;
 mod why;
 
 pub use base::{PublishOptions, Published, bases, publish};
+pub use capture::{CaptureOptions, Captured, Selector, capture};
 pub use compare::{DatabaseDifference, TableDifference};
 pub use context::{Context, Mode, RemoteFailure, Remotes, Target};
 pub use databases::{
@@ -90,6 +95,7 @@ pub use loader_report::{Difference as FieldDifference, LoadReport, TypeReport};
 pub use loads::{LoadInfo, LoadedRows, loads};
 pub use logs::{LogLine, LogOptions, follow, logs};
 pub use monitor::{Interrupt, Monitor, Progress};
+pub use personal::Personal;
 pub use physical::SnapshotForm;
 pub use report::{ServiceReport, StepReport};
 pub use reset::{ResetReport, reset};

@@ -140,9 +140,8 @@ pub(crate) fn database(
         let read = database.read_rows(&table.name, &mut |row| {
             for (column, value) in row.iter().enumerate() {
                 let Some(value) = value else { continue };
-                if let Some(found) = ADDRESS.find_iter(value.as_bytes()).find(|found| !is_made_up(found.as_bytes())) {
-                    let example = || masked(&String::from_utf8_lossy(found.as_bytes()));
-                    seen.entry(column).or_insert_with(|| (0, example())).0 += 1;
+                if let Some(example) = real_address(value) {
+                    seen.entry(column).or_insert_with(|| (0, example)).0 += 1;
                 }
             }
             Ok(())
@@ -156,7 +155,14 @@ pub(crate) fn database(
     Ok(findings)
 }
 
-fn kept_tables(session: &Session<'_>, id: &DatabaseId) -> GlobSet {
+/// An address in a text that may be of a real person, masked.
+pub(crate) fn real_address(text: &str) -> Option<String> {
+    let found = ADDRESS.find_iter(text.as_bytes()).find(|found| !is_made_up(found.as_bytes()))?;
+    Some(masked(&String::from_utf8_lossy(found.as_bytes())))
+}
+
+/// The tables that are declared free of personal data.
+pub(crate) fn kept_tables(session: &Session<'_>, id: &DatabaseId) -> GlobSet {
     let mut set = GlobSetBuilder::new();
     for glob in session.declaration(id).1.scrub.iter().flat_map(|scrub| &scrub.keep) {
         // The manifest was checked.

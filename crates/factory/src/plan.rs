@@ -96,6 +96,7 @@ impl Plan {
             written.insert(number);
             let is_late = |reference: &&Reference| {
                 !written.contains(&reference.parent) && self.tables[reference.parent].count() > 0
+                    || reference.parent == number && table.refers_ahead(reference)
             };
             let late = table.references.iter().filter(is_late).map(|reference| reference.key.clone()).collect();
             let columns = table.written.iter().map(|column| table.columns[*column].name.clone()).collect();

@@ -218,6 +218,20 @@ impl Table {
         unreachable!("row {position} of {} is not made", self.name)
     }
 
+    /// Whether a record refers to a later one of the same table.
+    pub(crate) fn refers_ahead(&self, reference: &Reference) -> bool {
+        let mut position = 0;
+        self.parts.iter().any(|part| {
+            let is_ahead = part.layout.pools.iter().any(|pool| {
+                let there = pool.there.map_or(0, |there| self.existing.referable[there].1.len() as u64);
+                self.references[pool.reference].key == reference.key
+                    && pool.fixed.is_some_and(|fixed| fixed > there + position)
+            });
+            position += part.count;
+            is_ahead
+        })
+    }
+
     /// Names columns for a message.
     pub(crate) fn shown(&self, columns: &[usize]) -> String {
         let names: Vec<&str> = columns.iter().map(|column| self.columns[*column].name.as_str()).collect();

@@ -364,7 +364,7 @@ static SCRUB: Record = Record {
         optional(
             "columns",
             Shape::Map(&COLUMN, &Shape::Either(&[Shape::Scalar, Shape::Null])),
-            "By column, an SQL expression for its new value, or null.",
+            "By column, an SQL expression for its new value, pseudonym(email), pseudonym(name), pseudonym(word), pseudonym(digits), or null.",
         ),
         optional("sql", SCRIPTS, SCRIPTS_DOC),
         optional("keep", TEXTS, "Globs of the tables that are free of personal data."),

@@ -50,7 +50,7 @@ pub use name::Name;
 pub use remote::Remote;
 pub use resource::Resource;
 pub use schema::schema;
-pub use scrub::{ColumnRule, Scrub};
+pub use scrub::{ColumnRule, Pseudonym, Replacement, Scrub};
 pub use service::{Port, Probe, Ready, Service, Stop, StopSignal};
 pub use setting::Setting;
 pub use snapshots::SnapshotForm;

@@ -25,10 +25,56 @@ pub struct ColumnRule {
     pub table: String,
     /// The column.
     pub column: String,
-    /// An expression of SQL over the row; `None`: no value.
-    pub expression: Option<String>,
+    /// What that is.
+    pub replacement: Replacement,
     /// Where the column's name stands.
     pub place: Place,
+}
+
+/// What stands in place of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replacement {
+    /// No value.
+    Nothing,
+    /// An expression of SQL over the row.
+    Expression(String),
+    /// A pseudonym: the same for the same value, in all tables and services.
+    Pseudonym(Pseudonym),
+}
+
+/// What a pseudonym looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pseudonym {
+    /// A mail address.
+    Email,
+    /// A name of a person.
+    Name,
+    /// A word that is no other's.
+    Word,
+    /// The same signs, with other digits.
+    Digits,
+}
+
+impl Pseudonym {
+    const ALL: [(&str, Self); 4] =
+        [("email", Self::Email), ("name", Self::Name), ("word", Self::Word), ("digits", Self::Digits)];
+
+    fn read(word: &str, place: &Place, reading: &mut Reading<'_>) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(known, _)| *known == word);
+        if found.is_none() {
+            let known = Self::ALL.map(|(known, _)| known);
+            let help = match source::closest(word, known) {
+                Some(near) => format!("did you mean `pseudonym({near})`?"),
+                None => format!("there are {}", known.map(|known| format!("`pseudonym({known})`")).join(", ")),
+            };
+            reading.problems.push(
+                Problem::error("manifest::pseudonym", "there is no such kind of pseudonym")
+                    .at(place, "not a kind of pseudonym")
+                    .help(help),
+            );
+        }
+        found.map(|(_, kind)| *kind)
+    }
 }
 
 impl Scrub {
@@ -64,6 +110,13 @@ impl ColumnRule {
             return None;
         }
         let (table, column) = (table.to_owned(), column.to_owned());
-        Some(Self { table, column, expression, place: entry.key_place.clone() })
+        let replacement = match expression {
+            None => Replacement::Nothing,
+            Some(text) => match text.trim().strip_prefix("pseudonym(").and_then(|rest| rest.strip_suffix(')')) {
+                Some(word) => Replacement::Pseudonym(Pseudonym::read(word.trim(), &entry.value.place, reading)?),
+                None => Replacement::Expression(text),
+            },
+        };
+        Some(Self { table, column, replacement, place: entry.key_place.clone() })
     }
 }

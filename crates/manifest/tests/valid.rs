@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use manifest::{
-    AfterTarget, BaseSource, Command, Condition, Digest, Durability, Engine, Manifest, Part, Port, Probe, SchemaStep,
-    Setting, SnapshotForm, States, Stop, StopSignal, Template, read,
+    AfterTarget, BaseSource, Command, Condition, Digest, Durability, Engine, Manifest, Part, Port, Probe, Pseudonym,
+    Replacement, SchemaStep, Setting, SnapshotForm, States, Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
 
@@ -189,17 +189,15 @@ fn a_copy_is_made_cold_and_scrubbed() {
     let cold = learning.cold.as_ref().expect("there");
     assert_eq!(cold.sql[0].path, "cold/lms.sql");
     let scrub = learning.scrub.as_ref().expect("there");
-    let rules: Vec<_> = scrub
-        .columns
-        .iter()
-        .map(|rule| (rule.table.as_str(), rule.column.as_str(), rule.expression.as_deref()))
-        .collect();
+    let rules: Vec<_> =
+        scrub.columns.iter().map(|rule| (rule.table.as_str(), rule.column.as_str(), &rule.replacement)).collect();
     assert_eq!(
         rules,
         [
-            ("users", "email", Some("'user' || id || '@example.invalid'")),
-            ("audit.events", "detail", None),
-            ("users", "active", Some("false"))
+            ("users", "email", &Replacement::Expression("'user' || id || '@example.invalid'".to_owned())),
+            ("audit.events", "detail", &Replacement::Nothing),
+            ("users", "active", &Replacement::Expression("false".to_owned())),
+            ("users", "name", &Replacement::Pseudonym(Pseudonym::Name)),
         ]
     );
     assert_eq!(scrub.sql[0].path, "scrub/lms.sql");

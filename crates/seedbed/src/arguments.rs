@@ -64,6 +64,8 @@ pub enum Command {
     Unload(UnloadArguments),
     /// List what loads have made
     Loads,
+    /// Write a spec of chosen records and of all that they need
+    Capture(CaptureArguments),
     /// List the data types: the tables of the databases, and where the values of their fields come from
     Types(TypesArguments),
     /// Save the state of all databases and resources under a tag
@@ -215,6 +217,34 @@ pub enum ModeArgument {
 fn parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| "it is written NAME=VALUE".to_owned())?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Arguments of `capture`.
+#[derive(Debug, Args)]
+pub struct CaptureArguments {
+    /// Records by their type or table and their key: `user[ada]`, `lms.enrollment[ada,demo]`, `users[email=a@b.example]`
+    #[arg(required = true, value_name = "TYPE[KEY]", value_parser = environment::Selector::parse)]
+    pub records: Vec<environment::Selector>,
+    /// A condition of SQL for the records of a type that is named without a key
+    #[arg(long = "where", value_name = "CONDITION")]
+    pub condition: Option<String>,
+    /// Also the records of this type that refer to chosen ones; so many for each of them
+    #[arg(long, value_name = "TYPE[:LIMIT]", value_parser = children)]
+    pub with_children: Vec<(String, Option<u64>)>,
+    /// The file to write; default: the output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// Reads `TYPE` or `TYPE:LIMIT`.
+fn children(text: &str) -> Result<(String, Option<u64>), String> {
+    match text.split_once(':') {
+        None => Ok((text.to_owned(), None)),
+        Some((name, limit)) => {
+            let limit = limit.parse().map_err(|_| format!("`{limit}` is no number of records"))?;
+            Ok((name.to_owned(), Some(limit)))
+        }
+    }
 }
 
 /// Arguments of `types`.

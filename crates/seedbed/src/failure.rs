@@ -47,6 +47,7 @@ impl Failure {
                     if finding.example.is_empty() { String::new() } else { format!(", such as {}", finding.example) };
                 format!("{text}error: {}: {} ({}{example})\n", finding.place, finding.what, finding.count)
             }),
+            Error::Personal(found) => personal(found),
             Error::DiskFull { source, .. } => format!("{}error: {error}\n", Self::of(source, options).message),
             other => format!("error: {}\n", with_causes(other)),
         };
@@ -78,6 +79,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         | Error::TagElsewhere { .. }
         | Error::Store(store::StoreError::TagTaken(_) | store::StoreError::BadTag(_)) => (6, "refused"),
         Error::Findings(_) => (6, "findings"),
+        Error::Personal(_) => (6, "personal"),
         Error::NotEncrypted { .. } => (6, "not-encrypted"),
         Error::NothingToUndo => (5, "nothing-to-undo"),
         Error::NothingLoaded { .. } => (5, "nothing-loaded"),
@@ -104,6 +106,26 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::DiskFull { .. } => (4, "disk-full"),
         Error::Interrupted => (130, "interrupted"),
     }
+}
+
+/// What looks personal, and the rules to write for it, as they stand in the manifest.
+fn personal(found: &[environment::Personal]) -> String {
+    let mut text = String::new();
+    for one in found {
+        writeln!(text, "error: {}: {} looks personal ({}) and has no rule", one.database, one.column, one.why)
+            .expect("writing to a string cannot fail");
+    }
+    text.push_str(
+        "help: nothing was written; say what is done with it under `scrub` of the database in seedbed.yaml:\n",
+    );
+    text.push_str("        scrub:\n          columns:\n");
+    for one in found {
+        writeln!(text, "            {}", one.rule).expect("writing to a string cannot fail");
+    }
+    if let Some(one) = found.first() {
+        writeln!(text, "      or `{}`, which keeps it as it is", one.keep).expect("writing to a string cannot fail");
+    }
+    text
 }
 
 fn hint(error: &Error) -> Option<String> {

@@ -1,6 +1,7 @@
 //! The commands: what each does with an environment, and how it shows the result.
 
 mod base;
+mod capture;
 mod completions;
 mod db;
 mod destroy;
@@ -123,6 +124,7 @@ pub fn run() -> ExitCode {
         Command::Load(options) => load::run(&job, options),
         Command::Unload(options) => unload::run(&job, options),
         Command::Loads => loads::run(&job),
+        Command::Capture(options) => capture::run(&job, options),
         Command::Types(options) => types::run(&job, options),
         Command::Snapshot(options) => snapshot::take(&job, options),
         Command::Restore(options) => snapshot::restore(&job, options),

@@ -126,7 +126,9 @@ fn a_record_is_known_by_what_it_refers_to() {
              CREATE TABLE lists (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL REFERENCES users (id),
                  title TEXT NOT NULL, icon BLOB, UNIQUE (user_id, title));
              CREATE TABLE entries (id INTEGER PRIMARY KEY, list_id INTEGER NOT NULL REFERENCES lists (id),
-                 text TEXT NOT NULL, UNIQUE (list_id, text));",
+                 text TEXT NOT NULL, UNIQUE (list_id, text));
+             CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
+                 friend_id INTEGER NOT NULL REFERENCES people (id));",
         ),
         (
             "spec.yaml",
@@ -138,11 +140,14 @@ records:
     - { user_id: { record: { name: grace } }, title: todo, icon: null }
   entries:
     - { list_id: { record: { title: todo, user_id: { record: { name: grace } } } }, text: { text: '{n} ${x}' } }
+  people:
+    - { name: a, friend_id: { record: { name: b } } }
+    - { name: b, friend_id: { record: { name: a } } }
 ",
         ),
     ]);
     workspace.seedbed(&["up"]).ends_with(0);
-    for created in [5, 0] {
+    for created in [7, 0] {
         let loaded = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
         assert_eq!(loaded["load"]["created"], created, "{loaded}");
         let sql = "SELECT name, text FROM entries JOIN lists ON list_id = lists.id JOIN users ON user_id = users.id";

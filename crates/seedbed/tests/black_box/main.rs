@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests are not seen to be in tests")]
 
 mod campus;
+mod capture;
 mod containers;
 mod engines;
 mod generation;

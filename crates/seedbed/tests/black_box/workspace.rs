@@ -59,6 +59,11 @@ impl Workspace {
         fs::write(path, text).unwrap();
     }
 
+    /// Reads a file.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.root.join(path)).unwrap()
+    }
+
     /// The program, started here, in surroundings that are the same everywhere.
     pub fn command(&self, arguments: &[&str]) -> Command {
         // The same programs everywhere: the small service, and those of the system.
