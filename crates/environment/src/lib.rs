@@ -13,6 +13,7 @@ mod context;
 mod copy;
 mod data;
 mod databases;
+mod describe;
 mod destroy;
 mod diff;
 mod doctor;
@@ -82,6 +83,7 @@ pub use context::{Context, Mode, RemoteFailure, Remotes, Target};
 pub use databases::{
     DatabaseInfo, DatabaseStats, KeptInfo, database_shell, database_stats, database_url, list_databases,
 };
+pub use describe::{TableProfile, describe, spec_alike};
 pub use destroy::{DestroyPreview, destroy, destroy_preview};
 pub use diff::{Difference, diff};
 pub use doctor::{Check, Finding, doctor};

@@ -64,6 +64,8 @@ pub enum Command {
     Unload(UnloadArguments),
     /// List what loads have made
     Loads,
+    /// Show what the tables hold, and what they would need and do not have
+    Describe(DescribeArguments),
     /// Write a spec of chosen records and of all that they need
     Capture(CaptureArguments),
     /// List the data types: the tables of the databases, and where the values of their fields come from
@@ -217,6 +219,16 @@ pub enum ModeArgument {
 fn parameter(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or_else(|| "it is written NAME=VALUE".to_owned())?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Arguments of `describe`.
+#[derive(Debug, Args)]
+pub struct DescribeArguments {
+    /// Only the tables of this service
+    pub service: Option<String>,
+    /// Write a spec that generates rows of like shape
+    #[arg(long)]
+    pub as_spec: bool,
 }
 
 /// Arguments of `capture`.

@@ -13,18 +13,7 @@ pub enum Kind {
     Digits,
 }
 
-impl Kind {
-    /// Reads the word for it.
-    pub fn parse(word: &str) -> Option<Self> {
-        Some(match word {
-            "email" => Self::Email,
-            "name" => Self::Name,
-            "word" => Self::Word,
-            "digits" => Self::Digits,
-            _ => return None,
-        })
-    }
-}
+impl Kind {}
 
 const FIRST: [&str; 32] = [
     "Ada", "Alan", "Amara", "Boris", "Carla", "Chen", "Dora", "Edgar", "Elif", "Emil", "Farah", "Goran", "Hana",

@@ -4,6 +4,7 @@ mod base;
 mod capture;
 mod completions;
 mod db;
+mod describe;
 mod destroy;
 mod diff;
 mod doctor;
@@ -124,6 +125,7 @@ pub fn run() -> ExitCode {
         Command::Load(options) => load::run(&job, options),
         Command::Unload(options) => unload::run(&job, options),
         Command::Loads => loads::run(&job),
+        Command::Describe(options) => describe::run(&job, options),
         Command::Capture(options) => capture::run(&job, options),
         Command::Types(options) => types::run(&job, options),
         Command::Snapshot(options) => snapshot::take(&job, options),

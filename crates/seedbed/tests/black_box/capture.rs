@@ -149,3 +149,116 @@ fn what_is_personal_is_refused_or_replaced_in_postgres() {
 fn what_is_personal_is_refused_or_replaced_in_mysql() {
     is_refused_or_replaced("mysql");
 }
+
+/// A record of one service brings those of others along that its type refers to, under the same pseudonym.
+#[test]
+fn what_another_service_has_comes_along() {
+    let rules = "scrub: { columns: { users.name: pseudonym(word) } }";
+    let rule = "scrub: { columns: { orders.learner: pseudonym(word) } }";
+    let shop = "dependencies: { lms: lms }\ndatabases:\n  shop: { engine: sqlite, schema: { sql: [shop.sql] }, types: shop-types.yaml, ";
+    let workspace = Workspace::of(&[
+        ("seedbed.yaml", &format!("name: shop\n{shop}{rule} }}\n")),
+        (
+            "shop.sql",
+            "CREATE TABLE orders (id INTEGER PRIMARY KEY, number TEXT NOT NULL UNIQUE, learner TEXT NOT NULL);",
+        ),
+        (
+            "shop-types.yaml",
+            "types:\n  order:\n    table: orders\n    key: [code]\n    fields:\n      code: { column: number }
+      who: { references: lms.learner, column: learner, value: name }\n",
+        ),
+        (
+            "lms/seedbed.yaml",
+            &format!(
+                "name: lms\ndatabases:\n  lms: {{ engine: sqlite, schema: {{ sql: [lms.sql] }}, types: types.yaml, {rules} }}\n"
+            ),
+        ),
+        ("lms/lms.sql", "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, level INTEGER);"),
+        ("lms/types.yaml", "types:\n  learner:\n    table: users\n    key: [name]\n    fields:\n      name: {}\n"),
+        (
+            "data.yaml",
+            "seedbed: 1\nrecords:\n  lms.learner: [{ name: ada, level: 3 }, { name: bob, level: 1 }]\n  order: [{ code: A1, who: ada }]\n",
+        ),
+    ]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace.seedbed(&["load", "data.yaml"]).ends_with(0);
+    let written = workspace.seedbed(&["capture", "order[A1]"]).ends_with(0).stdout;
+    let name = written.split("who: ").nth(1).and_then(|rest| rest.split(' ').next()).expect("the order has a learner");
+    assert_eq!(
+        written,
+        format!(
+            "seedbed: 1\nrecords:\n  lms.learner:\n    - {{ name: {name}, level: 3 }}\n  shop.order:\n    - {{ code: A1, who: {name} }}\n"
+        )
+    );
+    workspace.write("order.yaml", &written);
+    workspace.seedbed(&["reset"]).ends_with(0);
+    workspace.seedbed(&["load", "order.yaml"]).ends_with(0);
+    assert_eq!(workspace.sql("lms/lms", "SELECT name, level FROM users"), format!("{name} | 3\n"));
+    let refused = workspace.seedbed(&["capture", "oder[A1]"]).ends_with(3);
+    assert!(refused.stderr.contains("did you mean `order`?"), "{}", refused.stderr);
+    let refused = workspace.seedbed(&["capture", "order[A2]"]).ends_with(3);
+    assert!(refused.stderr.contains("there is no record A2 of `order`"), "{}", refused.stderr);
+}
+
+/// A spec that is written of generated rows generates rows of the same shape.
+#[test]
+fn a_description_becomes_a_spec_of_like_rows() {
+    let workspace = Workspace::of(&[
+        ("seedbed.yaml", "name: shop\ndatabases:\n  shop: { engine: sqlite, schema: { sql: [schema.sql] } }\n"),
+        (
+            "schema.sql",
+            "CREATE TABLE shops (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+             CREATE TABLE sales (id INTEGER PRIMARY KEY, shop_id INTEGER NOT NULL REFERENCES shops (id), state TEXT NOT NULL,
+                 price INTEGER NOT NULL, day DATE NOT NULL, email TEXT NOT NULL);
+             CREATE TABLE returns (id INTEGER PRIMARY KEY, reason_id INTEGER NOT NULL REFERENCES reasons (id));
+             CREATE TABLE reasons (id INTEGER PRIMARY KEY);",
+        ),
+        (
+            "data.yaml",
+            "seedbed: 1
+records:
+  shops: 40
+  sales:
+    count: 2000
+    shop_id: { pick: { zipf: 1.2 } }
+    state: { weighted: { paid: 9, open: 1 } }
+    price: { between: [100, 999] }
+    day: { between: [2024-01-01, 2024-01-31] }
+    email: secret@example.com
+",
+        ),
+    ]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace.seedbed(&["load", "data.yaml"]).ends_with(0);
+    let shown = workspace.seedbed(&["describe", "shop"]).ends_with(0).stdout;
+    for part in [
+        "shop.sales: 2000 rows",
+        "paid (",
+        "of 40 rows of shops",
+        ", Zipf 1.",
+        "missing: reason_id needs rows of reasons, which has none",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let sales = |workspace: &Workspace| {
+        let told = workspace.seedbed(&["describe", "--json"]).ends_with(0).json();
+        let table = told["tables"].as_array().unwrap().iter().find(|table| table["table"] == "sales").unwrap().clone();
+        let column = |name: &str| {
+            table["columns"].as_array().unwrap().iter().find(|column| column["name"] == name).unwrap().clone()
+        };
+        let (state, price, day) = (column("state"), column("price"), column("day"));
+        let paid = state["values"][0]["rows"].as_u64().unwrap();
+        let zipf = table["references"][0]["zipf"].as_f64().unwrap();
+        assert_eq!((state["distinct"].as_u64(), table["rows"].as_u64()), (Some(2), Some(2000)), "{table}");
+        assert!((1750..1850).contains(&paid) && (1.0..1.4).contains(&zipf), "{paid} {zipf}");
+        assert!(price["mean"].as_f64().is_some_and(|mean| (500.0..600.0).contains(&mean)), "{price}");
+        assert!(day["least"].as_str() >= Some("2024-01-01") && day["greatest"].as_str() <= Some("2024-01-31"), "{day}");
+    };
+    sales(&workspace);
+    let spec = workspace.seedbed(&["describe", "--as-spec"]).ends_with(0).stdout;
+    assert!(!spec.contains("secret@"), "{spec}");
+    workspace.write("like.yaml", &spec);
+    workspace.seedbed(&["reset"]).ends_with(0);
+    workspace.seedbed(&["load", "like.yaml", "--seed", "5"]).ends_with(0);
+    sales(&workspace);
+}
