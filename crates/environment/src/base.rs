@@ -1,7 +1,7 @@
 //! Bases: what a database begins with in place of nothing, and how one is published.
 
 use std::fmt::Write as _;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 

@@ -223,9 +223,8 @@ impl Table {
         let mut position = 0;
         self.parts.iter().any(|part| {
             let is_ahead = part.layout.pools.iter().any(|pool| {
-                let there = pool.there.map_or(0, |there| self.existing.referable[there].1.len() as u64);
-                self.references[pool.reference].key == reference.key
-                    && pool.fixed.is_some_and(|fixed| fixed > there + position)
+                let is_later = |(chosen, _): &(Chosen, u64)| matches!(chosen, Chosen::Made(made) if *made > position);
+                self.references[pool.reference].key == reference.key && pool.chosen.iter().any(is_later)
             });
             position += part.count;
             is_ahead
