@@ -258,14 +258,16 @@ impl Reader<'_, '_> {
                 read.traits = self.traits(&field.value);
                 continue;
             }
-            places.entry(field.key.clone()).or_insert_with(|| field.key_place.clone());
+            // A point before it makes any name that of a field.
+            let name = field.key.strip_prefix('.').unwrap_or(&field.key);
+            places.entry(name.to_owned()).or_insert_with(|| field.key_place.clone());
             // Records in a record: a list, or so many for each.
             let of_records = |list: &[Tree]| list.iter().all(|tree| tree.as_map().is_some());
             if field.value.as_list().is_some_and(of_records) || field.value.get(COUNT).is_some() {
                 let children = self.entry(field);
                 read.children.push(children);
             } else if let Some(given) = self.rules.given(&field.value) {
-                read.group.given.insert(field.key.clone(), given);
+                read.group.given.insert(name.to_owned(), given);
             }
         }
         Some(read)
@@ -333,6 +335,7 @@ records:
       language: { from: country, map: { de: German }, else: French }
       traits: [staff, new]
       posts: [{ title: x }, { count: 2 }]
+      .count: 4
   posts:
     - { author_id: { record: { username: ada } }, body: { json: { a: [1] } }, title: { text: '${no} {n}' } }
   likes:
@@ -347,6 +350,7 @@ records:
         let (first, more) = (&users[0].group, &users[1]);
         assert!(first.is_record && !more.group.is_record);
         assert_eq!(more.group.count, 30);
+        assert_eq!(more.group.given["count"], Given::Value(Datum::Integer(4)));
         let traits: Vec<&str> = more.traits.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(traits, ["staff", "new"]);
         assert_eq!((more.children.len(), more.children[0].groups.len()), (1, 2));

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use database::{Filled, Kind, TableDescription};
 
 use crate::profile::{ColumnProfile, FanOut};
-use crate::yaml::scalar;
+use crate::yaml::{REPLACED, field_name, scalar};
 
 /// A value is one of a few when there are so many at most, and each is there several times.
 const FEW: usize = 20;
@@ -39,7 +39,7 @@ pub fn spec_alike(tables: &[Alike<'_>]) -> String {
             let name = &alike.table.columns[number].name;
             let rule = if alike.secret.contains(name) { None } else { rule(alike, number, column) };
             if let Some(rule) = rule {
-                writeln!(text, "    {}: {rule}", scalar(name)).expect("writing to a string cannot fail");
+                writeln!(text, "    {}: {rule}", scalar(&field_name(name))).expect("writing to a string cannot fail");
             }
         }
     }
@@ -123,7 +123,7 @@ fn plain(kind: &Kind, value: &str) -> String {
         (Kind::Boolean, "t" | "true" | "1") => "true".to_owned(),
         (Kind::Boolean, "f" | "false" | "0") => "false".to_owned(),
         (Kind::Integer { .. } | Kind::Year, value) => value.to_owned(),
-        (_, value) if value.contains("{n}") || value.contains("${") => format!("{{ text: {} }}", scalar(value)),
+        (_, value) if REPLACED.iter().any(|sign| value.contains(sign)) => format!("{{ text: {} }}", scalar(value)),
         (_, value) => scalar(value),
     }
 }

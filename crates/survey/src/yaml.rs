@@ -18,6 +18,12 @@ pub enum Field {
 /// A record: its fields, in order.
 pub type Record = Vec<(String, Field)>;
 
+/// What means something in a text of a spec.
+pub(crate) const REPLACED: [&str; 4] = ["{n}", "${", "{{", "{%"];
+
+/// Names that mean something else than a field in a record.
+const NOT_FIELDS: [&str; 2] = ["count", "traits"];
+
 /// How long a line gets.
 const WIDTH: usize = 140;
 
@@ -28,7 +34,9 @@ impl Field {
             Self::Null => "null".to_owned(),
             Self::Plain(word) => word.clone(),
             // Both would be replaced.
-            Self::Text(text) if text.contains("{n}") || text.contains("${") => format!("{{ text: {} }}", quoted(text)),
+            Self::Text(text) if REPLACED.iter().any(|sign| text.contains(sign)) => {
+                format!("{{ text: {} }}", quoted(text))
+            }
             Self::Text(text) => scalar(text),
             Self::Record(fields) => format!("{{ record: {} }}", map(fields)),
         }
@@ -61,7 +69,8 @@ pub fn spec(comments: &[String], entries: &[(String, Vec<Record>)]) -> String {
 /// An entry of a list: on one line if it fits, else a line for each field.
 pub(crate) fn item(indent: usize, fields: &[(String, Field)], text: &mut String) {
     let blank = " ".repeat(indent);
-    let line = map(fields);
+    let fields: Record = fields.iter().map(|(name, field)| (field_name(name), field.clone())).collect();
+    let line = map(&fields);
     if indent + 2 + line.chars().count() <= WIDTH || fields.is_empty() {
         writeln!(text, "{blank}- {line}").expect("writing to a string cannot fail");
         return;
@@ -70,6 +79,11 @@ pub(crate) fn item(indent: usize, fields: &[(String, Field)], text: &mut String)
         let lead = if number == 0 { "- " } else { "  " };
         writeln!(text, "{blank}{lead}{}: {}", scalar(name), field.written()).expect("writing to a string cannot fail");
     }
+}
+
+/// The name of a field of a record; a point before it says that it is one.
+pub(crate) fn field_name(name: &str) -> String {
+    if NOT_FIELDS.contains(&name) || name.starts_with('.') { format!(".{name}") } else { name.to_owned() }
 }
 
 /// A text, in quotes only where it would mean something else without them.
@@ -105,9 +119,7 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use factory::{Given, Spec};
+    use factory::{Choice, Given, Spec};
 
     use super::*;
 
@@ -130,6 +142,8 @@ mod tests {
             "- a",
             "{n}",
             "x ${y} {n}",
+            "{{ a }}",
+            "{% if %}",
             "'",
             "\"",
             "\\",
@@ -159,20 +173,23 @@ mod tests {
             "<<",
             "=",
         ];
+        let no_template = |template: &str| Err(format!("{template} is no text"));
+        assert_eq!(NOT_FIELDS, factory::GROUP_KEYS);
         for text in texts {
             for width in [1, 200] {
                 let fields = vec![
                     ("name of it".to_owned(), Field::Text(text.to_owned())),
-                    ("filler".to_owned(), Field::Text("x".repeat(width))),
+                    ("count".to_owned(), Field::Text("x".repeat(width))),
                 ];
                 let mut written = "seedbed: 1\nrecords:\n  t:\n".to_owned();
                 item(4, &fields, &mut written);
                 let file = source::SourceFile::new("spec.yaml", &written);
                 let tree = source::parse(&file).unwrap_or_else(|_| panic!("{written}"));
                 let mut problems = source::Problems::default();
-                let spec = Spec::read(&tree, &BTreeMap::new(), &mut problems).expect("it is a spec");
+                let spec = Spec::read(&[tree], &Choice::default(), &no_template, &mut problems).expect("it is a spec");
                 assert!(problems.is_empty(), "{written}");
-                let given = &spec.entries[0].groups[0].given["name of it"];
+                assert!(spec.entries[0].groups[0].group.given.contains_key("count"), "{written}");
+                let given = &spec.entries[0].groups[0].group.given["name of it"];
                 assert_eq!(*given, Given::Value(database::Datum::Text(text.to_owned())), "{written}");
             }
         }
