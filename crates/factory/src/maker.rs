@@ -269,10 +269,12 @@ impl Maker {
             }
             // Rows that would clash are gone around when the numbers of rows do not change any more.
             if self.tables.iter().map(Table::count).eq(before.iter().copied()) {
-                for &number in order {
-                    self.go_around(number);
-                }
-                if self.tables.iter().map(Table::count).eq(before) {
+                // Where there are fewer afterwards, what refers to them is worked out anew.
+                let is_settled = order.iter().all(|number| {
+                    self.go_around(*number);
+                    self.tables[*number].count() == before[*number]
+                });
+                if is_settled {
                     return;
                 }
             }
