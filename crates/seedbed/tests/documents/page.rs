@@ -94,3 +94,8 @@ fn states_and_snapshots() {
     }
     check("docs/guide/states-and-snapshots.md", Session::in_empty_directory("states-and-snapshots"));
 }
+
+#[test]
+fn capture() {
+    check("docs/guide/capture.md", Session::in_empty_directory("capture"));
+}
