@@ -61,6 +61,7 @@ mod scan;
 mod session;
 mod sharing;
 mod snapshot;
+mod spec_schema;
 mod specs;
 mod states;
 mod status;
@@ -107,6 +108,7 @@ pub use sharing::{PushOptions, Shared, fetch, pull, push};
 pub use snapshot::{
     RestoreOptions, Shown, SnapshotOptions, delete, export, import, restore, show, snapshot, snapshots, tag,
 };
+pub use spec_schema::spec_schema;
 pub use status::{DatabaseReport, ServerReport, StatusReport, environments, status};
 pub use tend::{TendReport, tend};
 pub use types::{FieldInfo, TypeInfo, types};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use database::{BulkTable, Datum, Description, Filled, Rows};
 
 use crate::cell::cell;
-use crate::condition::Nulls;
+use crate::condition::{Limits, Nulls};
 use crate::domain::Domain;
 use crate::maker::{Maker, failure};
 use crate::table::{Layout, Reference, Source, Table};
@@ -143,6 +143,18 @@ impl Plan {
             cells.extend(made.written.iter().map(|column| cell(&self.tables, number, &row, *column)));
         }
         Rows { width: made.written.len(), cells }
+    }
+
+    /// The words that are allowed in columns of which a check lists them, by table and column.
+    pub fn choices(&self) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
+        let of_column = |limits: &Limits| match &limits.domain {
+            Some(Domain::Choices(choices)) => {
+                Some((limits.name.clone(), choices.iter().filter_map(Datum::text).collect()))
+            }
+            _ => None,
+        };
+        let of_table = |table: &Table| (table.name.clone(), table.columns.iter().filter_map(of_column).collect());
+        self.tables.iter().map(of_table).collect()
     }
 
     /// Says how the cells of each column come about, by table and column, for those tables that get rows.

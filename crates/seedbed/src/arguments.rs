@@ -122,8 +122,8 @@ pub enum Command {
     Destroy(DestroyArguments),
     /// Look for what could keep the environment from coming up
     Doctor(DoctorArguments),
-    /// Print the JSON schema of seedbed.yaml
-    Schema,
+    /// Print the JSON schema of seedbed.yaml, or of specs for the environment
+    Schema(SchemaArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Own the processes of one environment; started by `up`
@@ -257,6 +257,15 @@ fn children(text: &str) -> Result<(String, Option<u64>), String> {
             Ok((name.to_owned(), Some(limit)))
         }
     }
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArguments {
+    /// That of specs of records and counts: with the services, data types and fields that there are. It is put beside the
+    /// environment, too, where an editor can read it
+    #[arg(long)]
+    pub specs: bool,
 }
 
 /// Arguments of `types`.

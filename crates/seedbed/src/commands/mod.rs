@@ -153,7 +153,8 @@ pub fn run() -> ExitCode {
         Command::Reset => reset::run(&job),
         Command::Destroy(options) => destroy::run(&job, options),
         Command::Doctor(options) => doctor::run(&job, options),
-        Command::Schema => Ok(schema::run()),
+        Command::Schema(options) if options.specs => schema::of_specs(&job),
+        Command::Schema(_) => Ok(schema::of_manifest()),
         Command::Completions(options) => Ok(completions::run(options)),
         Command::Supervise(_) => unreachable!("it was run above"),
     };

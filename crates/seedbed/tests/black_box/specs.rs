@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::workspace::Workspace;
 
 const MANIFEST: &str = "name: school
@@ -64,9 +66,7 @@ fn sql(workspace: &Workspace, sql: &str) -> String {
     workspace.sql("school/school", sql)
 }
 
-#[test]
-fn traits_references_children_and_what_is_implied() {
-    let spec = "seedbed: 1
+const RECORDS: &str = "seedbed: 1
 records:
   user:
     - { username: Ada, traits: [staff] }
@@ -78,7 +78,10 @@ records:
       seats: [{ kind: audit, price: 0 }, { kind: verified }]
     - { count: 10, slug: \"c{n}\", teacher: { weighted: { Ada: 3, bob: 1 } }, seats: { count: 2 } }
 ";
-    let workspace = school(&[("spec.yaml", spec)]);
+
+#[test]
+fn traits_references_children_and_what_is_implied() {
+    let workspace = school(&[("spec.yaml", RECORDS)]);
     let loaded = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
     assert_eq!(loaded["load"]["created"], 6 + 11 + 22 + 1, "{loaded}");
     let users = "SELECT username, email, is_staff, plan FROM users ORDER BY username";
@@ -97,9 +100,7 @@ records:
     assert_eq!(again["load"]["created"], 0, "{again}");
 }
 
-#[test]
-fn values_are_spread_worked_out_and_agree() {
-    let spec = "seedbed: 1
+const VALUES: &str = "seedbed: 1
 locale: de_DE
 records:
   users:
@@ -109,11 +110,13 @@ records:
     seen: { after: { joined: [1, 30] } }
     bio: { length: [20, 40] }
     score: { exponential: 10 }
-    plan: { from: is_staff, map: { \"true\": staff }, else: \"{% if n % 2 == 0 %}even{% else %}odd{% endif %}\" }
+    plan: { from: is_staff, map: { \"true\": staff }, else: other }
     is_staff: { one_of: [true, false] }
 ";
-    let workspace =
-        school(&[("spec.yaml", &spec.replace("\"{% if n % 2 == 0 %}even{% else %}odd{% endif %}\"", "other"))]);
+
+#[test]
+fn values_are_spread_worked_out_and_agree() {
+    let workspace = school(&[("spec.yaml", VALUES)]);
     workspace.seedbed(&["load", "spec.yaml"]).ends_with(0);
     let count = |condition: &str| -> u32 {
         sql(&workspace, &format!("SELECT count(*) FROM users WHERE {condition}")).trim().parse().unwrap()
@@ -244,6 +247,49 @@ fn a_spec_for_an_older_version_is_read_with_a_warning() {
         "write `username` for `login`, and `school: 2`",
     ]);
     assert_eq!(sql(&workspace, "SELECT username FROM users"), "ada\n");
+}
+
+#[test]
+fn editors_know_what_the_environment_has() {
+    let workspace = school(&[]);
+    let printed = workspace.seedbed(&["schema", "--specs"]).ends_with(0);
+    printed.says(&["# yaml-language-server: $schema=.seedbed/default/specs.schema.json"]);
+    let schema: Value = serde_json::from_str(&printed.stdout).unwrap();
+    let file = fs::read_to_string(workspace.root().join(".seedbed/default/specs.schema.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&file).unwrap(), schema);
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let said = |text: &str| {
+        let tree = source::parse(&source::SourceFile::new("spec.yaml", text)).unwrap();
+        let said = validator.iter_errors(&tree.to_json()).map(|error| error.to_string()).collect::<Vec<_>>();
+        said.join("\n")
+    };
+    let more = "seedbed: 1
+seed: 3
+include: [a.yaml, { url: https://example.com/b.yaml, sha256: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa }]
+version: { school: 1 }
+parameters: { learners: 5 }
+scenarios: { large: { set: { learners: 9 }, fill: 3, records: { forums: 3 } }, huge: { extends: large } }
+records:
+  school.user: { count: \"${learners}\", is_staff: \"{{ n > 3 }}\", score: { lognormal: [3, 0.5] } }
+  seat: [{ kind: audit, price: null }, { kind: \"{{ 'audit' }}\", course: { record: { slug: x } } }, 3]
+  courses: { count: 3, seats: { count: 2 } }
+";
+    for spec in [RECORDS, VALUES, &more.replace(", price: null", "")] {
+        assert_eq!(said(spec), "", "{spec}");
+    }
+    for (wrong, spec) in [
+        ("a data type", "seedbed: 1\nrecords: { user: 3, usr: 4 }"),
+        ("a field", "seedbed: 1\nrecords: { user: [{ usernam: ada }] }"),
+        ("a word", "seedbed: 1\nrecords: { seat: [{ kind: gratis }] }"),
+        ("a trait", "seedbed: 1\nrecords: { user: [{ traits: [poor] }] }"),
+        ("a rule", "seedbed: 1\nrecords: { user: [{ score: { normal: [1] } }] }"),
+        ("a field of a child", "seedbed: 1\nrecords: { course: [{ seats: [{ knd: audit }] }] }"),
+        ("a nothing", "seedbed: 1\nrecords: { seat: [{ price: null }] }"),
+        ("a version", "seedbed: 2"),
+        ("a key", "seedbed: 1\nrecord: {}"),
+    ] {
+        assert_ne!(said(spec), "", "{wrong}");
+    }
 }
 
 #[test]
