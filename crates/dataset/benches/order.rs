@@ -52,7 +52,7 @@ fn measure(what: &str, types: &str, list: &str, lines: impl Iterator<Item = Stri
     let tree = parse(&SourceFile::new("spec", spec)).unwrap();
     let parsed = start.elapsed();
     let mut set = SpecSet::new();
-    set.add(&registry, "lms", &tree, &mut problems);
+    set.add(&registry, "lms", None, &tree, &mut problems);
     let collected = start.elapsed().saturating_sub(parsed);
     assert!(problems.is_empty(), "{problems:?}");
     let start = Instant::now();

@@ -1,5 +1,7 @@
 //! The data types with every name resolved and every template compiled.
 
+use std::collections::BTreeSet;
+
 use minijinja::Environment;
 use source::{Place, Problem, Problems, closest};
 
@@ -25,6 +27,8 @@ pub(crate) struct CompiledType<'e> {
     /// The fields of the natural key and those that it is worked out from, each after what it needs.
     pub identity: Vec<usize>,
     pub implies: Vec<CompiledImplied<'e>>,
+    /// The values of each trait, by its index in the type.
+    pub traits: Vec<Vec<(usize, Formula<'e>)>>,
 }
 
 /// One field.
@@ -52,6 +56,12 @@ pub(crate) struct CompiledImplied<'e> {
 }
 
 impl<'e> CompiledType<'e> {
+    /// Returns what traits give a field: of those that do, what the last one in the type gives.
+    pub fn of_traits(&self, traits: &BTreeSet<usize>, field: usize) -> Option<&Formula<'e>> {
+        let mut given = traits.iter().rev().flat_map(|index| &self.traits[*index]);
+        given.find(|(given, _)| *given == field).map(|(_, formula)| formula)
+    }
+
     /// Returns the name of a field.
     pub fn field_name(&self, field: usize) -> &'e str {
         let (name, _) = self.data_type.fields.get_index(field).expect("fields are compiled from the type's own");
@@ -70,6 +80,7 @@ impl<'e> Compiled<'e> {
             compiled.types[index].identity = identity;
         }
         compiled.check_with(problems);
+        compiled.check_traits(problems);
         compiled.check_key_circles(problems);
         compiled
     }
@@ -134,6 +145,21 @@ impl<'e> Compiled<'e> {
                             .at(place, "cannot tell which record is meant")
                             .at(&target.data_type.place, format!("the key of `{}`", to.target)),
                     );
+                }
+            }
+        }
+    }
+
+    /// Which record is meant must be known before it is known which traits it has.
+    fn check_traits(&self, problems: &mut Problems) {
+        for data_type in &self.types {
+            for (values, (_, of)) in data_type.traits.iter().zip(&data_type.data_type.traits) {
+                for (field, _) in values.iter().filter(|(field, _)| data_type.identity.contains(field)) {
+                    let name = data_type.field_name(*field);
+                    let place =
+                        of.fields.iter().find(|(given, ..)| given == name).map_or(&of.place, |(_, place, _)| place);
+                    let message = format!("a trait cannot give `{name}`, of which the natural key is made");
+                    problems.push(Problem::error("dataset::trait", message).at(place, "given here"));
                 }
             }
         }
@@ -262,7 +288,14 @@ impl<'e> Compiler<'e> {
             .collect();
         let key = key(data_type, problems);
         check_columns(data_type, problems);
-        CompiledType { data_type, fields, key, identity: Vec::new(), implies }
+        let value = |(name, _, tree): &'e (String, Place, source::Tree), problems: &mut Problems| {
+            // That the type has no such field has been reported.
+            let field = data_type.fields.get_index_of(name)?;
+            Some((field, self.formula(data_type, tree, problems)?))
+        };
+        let traits = data_type.traits.values();
+        let traits = traits.map(|of| of.fields.iter().filter_map(|given| value(given, problems)).collect()).collect();
+        CompiledType { data_type, fields, key, identity: Vec::new(), implies, traits }
     }
 
     fn field(&self, data_type: &'e DataType, field: &'e Field, problems: &mut Problems) -> CompiledField<'e> {

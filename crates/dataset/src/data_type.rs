@@ -61,6 +61,18 @@ impl DataType {
         now
     }
 
+    /// Makes the problem of a trait that the type does not have.
+    pub fn unknown_trait(&self, name: &str, place: &Place) -> Problem {
+        let help = if self.traits.is_empty() {
+            format!("`{}` has no traits", self.name)
+        } else {
+            suggestion(name, self.traits.keys().map(String::as_str), "its traits are")
+        };
+        Problem::error("dataset::unknown-trait", format!("`{}` has no trait `{name}`", self.name))
+            .at(place, "not a trait of this data type")
+            .help(help)
+    }
+
     /// Makes the problem of a field that the type does not have.
     pub fn unknown_field(&self, name: &str, place: &Place) -> Problem {
         if let Some((version, _, new)) = self.renamed.iter().find(|(_, old, _)| old == name) {

@@ -90,6 +90,7 @@ fn declare(
         value: GivenValue::Json(value),
         place,
     }));
+    known.traits.extend(record.traits);
     known.places.push(record.place);
     for (field, child) in record.children {
         // A type whose list is wrong was reported, and nothing is worked out then.
@@ -197,6 +198,13 @@ impl<'c, 'e> Round<'c, 'e> {
         self.records.record_mut(id).slots[field] = slot;
     }
 
+    /// Returns what a field of a record holds when nobody gives it: what a trait says, else what the type does.
+    fn default(&self, id: RecordId, field: usize) -> Option<&'c Formula<'e>> {
+        let compiled = self.compiled_type(id);
+        let of_traits = compiled.of_traits(&self.records.record(id).traits, field);
+        of_traits.or(compiled.fields[field].default.as_ref())
+    }
+
     /// Returns the formulas by which a field is worked out: not the default if something is given.
     fn formulas(&self, id: RecordId, field: usize) -> impl Iterator<Item = &'c Formula<'e>> + use<'c, 'e> {
         let compiled = &self.compiled_type(id).fields[field];
@@ -205,7 +213,7 @@ impl<'c, 'e> Round<'c, 'e> {
             any = true;
             written |= matches!(given.value, GivenValue::Json(_));
         }
-        let default = compiled.default.as_ref().filter(|_| !any);
+        let default = self.default(id, field).filter(|_| !any);
         let reference = compiled.reference.as_ref().filter(|_| written || !any);
         default
             .into_iter()
@@ -299,7 +307,7 @@ impl<'c, 'e> Round<'c, 'e> {
         let record = self.records.record(id);
         let givens: Vec<Given> = record.given(field).cloned().collect();
         if givens.is_empty() {
-            let Some(default) = &compiled.default else { return self.without_value(id, field) };
+            let Some(default) = self.default(id, field) else { return self.without_value(id, field) };
             let value = match self.value(id, field, default) {
                 Ok(value) => value,
                 Err(slot) => return slot,

@@ -29,4 +29,4 @@ pub use load_plan::{Batch, Cell, ColumnWanted, LoadPlan, Missing, Origin, Row, R
 pub use order::{Options, order};
 pub use registry::Registry;
 pub use row_template::RowTemplate;
-pub use spec::{SpecKind, SpecSet, TopEntry, kind_of_spec};
+pub use spec::{SpecKind, SpecSet, TopEntry, kind_of_spec, older_version};

@@ -245,8 +245,11 @@ impl<'p, 'c, 'e> Planner<'p, 'c, 'e> {
 
     /// The positions of the stored fields that somebody gives, and that are not of the key.
     fn declared(&self, id: RecordId, data_type: usize, stored: &[usize]) -> Vec<usize> {
-        let (record, key) = (self.records.record(id), &self.records.compiled.types[data_type].key);
-        let is_declared = |field: &usize| !key.contains(field) && record.given(*field).next().is_some();
+        let (record, compiled) = (self.records.record(id), &self.records.compiled.types[data_type]);
+        let is_declared = |field: &usize| {
+            !compiled.key.contains(field)
+                && (record.given(*field).next().is_some() || compiled.of_traits(&record.traits, *field).is_some())
+        };
         (0..stored.len()).filter(|position| is_declared(&stored[*position])).collect()
     }
 

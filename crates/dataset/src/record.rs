@@ -1,6 +1,7 @@
 //! The records of a load, each once, by type and natural key.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 
@@ -39,6 +40,8 @@ pub(crate) struct Record {
     pub declared: Vec<Given>,
     /// What the types of other records give, in this round.
     pub implied: Vec<Given>,
+    /// The traits that specs say it has, by their index in the type.
+    pub traits: BTreeSet<usize>,
     /// Where specs declare it.
     pub places: Vec<Place>,
     /// The record that implies it and where its type says so, in this round.
@@ -401,6 +404,7 @@ impl<'c, 'e> Records<'c, 'e> {
             fill_slots(self.compiled, &identity, &mut slots);
             let record = Record {
                 declared: Vec::new(),
+                traits: BTreeSet::new(),
                 implied: Vec::new(),
                 places: Vec::new(),
                 implied_by: Vec::new(),

@@ -4,7 +4,7 @@ use serde_json::Value;
 use source::{Entry, MapReader, Node, Place, Problem, Problems, Tree, closest};
 
 use crate::suggestion::suggestion;
-use crate::{FieldKind, Registry};
+use crate::{DataType, FieldKind, Registry};
 
 /// What a spec file is.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct TopEntry {
     pub path: String,
     /// Whether the path is relative to the top spec itself, and not to the workspace of the service.
     pub beside_top: bool,
+    /// The version of the service's data types that it is written for, and where that is said.
+    pub version: Option<(u32, Place)>,
     /// Where the service is named.
     pub service_place: Place,
     /// Where the path stands.
@@ -55,13 +57,16 @@ fn top_entry(tree: &Tree, problems: &mut Problems) -> Option<TopEntry> {
     let service = named(&mut reader, "ida", "ida_name");
     let path = named(&mut reader, "path", "data_spec_path");
     let beside_top = reader.optional_bool("spec_in_devstack").unwrap_or(false);
+    let version = reader.optional(VERSION);
     reader.finish();
+    let version = version.and_then(|tree| Some((read_version(tree, problems)?, tree.place.clone())));
     let (service, path) = (service?, path?);
     let text = |tree: &Tree| tree.as_str().map(str::to_owned);
     Some(TopEntry {
         service: text(service)?,
         path: text(path)?,
         beside_top,
+        version,
         service_place: service.place.clone(),
         place: path.place.clone(),
     })
@@ -107,6 +112,8 @@ pub(crate) struct SpecRecord {
     pub data_type: usize,
     /// The index of each field, its value and where that stands.
     pub fields: Vec<(usize, Value, Place)>,
+    /// The index of each trait that it has.
+    pub traits: Vec<usize>,
     /// The index of the field that lists it, and the child.
     pub children: Vec<(usize, SpecRecord)>,
     /// Where the record stands.
@@ -125,8 +132,16 @@ impl SpecSet {
     }
 
     /// Adds the records of one service spec. The registry is complete and the same for all specs and for
-    /// [`crate::order`].
-    pub fn add(&mut self, registry: &Registry, service: &str, tree: &Tree, problems: &mut Problems) {
+    /// [`crate::order`]. `version` is the one of the service's data types that it is written for, and where that is said; a
+    /// spec may say so itself.
+    pub fn add(
+        &mut self,
+        registry: &Registry,
+        service: &str,
+        version: Option<&(u32, Place)>,
+        tree: &Tree,
+        problems: &mut Problems,
+    ) {
         if tree.is_null() {
             return;
         }
@@ -146,11 +161,28 @@ impl SpecSet {
             );
             return;
         }
-        for entry in entries {
+        // A number under a key that lists nothing is a version.
+        let is_version = |entry: &&Entry| {
+            entry.key == VERSION
+                && entry.value.as_list().is_none()
+                && registry.index_of_list(service, VERSION).is_none()
+        };
+        let own = entries.iter().find(is_version).and_then(|entry| {
+            let version = read_version(&entry.value, problems)?;
+            Some((version, entry.value.place.clone()))
+        });
+        let version = own.as_ref().or(version);
+        let mut reader = RecordReader { registry, version: version.map(|(version, _)| *version), renamed: Vec::new() };
+        for entry in entries.iter().filter(|entry| !is_version(entry)) {
             match registry.index_of_list(service, &entry.key) {
                 None => problems.push(unknown_list(registry, service, entry)),
-                Some(data_type) => self.records.extend(records(registry, data_type, &entry.value, problems)),
+                Some(data_type) => self.records.extend(reader.records(data_type, &entry.value, problems)),
             }
+        }
+        let newest = registry.types().filter(|declared| declared.name.service == service);
+        let newest = newest.map(|declared| declared.version).max().unwrap_or(1);
+        if let Some((version, place)) = version.filter(|(version, _)| *version < newest) {
+            problems.push(older_version(service, *version, newest, reader.renamed, place));
         }
     }
 
@@ -168,56 +200,80 @@ fn unknown_list(registry: &Registry, service: &str, entry: &Entry) -> Problem {
         .help(suggestion(&entry.key, known.iter().copied(), &what))
 }
 
-fn records(registry: &Registry, data_type: usize, tree: &Tree, problems: &mut Problems) -> Vec<SpecRecord> {
-    match &tree.node {
-        // A list name with nothing under it, as when all records are commented out.
-        Node::Null => Vec::new(),
-        Node::List(records) => records.iter().filter_map(|tree| record(registry, data_type, tree, problems)).collect(),
-        _ => {
-            problems.push(tree.wrong_type("a list of records"));
-            Vec::new()
-        }
-    }
+/// Reads records, of types as they were at a version.
+struct RecordReader<'r> {
+    registry: &'r Registry,
+    version: Option<u32>,
+    /// What is called otherwise now, in words.
+    renamed: Vec<String>,
 }
 
-fn record(registry: &Registry, index: usize, tree: &Tree, problems: &mut Problems) -> Option<SpecRecord> {
-    let data_type = &registry.all()[index];
-    let Some(entries) = tree.as_map() else {
-        problems.push(tree.wrong_type(&format!("a record of `{}`, which is a map", data_type.name)));
-        return None;
-    };
-    let mut read = SpecRecord { data_type: index, fields: Vec::new(), children: Vec::new(), place: tree.place.clone() };
-    for entry in entries {
-        let Some((field_index, _, field)) = data_type.fields.get_full(&entry.key) else {
-            problems.push(data_type.unknown_field(&entry.key, &entry.key_place));
-            continue;
-        };
-        match &field.kind {
-            FieldKind::Children(children) => {
-                if let Some(child) = registry.index(&children.child) {
-                    let listed = records(registry, child, &entry.value, problems);
-                    read.children.extend(listed.into_iter().map(|child| (field_index, child)));
-                }
-            }
-            FieldKind::Plain => {
-                if let Some(wanted) = wrong_plain(field.default.as_ref(), &entry.value) {
-                    let mut problem = entry.value.wrong_type(wanted);
-                    if let Some(default) = &field.default {
-                        problem = problem.at(&default.place, "as this default is");
-                    }
-                    problems.push(problem);
-                }
-                read.fields.push((field_index, entry.value.to_json(), entry.value.place.clone()));
-            }
-            FieldKind::Reference(reference) => {
-                if entry.value.as_list().is_some() {
-                    problems.push(entry.value.wrong_type(&format!("the natural key of a `{}`", reference.target)));
-                }
-                read.fields.push((field_index, entry.value.to_json(), entry.value.place.clone()));
+impl RecordReader<'_> {
+    fn records(&mut self, data_type: usize, tree: &Tree, problems: &mut Problems) -> Vec<SpecRecord> {
+        match &tree.node {
+            // A list name with nothing under it, as when all records are commented out.
+            Node::Null => Vec::new(),
+            Node::List(records) => records.iter().filter_map(|tree| self.record(data_type, tree, problems)).collect(),
+            _ => {
+                problems.push(tree.wrong_type("a list of records"));
+                Vec::new()
             }
         }
     }
-    Some(read)
+
+    fn record(&mut self, index: usize, tree: &Tree, problems: &mut Problems) -> Option<SpecRecord> {
+        let data_type = &self.registry.all()[index];
+        let Some(entries) = tree.as_map() else {
+            problems.push(tree.wrong_type(&format!("a record of `{}`, which is a map", data_type.name)));
+            return None;
+        };
+        let mut read = SpecRecord {
+            data_type: index,
+            fields: Vec::new(),
+            traits: Vec::new(),
+            children: Vec::new(),
+            place: tree.place.clone(),
+        };
+        for entry in entries {
+            let now = self.version.and_then(|version| data_type.name_now(&entry.key, version));
+            if let Some(now) = now {
+                self.renamed.push(format!("`{now}` for `{}`", entry.key));
+            }
+            let Some((field_index, _, field)) = data_type.fields.get_full(now.unwrap_or(&entry.key)) else {
+                if entry.key == TRAITS {
+                    read.traits.extend(traits(data_type, &entry.value, problems));
+                } else {
+                    problems.push(data_type.unknown_field(&entry.key, &entry.key_place));
+                }
+                continue;
+            };
+            match &field.kind {
+                FieldKind::Children(children) => {
+                    if let Some(child) = self.registry.index(&children.child) {
+                        let listed = self.records(child, &entry.value, problems);
+                        read.children.extend(listed.into_iter().map(|child| (field_index, child)));
+                    }
+                }
+                FieldKind::Plain => {
+                    if let Some(wanted) = wrong_plain(field.default.as_ref(), &entry.value) {
+                        let mut problem = entry.value.wrong_type(wanted);
+                        if let Some(default) = &field.default {
+                            problem = problem.at(&default.place, "as this default is");
+                        }
+                        problems.push(problem);
+                    }
+                    read.fields.push((field_index, entry.value.to_json(), entry.value.place.clone()));
+                }
+                FieldKind::Reference(reference) => {
+                    if entry.value.as_list().is_some() {
+                        problems.push(entry.value.wrong_type(&format!("the natural key of a `{}`", reference.target)));
+                    }
+                    read.fields.push((field_index, entry.value.to_json(), entry.value.place.clone()));
+                }
+            }
+        }
+        Some(read)
+    }
 }
 
 /// Says what a value should have been, if its kind is plainly not the one of the field's default.
@@ -241,4 +297,47 @@ fn wrong_plain(default: Option<&Tree>, value: &Tree) -> Option<&'static str> {
         (Node::String(text), _) if text.contains("{{") || text.contains("{%") => None,
         (Node::String(_), found) => matches!(found, Node::Bool(_) | Node::List(_) | Node::Map(_)).then_some("a string"),
     }
+}
+
+/// How a record says which traits it has, and a spec for which version it is written.
+const TRAITS: &str = "traits";
+const VERSION: &str = "version";
+
+/// Reads one name of a trait, or a list of them.
+fn traits(data_type: &DataType, tree: &Tree, problems: &mut Problems) -> Vec<usize> {
+    let listed = tree.as_list().unwrap_or(std::slice::from_ref(tree));
+    let mut read = Vec::new();
+    for tree in listed {
+        let Some(name) = tree.as_str() else {
+            problems.push(tree.wrong_type("the name of a trait"));
+            continue;
+        };
+        match data_type.traits.get_index_of(name) {
+            Some(index) => read.push(index),
+            None => problems.push(data_type.unknown_trait(name, &tree.place)),
+        }
+    }
+    read
+}
+
+/// Reads the version of data types that a spec is written for.
+pub(crate) fn read_version(tree: &Tree, problems: &mut Problems) -> Option<u32> {
+    let version = tree.as_integer().and_then(|version| u32::try_from(version).ok()).filter(|version| *version > 0);
+    if version.is_none() {
+        problems.push(tree.wrong_type("a version, which is a whole number from 1"));
+    }
+    version
+}
+
+/// Makes the warning of a spec that is written for an older version of data types than there is.
+pub fn older_version(service: &str, version: u32, newest: u32, mut renamed: Vec<String>, place: &Place) -> Problem {
+    let message = format!("this spec is written for version {version} of the data types of `{service}`");
+    renamed.sort();
+    renamed.dedup();
+    let help = if renamed.is_empty() {
+        format!("nothing that it uses is called otherwise in version {newest}")
+    } else {
+        format!("for version {newest}, write {}", renamed.join(", "))
+    };
+    Problem::warning("dataset::older-version", message).at(place, format!("they are at version {newest}")).help(help)
 }

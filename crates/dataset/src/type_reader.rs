@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use source::{Entry, MapReader, Node, Place, Problem, Problems, Tree};
 
+use crate::spec::read_version;
 use crate::suggestion::suggestion;
 use crate::{Children, DataType, Field, FieldKind, ImpliedRecord, ReferenceTo, Trait, TypeName};
 
@@ -40,7 +41,7 @@ impl TypeReader<'_> {
         let renamed = reader.optional_map("renamed").unwrap_or_default();
         reader.finish();
 
-        let version = self.version(version);
+        let version = version.and_then(|tree| read_version(tree, self.problems)).unwrap_or(1);
         let key = key.and_then(|key| self.key(key));
         let fields: IndexMap<String, Field> =
             fields.iter().filter_map(|field| Some((field.key.clone(), self.field(field)?))).collect();
@@ -58,15 +59,6 @@ impl TypeReader<'_> {
             implies,
             place: entry.key_place.clone(),
         })
-    }
-
-    fn version(&mut self, tree: Option<&Tree>) -> u32 {
-        let Some(tree) = tree else { return 1 };
-        let version = tree.as_integer().and_then(|version| u32::try_from(version).ok()).filter(|version| *version > 0);
-        if version.is_none() {
-            self.problems.push(tree.wrong_type("a version, which is a whole number from 1"));
-        }
-        version.unwrap_or(1)
     }
 
     /// `{ staff: { is_staff: true } }`.

@@ -169,7 +169,7 @@ impl<'a> Reader<'a> {
             );
         }
         match dataset::kind_of_spec(&tree, self.files.problems) {
-            Some(SpecKind::Service) => self.specs.add(&self.types, service, &tree, self.files.problems),
+            Some(SpecKind::Service) => self.specs.add(&self.types, service, None, &tree, self.files.problems),
             Some(SpecKind::Top(entries)) => {
                 for entry in entries {
                     let tree = self.tree;
@@ -195,7 +195,8 @@ impl<'a> Reader<'a> {
                         let choice = Choice::default();
                         spec.into_iter().for_each(|spec| self.add_own(&entry.service, &next, &choice, spec));
                     } else {
-                        self.specs.add(&self.types, &entry.service, &tree, self.files.problems);
+                        let version = entry.version.as_ref();
+                        self.specs.add(&self.types, &entry.service, version, &tree, self.files.problems);
                     }
                 }
             }

@@ -2,7 +2,7 @@
 
 use dataset::{DataType, FieldKind, Registry};
 use factory::{Spec, SpecEntry};
-use source::{Problem, Problems};
+use source::Problems;
 
 /// Renames the fields of a spec that says for which versions of data types it is written; a warning for each service.
 pub(crate) fn bring_up_to_date(spec: &mut Spec, service: &str, types: &Registry, problems: &mut Problems) {
@@ -19,19 +19,7 @@ pub(crate) fn bring_up_to_date(spec: &mut Spec, service: &str, types: &Registry,
                 rename(entry, declared, *version, types, &mut renamed);
             }
         }
-        let message = format!("this spec is written for version {version} of the data types of `{of}`");
-        let help = if renamed.is_empty() {
-            format!("nothing that it uses is called otherwise now: write `{of}: {newest}`")
-        } else {
-            renamed.sort();
-            renamed.dedup();
-            format!("write {}, and `{of}: {newest}`", renamed.join(", "))
-        };
-        problems.push(
-            Problem::warning("spec::older-version", message)
-                .at(place, format!("they are at version {newest}"))
-                .help(help),
-        );
+        problems.push(dataset::older_version(of, *version, newest, renamed, place));
     }
 }
 

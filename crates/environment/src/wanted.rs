@@ -155,7 +155,10 @@ impl<'a> Builder<'a> {
         for (field, value) in &spec.group.given {
             self.give(target, field, value.clone(), &mut given);
         }
-        for (name, place) in spec.traits.iter().rev() {
+        // Of several, the one that the type declares last has the last word, in whatever order they stand.
+        let mut traits: Vec<&(String, Place)> = spec.traits.iter().collect();
+        traits.sort_by_key(|(name, _)| target.data_type.and_then(|declared| declared.traits.get_index_of(name)));
+        for (name, place) in traits.into_iter().rev() {
             self.give_trait(target, name, place, &mut given);
         }
         give_defaults(target, &mut given);
@@ -260,16 +263,16 @@ impl<'a> Builder<'a> {
     }
 
     fn give_trait(&mut self, target: Target<'a>, name: &str, place: &Place, given: &mut IndexMap<String, Given>) {
-        let traits = target.data_type.map(|data_type| &data_type.traits);
-        let Some(found) = traits.and_then(|traits| traits.get(name)) else {
-            let known = || traits.into_iter().flatten().map(|(name, _)| name.as_str());
-            let help = match source::closest(name, known()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None if known().next().is_none() => format!("{} has no traits", called(target)),
-                None => format!("its traits are {}", listed(known())),
-            };
-            let message = format!("{} has no trait `{name}`", called(target));
-            self.problems.push(Problem::error("spec::trait", message).at(place, "not a trait of it").help(help));
+        let found = target.data_type.and_then(|data_type| data_type.traits.get(name));
+        let Some(found) = found else {
+            self.problems.push(match target.data_type {
+                Some(data_type) => data_type.unknown_trait(name, place),
+                None => {
+                    let message = format!("{} has no trait `{name}`", called(target));
+                    let help = "a data type says which traits its records can have";
+                    Problem::error("dataset::unknown-trait", message).at(place, "not a trait of it").help(help)
+                }
+            });
             return;
         };
         for (field, _, tree) in &found.fields {

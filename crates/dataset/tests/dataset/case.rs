@@ -58,7 +58,7 @@ impl Case {
         }
         let mut set = SpecSet::new();
         for (service, tree) in wanted {
-            set.add(&registry, &service, &change(tree.clone()), &mut problems);
+            set.add(&registry, &service, None, &change(tree.clone()), &mut problems);
         }
         if problems.has_errors() {
             return Err(problems);

@@ -145,7 +145,7 @@ fn plan(specs: &[(&str, &str)], strict: bool) -> LoadPlan {
     types.check(&mut problems);
     let mut set = SpecSet::new();
     for (service, text) in specs {
-        set.add(&types, service, &parse(&format!("{service}.yaml"), text), &mut problems);
+        set.add(&types, service, None, &parse(&format!("{service}.yaml"), text), &mut problems);
     }
     assert!(!problems.has_errors(), "{}", rendered(&problems));
     match dataset::order(&types, set, &Options { strict, seed: 0 }) {
