@@ -187,7 +187,12 @@ fn group(
         properties.entry(column.name.clone()).or_insert_with(|| value(column, choices));
     }
     let title = declared.map_or_else(|| format!("{} of {id}", table.name), |declared| declared.name.to_string());
-    json!({ "type": "object", "title": title, "properties": properties, "additionalProperties": false })
+    // A point before it makes any name that of a field.
+    let others = json!({ "^\\.": {} });
+    json!({
+        "type": "object", "title": title, "properties": properties, "patternProperties": others,
+        "additionalProperties": false,
+    })
 }
 
 /// What can be given for a column.
