@@ -96,6 +96,11 @@ fn states_and_snapshots() {
 }
 
 #[test]
+fn dev_data() {
+    check("docs/guide/dev-data.md", Session::in_empty_directory("dev-data"));
+}
+
+#[test]
 fn capture() {
     check("docs/guide/capture.md", Session::in_empty_directory("capture"));
 }
