@@ -6,6 +6,7 @@ use std::hash::Hasher;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use twox_hash::XxHash3_64;
 
@@ -20,6 +21,8 @@ const BUCKET: usize = 4 + 8;
 const RECORD: usize = 52;
 /// Room for the records of nearly every bucket.
 const SPACE: usize = 96 * RECORD;
+/// Tables of at most so many bytes of records keep those that were read: who saves or restores asks for neighbours.
+const KEPT: u64 = 16 << 20;
 /// Set in a record's length when the object is a node.
 const NODE: u32 = 1 << 31;
 
@@ -105,6 +108,8 @@ pub(crate) struct Table {
     /// For each bucket the number of the record after its last, and its sum.
     buckets: Vec<(u32, u64)>,
     records_at: u64,
+    /// The records of buckets that were read and proved, as far as there is room; empty where there is none.
+    read: Vec<OnceLock<Box<[u8]>>>,
 }
 
 /// The records of these packs, sorted, their packs being numbered from 0.
@@ -231,7 +236,9 @@ impl Table {
                 (number(bytes, 0), u64::from_le_bytes(*bytes[4..].first_chunk().expect("the last 8 bytes")))
             });
         let (packs, buckets) = (packs.collect(), buckets.collect());
-        Ok(Self { path: path.to_owned(), file, count, bits, packs, buckets, records_at: records_at as u64 })
+        let kept = if count * RECORD as u64 <= KEPT { 1 << bits } else { 0 };
+        let read = std::iter::repeat_with(OnceLock::new).take(kept).collect();
+        Ok(Self { path: path.to_owned(), file, count, bits, packs, buckets, records_at: records_at as u64, read })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -262,8 +269,12 @@ impl Table {
     }
 
     /// The number of the first record of a bucket, and its records, in `space` if they have room there.
-    fn read_bucket<'a>(&self, bucket: usize, space: &'a mut [u8; SPACE]) -> io::Result<(u64, Cow<'a, [u8]>)> {
+    fn read_bucket<'a>(&'a self, bucket: usize, space: &'a mut [u8; SPACE]) -> io::Result<(u64, Cow<'a, [u8]>)> {
         let start = if bucket == 0 { 0 } else { self.buckets[bucket - 1].0 };
+        let kept = self.read.get(bucket);
+        if let Some(bytes) = kept.and_then(OnceLock::get) {
+            return Ok((u64::from(start), Cow::Borrowed(bytes)));
+        }
         let (end, sum) = self.buckets[bucket];
         let length = end.checked_sub(start).ok_or_else(damaged)? as usize * RECORD;
         let at = self.records_at + u64::from(start) * RECORD as u64;
@@ -276,7 +287,13 @@ impl Table {
             Cow::Owned(bytes)
         };
         // It tells what was damaged, not what was forged: whoever can write here can write anything.
-        if XxHash3_64::oneshot(&bytes) == sum { Ok((u64::from(start), bytes)) } else { Err(damaged()) }
+        if XxHash3_64::oneshot(&bytes) != sum {
+            return Err(damaged());
+        }
+        if let Some(kept) = kept {
+            kept.get_or_init(|| (*bytes).into());
+        }
+        Ok((u64::from(start), bytes))
     }
 
     pub(crate) fn location(&self, record: &Record) -> io::Result<Location> {
