@@ -12,6 +12,9 @@ use crate::entry::Class;
 /// Pages of `PostgreSQL` (two of them) and of `InnoDB`.
 const PAGE: u32 = 16 << 10;
 
+/// Of a log that a database writes, which changes only at its end: a chunk compresses better alone.
+const LOG: u32 = 64 << 10;
+
 /// What a file of `SQLite` begins with.
 const SQLITE: &[u8; 16] = b"SQLite format 3\0";
 
@@ -110,8 +113,11 @@ impl Selection {
         if let Some((_, bytes)) = self.pages.iter().find(|(glob, _)| glob.is_match(file)) {
             return Some(Class::Page(*bytes));
         }
-        (place == Place::ClusterPages || name.ends_with(b".ibd") || name.starts_with(b"ibdata"))
-            .then_some(Class::Page(PAGE))
+        let is_of_pages = place == Place::ClusterPages || name.ends_with(b".ibd") || name.starts_with(b"ibdata");
+        match place {
+            Place::ClusterLog => Some(Class::Page(LOG)),
+            _ => is_of_pages.then_some(Class::Page(PAGE)),
+        }
     }
 }
 
@@ -124,6 +130,8 @@ pub enum Place {
     Cluster,
     /// In a part of one where files consist of pages.
     ClusterPages,
+    /// In its log, whose files are written from their beginning to their end.
+    ClusterLog,
 }
 
 impl Place {
@@ -135,9 +143,10 @@ impl Place {
     /// The place of a directory in this one.
     pub fn below(self, name: &[u8]) -> Self {
         match self {
-            Self::Cluster if matches!(name, b"base" | b"global" | b"pg_tblspc" | b"pg_wal") => Self::ClusterPages,
+            Self::Cluster if matches!(name, b"base" | b"global" | b"pg_tblspc") => Self::ClusterPages,
+            Self::Cluster if name == b"pg_wal" => Self::ClusterLog,
             Self::Cluster | Self::Outside => Self::Outside,
-            Self::ClusterPages => Self::ClusterPages,
+            Self::ClusterPages | Self::ClusterLog => self,
         }
     }
 }
