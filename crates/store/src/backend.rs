@@ -1,6 +1,7 @@
 //! What a place must be able to do so that a store can live there.
 
 use std::error::Error;
+use std::path::PathBuf;
 
 /// A flat namespace of files: a directory, a bucket, a registry.
 ///
@@ -33,6 +34,21 @@ pub trait Backend: Send + Sync {
     /// with the same bytes is fine.
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError>;
 
+    /// Appends to a file that has no name yet, for who knows its name only at its end. Nobody sees it before
+    /// [`Backend::finish`].
+    fn append(&self, draft: &mut Draft, bytes: &[u8]) -> Result<(), BackendError> {
+        draft.held.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Gives a draft its name, as if all of it had been given to [`Backend::write`]. If that fails, the draft is gone.
+    fn finish(&self, draft: Draft, name: &str) -> Result<(), BackendError> {
+        self.write(name, &draft.held)
+    }
+
+    /// Removes a draft that is not wanted any more.
+    fn discard(&self, _draft: Draft) {}
+
     /// The whole file with the version that [`Backend::write_if`] compares; `None` when it is missing.
     fn read_versioned(&self, name: &str) -> Result<Option<(Vec<u8>, Version)>, BackendError>;
 
@@ -49,6 +65,16 @@ pub trait Backend: Send + Sync {
     fn tidy(&self) -> Result<(), BackendError> {
         Ok(())
     }
+}
+
+/// A file on its way to a place, without a name. One that is neither finished nor discarded is removed by
+/// [`Backend::tidy`] when its process is gone.
+#[derive(Debug, Default)]
+pub struct Draft {
+    /// What was appended, where it can only be written as a whole.
+    held: Vec<u8>,
+    /// Where it stands, where it can be written bit by bit.
+    pub(crate) path: Option<PathBuf>,
 }
 
 /// What a file was when it was read: an etag, or a digest of the bytes. Says nothing but equal or not.

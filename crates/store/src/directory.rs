@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::disk::{Disk, SystemDisk};
 use crate::random::random_name;
-use crate::{Backend, BackendError, Entry, Expect, Version};
+use crate::{Backend, BackendError, Draft, Entry, Expect, Version};
 
 /// Files that are being written; no name of ours begins with a dot.
 const DRAFTS: &str = ".drafts";
@@ -106,26 +106,32 @@ impl DirectoryBackend {
         Ok(())
     }
 
-    /// Writes a draft, durably, and gives it its name by `place`.
-    fn place(&self, name: &str, bytes: &[u8], place: &dyn Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+    /// Makes a draft that begins with these bytes.
+    fn draft(&self, bytes: &[u8]) -> io::Result<PathBuf> {
+        let drafts = self.root.join(DRAFTS);
+        self.make_fleeting(&drafts)?;
+        let draft = drafts.join(random_name());
+        self.disk.create(&draft, bytes)?;
+        Ok(draft)
+    }
+
+    /// Makes a draft durable and gives it its name by `place`; removes it if that fails.
+    fn place(&self, draft: &Path, name: &str, place: &dyn Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
         let path = self.root.join(name);
         let lasting = !name.starts_with(SESSIONS);
-        let drafts = self.root.join(DRAFTS);
         let parent = path.parent().expect("a name in the store has a directory above it");
-        let draft = drafts.join(random_name());
-        self.make_fleeting(&drafts)?;
-        if lasting {
-            self.make_directory(parent)?;
-        } else {
-            self.make_fleeting(parent)?;
-        }
-        self.disk.create(&draft, bytes)?;
-        let synced = if lasting { self.disk.sync_file(&draft) } else { Ok(()) };
-        if let Err(error) = synced.and_then(|()| place(&draft, &path)) {
-            let _ = self.disk.remove(&draft);
+        let made = if lasting { self.make_directory(parent) } else { self.make_fleeting(parent) };
+        let synced = made.and_then(|()| if lasting { self.disk.sync_file(draft) } else { Ok(()) });
+        if let Err(error) = synced.and_then(|()| place(draft, &path)) {
+            let _ = self.disk.remove(draft);
             return Err(error);
         }
         if lasting { self.disk.sync_directory(parent) } else { Ok(()) }
+    }
+
+    /// Writes a draft, durably, and gives it its name by `place`.
+    fn write_by(&self, name: &str, bytes: &[u8], place: &dyn Fn(&Path, &Path) -> io::Result<()>) -> io::Result<()> {
+        self.place(&self.draft(bytes)?, name, place)
     }
 }
 
@@ -162,8 +168,30 @@ impl Backend for DirectoryBackend {
 
     fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
         self.path(name)?;
-        self.place(name, bytes, &|draft, path| self.disk.rename(draft, path))
+        self.write_by(name, bytes, &|draft, path| self.disk.rename(draft, path))
             .map_err(|error| self.error("write", name, error))
+    }
+
+    fn append(&self, draft: &mut Draft, bytes: &[u8]) -> Result<(), BackendError> {
+        let appended = match &draft.path {
+            Some(path) => self.disk.append(path, bytes),
+            None => self.draft(bytes).map(|path| draft.path = Some(path)),
+        };
+        appended.map_err(|error| self.error("write", DRAFTS, error))
+    }
+
+    fn finish(&self, draft: Draft, name: &str) -> Result<(), BackendError> {
+        self.path(name)?;
+        let path = draft.path.map_or_else(|| self.draft(&[]), Ok);
+        path.and_then(|path| self.place(&path, name, &|draft, path| self.disk.rename(draft, path)))
+            .map_err(|error| self.error("write", name, error))
+    }
+
+    fn discard(&self, draft: Draft) {
+        if let Some(path) = draft.path {
+            // If it stays, the next writer removes it.
+            let _ = self.disk.remove(&path);
+        }
     }
 
     fn read_versioned(&self, name: &str) -> Result<Option<(Vec<u8>, Version)>, BackendError> {
@@ -185,7 +213,7 @@ impl Backend for DirectoryBackend {
                 // The kernel lets one of several links win.
                 let link =
                     |draft: &Path, path: &Path| self.disk.link(draft, path).and_then(|()| self.disk.remove(draft));
-                match self.place(name, bytes, &link) {
+                match self.write_by(name, bytes, &link) {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(conflict()),
                     other => other.map_err(|error| self.error("write", name, error))?,
                 }

@@ -22,6 +22,8 @@ pub trait Disk: Send + Sync {
     }
     /// Makes a new file with these bytes; fails when there is one. Others can see that it is being written.
     fn create(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
+    /// Appends to a file that was made by [`Disk::create`] and has its name from there.
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()>;
     /// Makes the bytes of a file durable.
     fn sync_file(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
@@ -93,6 +95,13 @@ impl Disk for SystemDisk {
         }
         self.writing.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((path.to_owned(), Arc::new(file)));
         Ok(())
+    }
+
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        match self.writing(path) {
+            Some(file) => file.as_ref().write_all(bytes),
+            None => OpenOptions::new().append(true).open(path)?.write_all(bytes),
+        }
     }
 
     fn sync_file(&self, path: &Path) -> io::Result<()> {

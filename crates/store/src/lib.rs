@@ -35,7 +35,7 @@ mod table;
 mod transfer;
 mod writer;
 
-pub use backend::{Backend, BackendError, Entry, Expect, Version};
+pub use backend::{Backend, BackendError, Draft, Entry, Expect, Version};
 pub use check::{CheckOptions, Finding, check};
 pub use collect::{CollectOptions, CollectReport, collect};
 pub use directory::DirectoryBackend;

@@ -45,68 +45,105 @@ pub(crate) struct PackContents {
     pub(crate) blocks: Vec<PackBlock>,
 }
 
+/// A pack is handed out to be written in pieces of about this size, while they are in the processor's cache.
+const PIECE: usize = 512 * 1024;
+
 /// Blocks on their way into a pack.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct PackBuilder {
-    /// Without the header of the pack.
-    bytes: Vec<u8>,
+    salt: [u8; 32],
+    /// The end of the file, that has not been handed out.
+    rest: Vec<u8>,
+    /// Bytes that were handed out.
+    written: usize,
+    /// Of what was handed out.
+    hasher: Box<blake3::Hasher>,
     blocks: Vec<PackBlock>,
 }
 
+/// The end of a pack.
+pub(crate) struct Finished {
+    /// What was not handed out before.
+    pub(crate) rest: Vec<u8>,
+    /// What the file holds.
+    pub(crate) contents: PackContents,
+}
+
 impl PackBuilder {
-    /// An empty one that uses this buffer.
-    pub(crate) fn with(mut bytes: Vec<u8>) -> Self {
-        bytes.clear();
-        Self { bytes, blocks: Vec::new() }
+    /// An empty one whose header will have these random bytes.
+    pub(crate) fn new(salt: [u8; 32]) -> Self {
+        Self { salt, rest: Vec::new(), written: 0, hasher: Box::default(), blocks: Vec::new() }
     }
 
-    /// Appends a block.
-    pub(crate) fn push(&mut self, batch: &Batch, encoder: &mut Encoder, seal: Option<&Seal>) -> std::io::Result<()> {
-        if self.bytes.is_empty() {
-            self.bytes.extend_from_slice(&[0; HEADER]);
+    /// Appends a block; of the batch its plain bytes are left.
+    pub(crate) fn push(
+        &mut self,
+        batch: &mut Batch,
+        encoder: &mut Encoder,
+        seal: Option<&Seal>,
+    ) -> std::io::Result<()> {
+        if self.len() == 0 {
+            self.rest.extend_from_slice(MAGIC);
+            self.rest.extend_from_slice(&self.salt);
         }
-        let offset = self.bytes.len();
-        encoder.encode(batch, seal, &mut self.bytes)?;
+        let offset = self.len();
+        encoder.encode(batch, seal, &mut self.rest)?;
         self.blocks.push(PackBlock {
             offset: narrow(offset),
-            length: narrow(self.bytes.len() - offset),
+            length: narrow(self.len() - offset),
             kind: batch.kind,
-            objects: batch.objects.clone(),
+            objects: std::mem::take(&mut batch.objects),
         });
         Ok(())
     }
 
-    /// Takes over the blocks of another.
+    /// Hands out what there is, if that is worth the while: the next piece of the file.
+    pub(crate) fn hand_out<E>(&mut self, write: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<(), E> {
+        if self.rest.len() < PIECE {
+            return Ok(());
+        }
+        self.hasher.update(&self.rest);
+        write(&self.rest)?;
+        self.written += self.rest.len();
+        self.rest.clear();
+        Ok(())
+    }
+
+    /// Takes over the blocks of another of which nothing was handed out.
     pub(crate) fn append(&mut self, other: Self) {
-        if self.bytes.is_empty() {
+        assert_eq!(other.written, 0, "the beginning of the other one is elsewhere");
+        if self.len() == 0 {
             *self = other;
             return;
         }
-        let Some(blocks) = other.bytes.get(HEADER..) else { return };
-        let moved = self.bytes.len() - HEADER;
-        self.bytes.extend_from_slice(blocks);
+        let Some(blocks) = other.rest.get(HEADER..) else { return };
+        let moved = self.len() - HEADER;
+        self.rest.extend_from_slice(blocks);
         self.blocks
             .extend(other.blocks.into_iter().map(|block| PackBlock { offset: block.offset + narrow(moved), ..block }));
     }
 
+    /// Whether something of it was handed out.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.written > 0
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len()
+        self.written + self.rest.len()
     }
 
     pub(crate) fn is_full(&self) -> bool {
-        self.bytes.len() + block::MOST >= TARGET
+        self.len() + block::MOST >= TARGET
     }
 
-    /// The file and what it holds; `None` when there is no block in it.
-    pub(crate) fn finish(mut self, salt: [u8; 32]) -> Option<(Vec<u8>, PackContents)> {
+    /// The end of the file and what it holds; `None` when there is no block in it.
+    pub(crate) fn finish(mut self) -> Option<Finished> {
         if self.blocks.is_empty() {
             return None;
         }
-        self.bytes[..8].copy_from_slice(MAGIC);
-        self.bytes[8..HEADER].copy_from_slice(&salt);
-        let id = ObjectId(*blake3::hash(&self.bytes).as_bytes());
-        let length = self.bytes.len() as u64;
-        Some((self.bytes, PackContents { id, salt, length, blocks: self.blocks }))
+        let id = ObjectId(*self.hasher.update(&self.rest).finalize().as_bytes());
+        let length = self.len() as u64;
+        Some(Finished { rest: self.rest, contents: PackContents { id, salt: self.salt, length, blocks: self.blocks } })
     }
 }
 

@@ -11,16 +11,16 @@ use std::thread::JoinHandle;
 
 use crate::block::{self, Batch, Encoder};
 use crate::object::object_id;
-use crate::pack::{self, PackBuilder, PackContents};
+use crate::pack::{self, Finished, PackBuilder, PackContents};
 use crate::random::random_bytes;
 use crate::seal::Seal;
 use crate::session::Session;
 use crate::store::Inner;
-use crate::{LARGEST_OBJECT, ObjectId, ObjectKind, ObjectWriter, StoreError, fragment};
+use crate::{Draft, LARGEST_OBJECT, ObjectId, ObjectKind, ObjectWriter, StoreError, fragment};
 
 /// A fragment is published after so many bytes of packs, or so many objects.
 const PUBLISH_BYTES: u64 = 256 * 1024 * 1024;
-const PUBLISH_OBJECTS: u64 = 60_000;
+const PUBLISH_OBJECTS: u64 = 120_000;
 /// Threads that put objects at the same time get blocks of their own, so that neighbours stay together.
 const SLOTS: usize = 8;
 /// Threads that have put something, of all writers.
@@ -72,8 +72,6 @@ struct Shared {
     /// Told of every change of the queue.
     changed: Condvar,
     packs: Mutex<Vec<PackContents>>,
-    /// Empty buffers for packs: memory that is there already.
-    spare_packs: Mutex<Vec<Vec<u8>>>,
     unpublished_bytes: AtomicU64,
     unpublished_objects: AtomicU64,
     objects: AtomicU64,
@@ -92,15 +90,27 @@ struct Slot {
 enum Job {
     /// For the packs of a slot.
     Compress(Batch, usize),
-    Write(PackBuilder),
+    Write(OpenPack),
+}
+
+/// A pack that is not full.
+struct OpenPack {
+    builder: PackBuilder,
+    /// Where its beginning is written.
+    draft: Draft,
+}
+
+impl OpenPack {
+    fn new(salt: [u8; 32]) -> Self {
+        Self { builder: PackBuilder::new(salt), draft: Draft::default() }
+    }
 }
 
 /// Where blocks are compressed.
-#[derive(Default)]
 struct Press {
-    encoder: Option<Encoder>,
-    /// Packs that are not full: data, nodes.
-    builders: [PackBuilder; 2],
+    encoder: Encoder,
+    /// Of data, of nodes.
+    packs: [OpenPack; 2],
     /// The slot that it was last used for: neighbours should come into one pack.
     slot: usize,
 }
@@ -169,7 +179,6 @@ impl Writer {
             queue: Mutex::default(),
             changed: Condvar::new(),
             packs: Mutex::default(),
-            spare_packs: Mutex::default(),
             unpublished_bytes: AtomicU64::new(0),
             unpublished_objects: AtomicU64::new(0),
             objects: AtomicU64::new(0),
@@ -218,6 +227,11 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         self.join();
+        for press in std::mem::take(&mut lock(&self.shared.queue).presses) {
+            for pack in press.packs {
+                self.shared.inner.backend.discard(pack.draft);
+            }
+        }
     }
 }
 
@@ -344,47 +358,59 @@ impl Shared {
     }
 
     /// Appends a batch to a pack; returns the pack if it is full.
-    fn compress(&self, mut batch: Batch, slot: usize) -> Result<Option<PackBuilder>, StoreError> {
+    fn compress(&self, mut batch: Batch, slot: usize) -> Result<Option<OpenPack>, StoreError> {
         let mut queue = lock(&self.queue);
         let at = queue.presses.iter().rposition(|press| press.slot == slot);
-        let mut press = match at {
-            Some(at) => queue.presses.swap_remove(at),
-            None => queue.presses.pop().unwrap_or_default(),
+        let press = match at {
+            Some(at) => Some(queue.presses.swap_remove(at)),
+            None => queue.presses.pop(),
         };
         drop(queue);
-        press.slot = slot;
-        let encoder = match &mut press.encoder {
-            Some(encoder) => encoder,
-            none => none.insert(Encoder::new().map_err(StoreError::other)?),
+        let mut press = match press {
+            Some(press) => Press { slot, ..press },
+            None => Press {
+                encoder: Encoder::new().map_err(StoreError::other)?,
+                packs: [OpenPack::new(self.salt), OpenPack::new(self.salt)],
+                slot,
+            },
         };
-        let builder = &mut press.builders[usize::from(batch.kind == ObjectKind::Node)];
-        if builder.len() == 0
-            && let Some(buffer) = lock(&self.spare_packs).pop()
-        {
-            *builder = PackBuilder::with(buffer);
-        }
-        builder.push(&batch, encoder, self.seal.as_ref()).map_err(StoreError::other)?;
-        let full = builder.is_full().then(|| std::mem::take(builder));
+        let pack = &mut press.packs[usize::from(batch.kind == ObjectKind::Node)];
+        let pushed = self.push(&mut batch, &mut press.encoder, pack);
+        let is_full = pushed.is_ok() && pack.builder.is_full();
+        let full = is_full.then(|| std::mem::replace(pack, OpenPack::new(self.salt)));
         let mut queue = lock(&self.queue);
         queue.presses.push(press);
         if queue.spare.len() < 16 && batch.plain.capacity() <= 2 * block::MOST {
             batch.plain.clear();
             queue.spare.push(batch.plain);
         }
-        Ok(full)
+        pushed.map(|()| full)
     }
 
-    fn write(&self, builder: PackBuilder) -> Result<(), StoreError> {
-        let Some((mut bytes, contents)) = builder.finish(self.salt) else { return Ok(()) };
-        self.inner.backend.write(&pack::file_name(&contents.id), &bytes)?;
+    fn push(&self, batch: &mut Batch, encoder: &mut Encoder, pack: &mut OpenPack) -> Result<(), StoreError> {
+        let OpenPack { builder, draft } = pack;
+        builder.push(batch, encoder, self.seal.as_ref()).map_err(StoreError::other)?;
+        builder.hand_out(|piece| self.inner.backend.append(draft, piece))?;
+        Ok(())
+    }
+
+    fn write(&self, OpenPack { builder, mut draft }: OpenPack) -> Result<(), StoreError> {
+        let is_begun = builder.is_begun();
+        let Some(Finished { rest, contents }) = builder.finish() else { return Ok(()) };
+        let (name, backend) = (pack::file_name(&contents.id), &self.inner.backend);
+        if is_begun {
+            if let Err(error) = backend.append(&mut draft, &rest) {
+                backend.discard(draft);
+                return Err(error.into());
+            }
+            backend.finish(draft, &name)?;
+        } else {
+            backend.write(&name, &rest)?;
+        }
         self.unpublished_bytes.fetch_add(contents.length, Ordering::Relaxed);
         self.new_bytes.fetch_add(contents.length, Ordering::Relaxed);
         self.pack_count.fetch_add(1, Ordering::Relaxed);
         lock(&self.packs).push(contents);
-        if bytes.capacity() >= pack::TARGET / 2 {
-            bytes.clear();
-            lock(&self.spare_packs).push(bytes);
-        }
         Ok(())
     }
 
@@ -415,19 +441,25 @@ impl Shared {
             queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
         queue.check()?;
-        let mut rest: [PackBuilder; 2] = Default::default();
-        for press in queue.presses.drain(..) {
-            for (rest, builder) in rest.iter_mut().zip(press.builders) {
-                if rest.len() + builder.len() > pack::TARGET {
-                    self.write(std::mem::replace(rest, builder))?;
-                } else {
-                    rest.append(builder);
+        let presses = std::mem::take(&mut queue.presses);
+        drop(queue);
+        let mut rest = [OpenPack::new(self.salt), OpenPack::new(self.salt)];
+        for press in presses {
+            for (rest, mut pack) in rest.iter_mut().zip(press.packs) {
+                if rest.builder.len() + pack.builder.len() > pack::TARGET
+                    || (rest.builder.is_begun() && pack.builder.is_begun())
+                {
+                    self.write(std::mem::replace(rest, pack))?;
+                    continue;
                 }
+                if pack.builder.is_begun() {
+                    std::mem::swap(rest, &mut pack);
+                }
+                rest.builder.append(pack.builder);
             }
         }
-        drop(queue);
-        for builder in rest {
-            self.write(builder)?;
+        for pack in rest {
+            self.write(pack)?;
         }
 
         let packs = std::mem::take(&mut *lock(&self.packs));

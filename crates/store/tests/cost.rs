@@ -35,6 +35,10 @@ impl Disk for CountingDisk {
         self.disk.create(path, bytes)
     }
 
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.disk.append(path, bytes)
+    }
+
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         self.syncs.fetch_add(1, Ordering::Relaxed);
         self.disk.sync_file(path)

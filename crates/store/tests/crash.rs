@@ -134,6 +134,14 @@ impl Disk for FragileDisk {
         })
     }
 
+    fn append(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.change(|state| {
+            let file = state.seen.get(path).copied().flatten().ok_or_else(missing)?;
+            state.files[file].seen.extend_from_slice(bytes);
+            Ok(())
+        })
+    }
+
     fn sync_file(&self, path: &Path) -> io::Result<()> {
         self.change(|state| {
             let file = state.seen.get(path).copied().flatten().ok_or_else(missing)?;
@@ -234,7 +242,8 @@ fn live(
     collect(&store, &CollectOptions::default(), &|_| {})?;
     store.tag("b", "c")?;
     done.insert("c".to_owned(), done["b"].clone());
-    let parts = vec![shared, bytes(12, 2000)];
+    // Long enough that its pack is written in several pieces.
+    let parts = vec![shared, bytes(12, 2000), bytes(14, 600_000), bytes(16, 600_000)];
     commit(&store, "d", &parts)?;
     done.insert("d".to_owned(), Some(parts));
     Ok(())

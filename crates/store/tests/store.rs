@@ -91,7 +91,7 @@ fn a_long_write_publishes_as_it_goes_so_that_an_interrupted_one_is_gone_on_with(
     let directory = tempfile::tempdir().unwrap();
     let store = create(directory.path());
     let writer = store.writer().unwrap();
-    for seed in 0..70_000_u64 {
+    for seed in 0..125_000_u64 {
         let part = seed.to_le_bytes();
         writer.put(ObjectKind::Data, writer.id(ObjectKind::Data, &part), &part).unwrap();
     }
