@@ -316,3 +316,41 @@ fn entries(header: &Header, table: &[u8]) -> Result<Vec<(ObjectId, u32)>, &'stat
     }
     if total == header.plain { Ok(objects) } else { Err("has a block whose lengths do not fit") }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Batch, Encoder, Literals};
+    use crate::ObjectKind;
+
+    /// Digits of a generator that is no better than it must be.
+    fn random(length: usize, letters: u8) -> Vec<u8> {
+        let mut state = 1_u64;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state.to_le_bytes()[5]
+        };
+        std::iter::repeat_with(|| if letters == 0 { next() } else { b'a' + next() % letters }).take(length).collect()
+    }
+
+    /// Rows of a table: a number, and much that is the same in each.
+    fn pages(length: usize) -> Vec<u8> {
+        let row = |number: u32| [&number.to_le_bytes()[..], b"\x05\x00\x02\x09\x18\x00", &[b' '; 84]].concat();
+        (0..).flat_map(row).take(length).collect()
+    }
+
+    #[test]
+    fn literals_are_coded_where_that_is_worth_it() {
+        for (what, plain, literals, most) in [
+            ("pages", pages(65_536), Literals::Plain, 8_000),
+            ("words that never repeat", random(65_536, 26), Literals::Coded, 42_000),
+            ("what cannot be compressed", random(65_536, 0), Literals::Plain, 65_536),
+        ] {
+            let mut encoder = Encoder::new().unwrap();
+            let mut out = Vec::new();
+            let batch = Batch { kind: ObjectKind::Data, objects: Vec::new(), plain };
+            encoder.encode(&batch, None, &mut out).unwrap();
+            assert_eq!(encoder.literals, literals, "{what}");
+            assert!(out.len() - super::HEADER <= most, "{what}: {}", out.len());
+        }
+    }
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use store::{
     Backend, BackendError, CheckOptions, CollectOptions, CreateOptions, DirectoryBackend, Disk, Entry, Expect,
-    MemoryBackend, Store, SystemDisk, Version, check, collect, transfer,
+    MemoryBackend, ObjectKind, ObjectWriter, Store, SystemDisk, Version, check, collect, transfer,
 };
 use support::{bytes, commit, create, open, restore, try_open};
 
@@ -206,4 +206,23 @@ fn drafts_of_writers_that_died_are_removed_and_those_of_the_living_are_not() {
     drop(living);
     collect(&store, &CollectOptions::default(), &|_| {}).unwrap();
     assert!(!drafts.join("living").exists());
+}
+
+#[test]
+fn a_writer_that_is_dropped_leaves_no_draft_of_the_pack_that_it_had_begun() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = create(directory.path());
+    let drafts = || std::fs::read_dir(directory.path().join("store/.drafts")).map_or(0, Iterator::count);
+    let writer = store.writer().unwrap();
+    for seed in 0..40 {
+        let part = bytes(seed * 2, 100_000);
+        writer.put(ObjectKind::Data, writer.id(ObjectKind::Data, &part), &part).unwrap();
+    }
+    // Threads of the writer may be at work yet: what is full is with them, and is done before it ends.
+    drop(writer);
+    assert_eq!(drafts(), 0);
+    let parts: Vec<Vec<u8>> = (0..40).map(|seed| bytes(seed * 2, 100_000)).collect();
+    commit(&store, "all", &parts).unwrap();
+    assert_eq!(drafts(), 0);
+    assert!(restore(&store, "all").unwrap() == parts);
 }
