@@ -123,6 +123,8 @@ impl Collection<'_> {
         let mut marks = Marks::new(census.count());
         census.mark(inner, &roots, &mut marks, &|_, _| true, self.progress)?;
         if let Some(id) = marks.missing.first() {
+            // Another one that has taken over may have removed what a reference named when they were listed.
+            fence.publish()?;
             return Err(inner.damaged(&format!("object {id}"), "is missing"));
         }
 

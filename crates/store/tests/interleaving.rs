@@ -377,3 +377,88 @@ proptest! {
         run(&plan);
     }
 }
+
+#[test]
+fn a_collection_that_was_overtaken_does_not_take_for_damage_what_the_other_one_removed() {
+    let all = Act::Collect { generations: 3 };
+    let parties = vec![
+        vec![Act::Commit([1, 2].into())],
+        vec![Act::Commit([1, 3].into()), Act::Commit([0, 1, 3].into()), Act::Delete],
+        vec![all.clone()],
+        vec![all],
+    ];
+    let turns = vec![
+        (2, 2),
+        (0, 26),
+        (1, 97),
+        (3, 5),
+        (3, 53),
+        (0, 3),
+        (1, 1),
+        (0, 3),
+        (2, 2),
+        (3, 1),
+        (0, 44),
+        (0, 24),
+        (0, 2),
+        (3, 2),
+        (2, 67),
+        (1, 1),
+        (1, 86),
+        (0, 36),
+        (2, 3),
+        (3, 30),
+        (3, 28),
+        (2, 79),
+        (3, 46),
+        (2, 1),
+        (1, 49),
+        (3, 85),
+        (2, 2),
+        (2, 76),
+        (0, 22),
+        (3, 4),
+        (3, 99),
+        (3, 4),
+        (3, 4),
+        (1, 2),
+        (0, 1),
+        (0, 5),
+        (0, 3),
+        (1, 2),
+        (2, 93),
+        (3, 97),
+        (1, 1),
+        (3, 90),
+        (2, 3),
+        (2, 2),
+        (3, 17),
+        (3, 3),
+        (1, 22),
+        (2, 37),
+        (2, 15),
+        (0, 25),
+        (3, 74),
+        (2, 27),
+        (2, 1),
+        (0, 2),
+        (0, 26),
+        (0, 44),
+        (0, 38),
+        (1, 43),
+        (2, 81),
+        (2, 3),
+        (0, 12),
+        (2, 2),
+        (0, 5),
+        (1, 48),
+        (3, 5),
+        (0, 5),
+        (2, 24),
+    ];
+    let plan = Plan { parties, turns, dies: Some((0, 5)), grace: 1000, take_over: true };
+    // In which pack something is, and so the order of what is done, is chance.
+    for _ in 0..10 {
+        run(&plan);
+    }
+}
