@@ -52,7 +52,7 @@ impl TypeReader<'_> {
             table: table?,
             key: key?,
             list: list.unwrap_or_else(|| format!("{}s", entry.key)),
-            traits: traits.iter().filter_map(|entry| self.read_trait(entry, &fields)).collect(),
+            traits: traits.iter().map(|entry| self.read_trait(entry, &fields)).collect(),
             renamed: self.renamed(renamed, version, &fields),
             version,
             fields,
@@ -62,7 +62,7 @@ impl TypeReader<'_> {
     }
 
     /// `{ staff: { is_staff: true } }`.
-    fn read_trait(&mut self, entry: &Entry, fields: &IndexMap<String, Field>) -> Option<(String, Trait)> {
+    fn read_trait(&mut self, entry: &Entry, fields: &IndexMap<String, Field>) -> (String, Trait) {
         self.check_name(&entry.key, &entry.key_place, "trait");
         let values = self.values(&entry.value, "the values of a trait");
         for (name, place, _) in &values {
@@ -82,7 +82,7 @@ impl TypeReader<'_> {
                 }
             }
         }
-        Some((entry.key.clone(), Trait { fields: values, place: entry.key_place.clone() }))
+        (entry.key.clone(), Trait { fields: values, place: entry.key_place.clone() })
     }
 
     /// `{ OLD: NEW }` for what the newest version changed, or `{ VERSION: { OLD: NEW } }`.
@@ -104,7 +104,9 @@ impl TypeReader<'_> {
             };
             match entry.key.parse() {
                 Ok(changed) if (2..=version).contains(&changed) => {
-                    of_version.iter().for_each(|entry| named(entry, changed, self.problems));
+                    for entry in of_version {
+                        named(entry, changed, self.problems);
+                    }
                 }
                 _ => self.problems.push(
                     Problem::error("dataset::renamed", format!("`{}` is not a version of this type", entry.key))

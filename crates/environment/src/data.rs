@@ -193,7 +193,9 @@ impl<'a> Reader<'a> {
                     if factory::is_own(&tree) {
                         let spec = self.files.own(&next, tree, &Choice::default());
                         let choice = Choice::default();
-                        spec.into_iter().for_each(|spec| self.add_own(&entry.service, &next, &choice, spec));
+                        if let Some(spec) = spec {
+                            self.add_own(&entry.service, &next, &choice, spec);
+                        }
                     } else {
                         let version = entry.version.as_ref();
                         self.specs.add(&self.types, &entry.service, version, &tree, self.files.problems);

@@ -100,13 +100,14 @@ pub(crate) struct Referred<'a> {
     pub(crate) plan: Option<Arc<Plan>>,
 }
 
+/// Gives a database that is referred to, if there is one.
+pub(crate) type Find<'a> = dyn FnMut(&DatabaseId, &mut Take<'_>) -> Result<(), Error> + 'a;
+
+/// Looks into a database that is referred to.
+pub(crate) type Take<'a> = dyn FnMut(Referred<'_>) -> Result<(), Error> + 'a;
+
 /// Tells what is wanted of a database which rows of others it can refer to; `find` gives one of those.
-pub(crate) fn resolve(
-    links: &[Link],
-    wanted: &mut Wanted,
-    places: &Places,
-    find: &mut dyn FnMut(&DatabaseId, &mut dyn FnMut(Referred<'_>) -> Result<(), Error>) -> Result<(), Error>,
-) -> Result<(), Error> {
+pub(crate) fn resolve(links: &[Link], wanted: &mut Wanted, places: &Places, find: &mut Find<'_>) -> Result<(), Error> {
     let mut problems = Problems::new();
     for link in links {
         if wanted.fill.is_none() && !wanted.tables.contains_key(&link.table) {
@@ -164,14 +165,13 @@ fn give(link: &Link, rows: Rows, wanted: &mut Wanted, places: &Places, problems:
             if is_key || link.key.is_none() || *value == Datum::Null {
                 return;
             }
-            match rows.find(value) {
-                Some(found) => *value = found,
-                None => {
-                    let shown = value.text().unwrap_or_default();
-                    let message = format!("{}.{}: there is no {} `{shown}`", link.table, link.column, link.name);
-                    problems.push(at(Problem::error("spec::impossible", message)));
-                }
+            if let Some(found) = rows.find(value) {
+                *value = found;
+                return;
             }
+            let shown = value.text().unwrap_or_default();
+            let message = format!("{}.{}: there is no {} `{shown}`", link.table, link.column, link.name);
+            problems.push(at(Problem::error("spec::impossible", message)));
         };
         match group.given.get_mut(&link.column) {
             Some(Given::Value(value)) => stored(value),

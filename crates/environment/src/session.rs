@@ -181,19 +181,13 @@ impl<'a> Session<'a> {
         let model = plan::resolve(&tree, &facts).map_err(Error::Problems)?;
         let declared = dataset::order(&data.types, data.specs, &data::options(false)).map_err(Error::Problems)?;
         let mut inputs = digests(&tree, &model, data.digest, &declared)?;
-        for spec in &data.own {
-            inputs.loaded.extend(spec.databases(&tree, &data.types));
-        }
+        inputs.loaded.extend(data.own.iter().flat_map(|spec| spec.databases(&tree, &data.types)));
         warnings.extend(declared.warnings.iter().cloned());
         if !warnings.is_empty() {
             context.monitor.on(Progress::Warnings(&warnings));
         }
-        let observed = Observed {
-            tasks: observed_tasks(&tree, &model)?,
-            databases: observed_databases(&record, &locations, &servers),
-            running,
-            states: BTreeMap::new(),
-        };
+        let (tasks, databases) = (observed_tasks(&tree, &model)?, observed_databases(&record, &locations, &servers));
+        let observed = Observed { tasks, databases, running, states: BTreeMap::new() };
         Ok(Self {
             context,
             target: target.clone(),

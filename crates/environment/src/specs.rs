@@ -308,7 +308,8 @@ impl factory::RowTemplate for Compiled {
     }
 
     fn evaluate(&self, values: &[Datum], number: u64) -> Result<Datum, String> {
-        self.0.evaluate(values.iter().map(json).collect(), number).map(datum)
+        let values: Vec<Value> = values.iter().map(json).collect();
+        self.0.evaluate(&values, number).map(datum)
     }
 }
 

@@ -256,7 +256,9 @@ impl<'a> Builder<'a> {
         for (field, mut value) in named {
             let column = column_of(parent, &field).ok().flatten().unwrap_or(field);
             if let Given::Records(records) = &mut value {
-                records.iter_mut().for_each(|(record, _)| self.to_columns(parent, &column, record));
+                for (record, _) in records {
+                    self.to_columns(parent, &column, record);
+                }
             }
             values.insert(column, value);
         }
@@ -265,14 +267,14 @@ impl<'a> Builder<'a> {
     fn give_trait(&mut self, target: Target<'a>, name: &str, place: &Place, given: &mut IndexMap<String, Given>) {
         let found = target.data_type.and_then(|data_type| data_type.traits.get(name));
         let Some(found) = found else {
-            self.problems.push(match target.data_type {
-                Some(data_type) => data_type.unknown_trait(name, place),
-                None => {
-                    let message = format!("{} has no trait `{name}`", called(target));
-                    let help = "a data type says which traits its records can have";
-                    Problem::error("dataset::unknown-trait", message).at(place, "not a trait of it").help(help)
-                }
-            });
+            let problem = if let Some(data_type) = target.data_type {
+                data_type.unknown_trait(name, place)
+            } else {
+                Problem::error("dataset::unknown-trait", format!("{} has no trait `{name}`", called(target)))
+                    .at(place, "not a trait of it")
+                    .help("a data type says which traits its records can have")
+            };
+            self.problems.push(problem);
             return;
         };
         for (field, _, tree) in &found.fields {

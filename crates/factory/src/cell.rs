@@ -19,9 +19,7 @@ pub(crate) fn cell(tables: &[Table], number: usize, row: &RowAt, column: usize) 
     match &layout.sources[column] {
         Source::LeftOut | Source::Null | Source::Open => Datum::Null,
         Source::Default(value) => value.clone(),
-        Source::Given(given) if !given.needs().is_empty() || matches!(given, Given::Template(_)) => {
-            derived_cell(tables, number, row, column, given)
-        }
+        Source::Given(given) if given.is_derived() => derived_cell(tables, number, row, column, given),
         Source::Given(given) => given_cell(given, limits, draw, row),
         Source::Numbered(numbering) => match &limits.domain {
             Some(domain) => domain.nth(layout.numberings[*numbering].at(row), draw, row.identity),

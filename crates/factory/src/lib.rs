@@ -19,6 +19,7 @@ mod given;
 mod keys;
 mod layout;
 mod locale;
+mod locale_words;
 mod maker;
 mod numbers;
 mod parameters;

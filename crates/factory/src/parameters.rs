@@ -22,25 +22,23 @@ impl Parameters {
 
     /// Sets a parameter that is declared.
     pub(crate) fn set(&mut self, name: &str, value: Datum, place: &Place, problems: &mut Problems) {
-        match self.0.get_mut(name) {
-            Some(parameter) => *parameter = value,
-            None => {
-                let known = source::closest(name, self.0.keys().map(String::as_str));
-                let help = match known {
-                    Some(near) => Some(format!("did you mean `{near}`?")),
-                    None if self.0.is_empty() => None,
-                    None => {
-                        let names: Vec<String> = self.0.keys().map(|name| format!("`{name}`")).collect();
-                        Some(format!("its parameters are {}", names.join(", ")))
-                    }
-                };
-                problems.push(
-                    Problem::error("spec::parameter", format!("the spec has no parameter `{name}`"))
-                        .at(place, "`parameters` names those that can be set")
-                        .maybe_help(help),
-                );
-            }
+        if let Some(parameter) = self.0.get_mut(name) {
+            *parameter = value;
+            return;
         }
+        let help = match source::closest(name, self.0.keys().map(String::as_str)) {
+            Some(near) => Some(format!("did you mean `{near}`?")),
+            None if self.0.is_empty() => None,
+            None => {
+                let names: Vec<String> = self.0.keys().map(|name| format!("`{name}`")).collect();
+                Some(format!("its parameters are {}", names.join(", ")))
+            }
+        };
+        problems.push(
+            Problem::error("spec::parameter", format!("the spec has no parameter `{name}`"))
+                .at(place, "`parameters` names those that can be set")
+                .maybe_help(help),
+        );
     }
 
     /// A text with `${…}` replaced; one that is nothing else keeps the type of the parameter.

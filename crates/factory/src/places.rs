@@ -1,7 +1,5 @@
 //! Towns, with what belongs to them, so that the city, postal code, region and country of a row agree.
 
-use crate::locale::Locale;
-
 /// A town.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Town {
@@ -24,20 +22,7 @@ const fn town(
     Town { name, region, postal, country, code }
 }
 
-/// The towns of a locale.
-pub(crate) fn towns(locale: Locale) -> &'static [Town] {
-    match locale {
-        Locale::World => WORLD,
-        Locale::German => GERMANY,
-        Locale::French => FRANCE,
-        Locale::Spanish => SPAIN,
-        Locale::Italian => ITALY,
-        Locale::Brazilian => BRAZIL,
-        Locale::American => UNITED_STATES,
-    }
-}
-
-const WORLD: &[Town] = &[
+pub(crate) const WORLD: &[Town] = &[
     town("Accra", "Greater Accra", "GA-###", "Ghana", "GH"),
     town("Athens", "Attica", "10# ##", "Greece", "GR"),
     town("Berlin", "Berlin", "10###", "Germany", "DE"),
@@ -63,7 +48,7 @@ const WORLD: &[Town] = &[
     town("Toronto", "Ontario", "M#A #B#", "Canada", "CA"),
     town("Vienna", "Vienna", "1##0", "Austria", "AT"),
 ];
-const GERMANY: &[Town] = &[
+pub(crate) const GERMANY: &[Town] = &[
     town("Augsburg", "Bayern", "861##", "Deutschland", "DE"),
     town("Berlin", "Berlin", "10###", "Deutschland", "DE"),
     town("Bremen", "Bremen", "282##", "Deutschland", "DE"),
@@ -85,7 +70,7 @@ const GERMANY: &[Town] = &[
     town("Saarbrücken", "Saarland", "661##", "Deutschland", "DE"),
     town("Stuttgart", "Baden-Württemberg", "701##", "Deutschland", "DE"),
 ];
-const FRANCE: &[Town] = &[
+pub(crate) const FRANCE: &[Town] = &[
     town("Bordeaux", "Nouvelle-Aquitaine", "330#0", "France", "FR"),
     town("Brest", "Bretagne", "292#0", "France", "FR"),
     town("Dijon", "Bourgogne-Franche-Comté", "210#0", "France", "FR"),
@@ -100,7 +85,7 @@ const FRANCE: &[Town] = &[
     town("Strasbourg", "Grand Est", "670#0", "France", "FR"),
     town("Toulouse", "Occitanie", "310#0", "France", "FR"),
 ];
-const SPAIN: &[Town] = &[
+pub(crate) const SPAIN: &[Town] = &[
     town("Barcelona", "Cataluña", "080##", "España", "ES"),
     town("Bilbao", "País Vasco", "480##", "España", "ES"),
     town("Cádiz", "Andalucía", "110##", "España", "ES"),
@@ -114,7 +99,7 @@ const SPAIN: &[Town] = &[
     town("Valencia", "Valencia", "460##", "España", "ES"),
     town("Zaragoza", "Aragón", "500##", "España", "ES"),
 ];
-const ITALY: &[Town] = &[
+pub(crate) const ITALY: &[Town] = &[
     town("Bari", "Puglia", "701##", "Italia", "IT"),
     town("Bologna", "Emilia-Romagna", "401##", "Italia", "IT"),
     town("Cagliari", "Sardegna", "091##", "Italia", "IT"),
@@ -128,7 +113,7 @@ const ITALY: &[Town] = &[
     town("Torino", "Piemonte", "101##", "Italia", "IT"),
     town("Venezia", "Veneto", "301##", "Italia", "IT"),
 ];
-const BRAZIL: &[Town] = &[
+pub(crate) const BRAZIL: &[Town] = &[
     town("Belo Horizonte", "Minas Gerais", "30###-###", "Brasil", "BR"),
     town("Brasília", "Distrito Federal", "70###-###", "Brasil", "BR"),
     town("Curitiba", "Paraná", "80###-###", "Brasil", "BR"),
@@ -142,7 +127,7 @@ const BRAZIL: &[Town] = &[
     town("São Luís", "Maranhão", "65###-###", "Brasil", "BR"),
     town("São Paulo", "São Paulo", "01###-###", "Brasil", "BR"),
 ];
-const UNITED_STATES: &[Town] = &[
+pub(crate) const UNITED_STATES: &[Town] = &[
     town("Albuquerque", "New Mexico", "871##", "United States", "US"),
     town("Atlanta", "Georgia", "303##", "United States", "US"),
     town("Boise", "Idaho", "837##", "United States", "US"),

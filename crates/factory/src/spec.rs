@@ -1,6 +1,7 @@
 //! Reads a spec of our own form: how many rows of which tables, and what is given of them.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use indexmap::IndexMap;
 use source::{Entry, MapReader, Node, Place, Problem, Problems, Tree};
@@ -198,7 +199,9 @@ impl Spec {
     /// All that it wants, in words: the same for specs that want the same, wherever that stands.
     pub fn words(&self) -> String {
         let mut words = format!("{} {:?} {:?} {:?}\n", self.seed, self.fill, self.locale, self.versions.keys());
-        self.entries.iter().for_each(|entry| entry.write(&mut words));
+        for entry in &self.entries {
+            entry.write(&mut words);
+        }
         words
     }
 }
@@ -208,8 +211,11 @@ impl SpecEntry {
         words.push_str(&self.name);
         for SpecGroup { group, traits, children, .. } in &self.groups {
             let traits: Vec<&String> = traits.iter().map(|(name, _)| name).collect();
-            words.push_str(&format!(" ({} {} {traits:?} {:?}", group.count, group.is_record, group.given));
-            children.iter().for_each(|entry| entry.write(words));
+            let Group { count, is_record, given } = group;
+            write!(words, " ({count} {is_record} {traits:?} {given:?}").expect("writing to a string cannot fail");
+            for entry in children {
+                entry.write(words);
+            }
             words.push(')');
         }
         words.push('\n');

@@ -169,6 +169,11 @@ impl Given {
         }
     }
 
+    /// Whether it is worked out from the row, and not drawn.
+    pub(crate) fn is_derived(&self) -> bool {
+        matches!(self, Self::Made(_) | Self::Template(_) | Self::SameAs(_) | Self::Mapped { .. } | Self::Beside { .. })
+    }
+
     /// The columns whose values it is worked out from.
     pub fn needs(&self) -> Vec<&str> {
         match self {

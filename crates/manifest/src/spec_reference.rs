@@ -69,17 +69,13 @@ impl SpecReference {
 
     /// What the manifest says of it, for people: its path or address, and what is chosen.
     pub fn words(&self) -> String {
-        let mut words = match &self.source {
+        let source = match &self.source {
             SpecSource::File(file) => file.path.clone(),
             SpecSource::Url { url, .. } => url.clone(),
         };
-        if let Some((scenario, _)) = &self.scenario {
-            words.push_str(&format!(" scenario {scenario}"));
-        }
-        for (name, value, _) in &self.set {
-            words.push_str(&format!(" {name}={value}"));
-        }
-        words
+        let scenario = self.scenario.iter().map(|(scenario, _)| format!("scenario {scenario}"));
+        let set = self.set.iter().map(|(name, value, _)| format!("{name}={value}"));
+        [source].into_iter().chain(scenario).chain(set).collect::<Vec<_>>().join(" ")
     }
 }
 
