@@ -19,7 +19,7 @@ const HELP: &str = "usage:
   cargo xtask torture       commands killed at random moments, two at once in half of the runs; --runs 2000 --seed 1
   cargo xtask bench up      figures of `up`, `reset` and the supervisor, with their bars
   cargo xtask bench state   figures of snapshots, resets and shared states beside those of other tools; --help says more
-  cargo xtask bench load    figures of generated rows beside COPY of ready-made files, with their bars
+  cargo xtask bench load    figures of generated rows beside COPY of ready-made files, with their bars; --peers DIRECTORY: beside Django, factory_boy and drizzle-seed, installed there
 ";
 
 fn main() -> ExitCode {
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         ["versions", rest @ ..] => versions::versions(rest),
         ["torture", rest @ ..] => torture::torture(rest),
         ["bench", "up"] => bench::up(),
-        ["bench", "load"] => load::load(),
+        ["bench", "load", rest @ ..] => load::load(rest),
         ["bench", "state", rest @ ..] => state::state(rest),
         // How `bench state` starts what it measures.
         ["measured", report, program, rest @ ..] => {

@@ -1,4 +1,7 @@
-//! `cargo xtask bench load`: rows that are generated, beside `psql` that copies ready-made files into the same tables.
+//! `cargo xtask bench load`: rows that are generated, beside `psql` that copies ready-made files into the same tables, and beside
+//! what others use.
+
+mod peers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,8 +103,19 @@ fn timed(command: &mut Command) -> Result<f64> {
     Ok(began.elapsed().as_secs_f64())
 }
 
-/// Measures and prints everything.
-pub fn load() -> Result<()> {
+/// How much faster than rows that are created one by one.
+const FACTORY_BOY: f64 = 500.0;
+
+/// How many rows the spec makes.
+const ROWS: f64 = 551_100.0;
+
+/// Measures and prints everything; `--peers DIRECTORY` names where peers are installed, which are measured too then.
+pub fn load(arguments: &[&str]) -> Result<()> {
+    let peers = match arguments {
+        [] => None,
+        ["--peers", directory] => Some(peers::Peers::install(&root().join(directory))?),
+        other => anyhow::bail!("`bench load` takes --peers DIRECTORY, and not {}", other.join(" ")),
+    };
     run(&mut cargo("", &["build", "--release", "--locked", "--quiet", "-p", "seedbed"]))?;
     let bench = Bench {
         directory: tempfile::tempdir()?,
@@ -135,12 +149,25 @@ pub fn load() -> Result<()> {
     };
     ensure!(count(&ours)?.trim() == "500000|500000", "ours are not all there: {}", count(&ours)?);
     ensure!(count(&ours)? == count(&theirs)?, "theirs are not the same");
+    bench.empty(&theirs)?;
+    let measured = peers.map(|peers| peers.measure(&theirs)).transpose()?;
     println!("load after:  {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
     let bar = median(&copied) / 4.0;
     println!("551,100 rows, PostgreSQL with fsync, medians of {RUNS}");
     println!("{:52} {:9.3} s", "psql, binary COPY of ready-made files", median(&copied));
     println!("{}", line("seedbed load, generated", &generated, bar));
     println!("{}", line("seedbed load again, no change", &again, 1.0));
+    let speed = ROWS / median(&generated);
+    println!("\nseedbed load, generated: {speed:.0} rows/s");
+    for peer in measured.into_iter().flatten() {
+        let own = peer.rows / peer.seconds;
+        let bar = if peer.what.starts_with("factory_boy") {
+            if speed / own >= FACTORY_BOY { "  bar 500 ×  met" } else { "  bar 500 ×  MISSED" }
+        } else {
+            ""
+        };
+        println!("{:52} {own:9.0} rows/s  ours is {:.0} ×{bar}", peer.what, speed / own);
+    }
     Ok(())
 }
 
