@@ -22,7 +22,7 @@ use crate::table::literal;
 /// By name and kind only: the text of an expression may change when it is dumped and restored.
 const OBJECTS: &str = "WITH own AS (
         SELECT oid, nspname FROM pg_namespace
-            WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'seedbed')
+            WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'seedbed ledger')
     ), definition AS (
         SELECT 'relation ' || relkind::text || ' ' || nspname || '.' || relname AS text
             FROM pg_class JOIN own ON own.oid = relnamespace

@@ -2,8 +2,8 @@
 
 use postgres::{Client, Error};
 
-/// The table, with its schema.
-pub(crate) const TABLE: &str = "seedbed.ledger";
+/// The table, with its schema. No role is called as that: the schema of a role's own name is where its new tables go.
+pub(crate) const TABLE: &str = "\"seedbed ledger\".ledger";
 
 /// Says whether there is one.
 pub(crate) fn is_there(client: &mut Client) -> Result<bool, Error> {
@@ -33,9 +33,9 @@ pub(crate) fn piece(client: &mut Client, load: u64, number: u64) -> Result<Optio
 pub(crate) fn write(client: &mut Client, load: u64, number: u64, piece: &[u8]) -> Result<(), Error> {
     if !is_there(client)? {
         client.batch_execute(&format!(
-            "SET LOCAL client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS seedbed;
+            "SET LOCAL client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS \"seedbed ledger\";
             CREATE TABLE {TABLE} (number bigint, piece bigint, content bytea NOT NULL, PRIMARY KEY (number, piece));
-            COMMENT ON SCHEMA seedbed IS 'what loads of seedbed have made; it goes with `seedbed unload`'"
+            COMMENT ON SCHEMA \"seedbed ledger\" IS 'what loads of seedbed have made; it goes with `seedbed unload`'"
         ))?;
     }
     let sql = format!(
@@ -54,9 +54,9 @@ pub(crate) fn cut(client: &mut Client, load: u64, from: u64) -> Result<(), Error
     client.execute(&sql, &[&load.cast_signed(), &from.cast_signed()])?;
     if client.query_opt(&format!("SELECT FROM {TABLE} LIMIT 1"), &[])?.is_none() {
         client.batch_execute(&format!("DROP TABLE {TABLE}"))?;
-        let others = "SELECT FROM pg_class WHERE relnamespace = 'seedbed'::regnamespace LIMIT 1";
+        let others = "SELECT FROM pg_class WHERE relnamespace = '\"seedbed ledger\"'::regnamespace LIMIT 1";
         if client.query_opt(others, &[])?.is_none() {
-            client.batch_execute("DROP SCHEMA seedbed")?;
+            client.batch_execute("DROP SCHEMA \"seedbed ledger\"")?;
         }
     }
     Ok(())

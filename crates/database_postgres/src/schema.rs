@@ -13,7 +13,7 @@ pub(crate) const NAME: &str =
 /// The tables that count: no views, no partitions of another table, none of the server or of an extension, no ledger.
 pub(crate) const TABLES: &str = "pg_class class JOIN pg_namespace namespace ON namespace.oid = class.relnamespace
     AND class.relkind IN ('r', 'p') AND NOT class.relispartition
-    AND namespace.nspname !~ '^pg_' AND namespace.nspname NOT IN ('information_schema', 'seedbed')
+    AND namespace.nspname !~ '^pg_' AND namespace.nspname NOT IN ('information_schema', 'seedbed ledger')
     AND NOT EXISTS (SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = class.oid AND deptype = 'e')";
 
 /// Reads the tables.

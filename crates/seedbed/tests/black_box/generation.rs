@@ -209,6 +209,16 @@ fn types_say_where_each_value_comes_from() {
     assert!(text.starts_with("shop.skills, known by id\n"), "{text}");
 }
 
+/// What is written down of a load is in nobody's way: tables that are made afterwards are where they would be without it.
+#[test]
+fn tables_that_are_made_after_a_load_are_seen() {
+    let workspace = workspace("postgres");
+    workspace.seedbed(&["load", "--fill", "3"]).ends_with(0);
+    workspace.client(&[], "CREATE TABLE later (id serial PRIMARY KEY);");
+    let stats = workspace.seedbed(&["db", "stats", "--json"]).ends_with(0).json();
+    assert_eq!(stats["databases"][0]["tables"]["later"], 0, "{stats}");
+}
+
 /// Killed while rows are copied, and while constraints are made again: nothing stays, and nothing is lost.
 #[test]
 fn a_load_that_is_killed_leaves_the_database_as_it_was() {
