@@ -109,17 +109,25 @@ const FACTORY_BOY: f64 = 500.0;
 /// How many rows the spec makes.
 const ROWS: f64 = 551_100.0;
 
-/// Measures and prints everything; `--peers DIRECTORY` names where peers are installed, which are measured too then.
+/// Measures and prints everything; `--peers DIRECTORY` names where peers are installed, which are measured too then,
+/// `--program FILE` a program that is built already.
 pub fn load(arguments: &[&str]) -> Result<()> {
-    let peers = match arguments {
-        [] => None,
-        ["--peers", directory] => Some(peers::Peers::install(&root().join(directory))?),
-        other => anyhow::bail!("`bench load` takes --peers DIRECTORY, and not {}", other.join(" ")),
-    };
-    run(&mut cargo("", &["build", "--release", "--locked", "--quiet", "-p", "seedbed"]))?;
+    let (mut peers, mut program) = (None, None);
+    for pair in arguments.chunks(2) {
+        match pair {
+            ["--peers", directory] => peers = Some(peers::Peers::install(&root().join(directory))?),
+            ["--program", file] => program = Some(root().join(file)),
+            other => {
+                anyhow::bail!("`bench load` takes --peers DIRECTORY and --program FILE, and not {}", other.join(" "))
+            }
+        }
+    }
+    if program.is_none() {
+        run(&mut cargo("", &["build", "--release", "--locked", "--quiet", "-p", "seedbed"]))?;
+    }
     let bench = Bench {
         directory: tempfile::tempdir()?,
-        program: target().join("release/seedbed"),
+        program: program.unwrap_or_else(|| target().join("release/seedbed")),
         psql: programs()?.join("psql"),
     };
     let path = bench.directory.path().to_owned();
