@@ -83,6 +83,10 @@ pub(crate) fn read_spec(
 ) -> Loaded {
     let mut reader = Reader::new(context, root, tree, types.clone(), problems);
     let location = location(tree, asked.what);
+    if let Some(problem) = neither(tree, asked.what, &location) {
+        problems.push(problem);
+        return Loaded { name: location.name(root), specs: SpecSet::new(), own: Vec::new() };
+    }
     if let Some(reference) = tree[tree.root].manifest.scenarios.get(asked.what) {
         let mut chosen = choice(reference);
         chosen.scenario = asked.choice.scenario.or(chosen.scenario);
@@ -92,6 +96,22 @@ pub(crate) fn read_spec(
         reader.file(&location, asked.service, None, &asked.choice);
     }
     Loaded { name: location.name(root), specs: reader.specs, own: reader.own }
+}
+
+/// Says so when what somebody names is neither a scenario nor a file, where there are scenarios.
+fn neither(tree: &WorkspaceTree, what: &str, location: &Location) -> Option<Problem> {
+    let scenarios = &tree[tree.root].manifest.scenarios;
+    let Location::File(path, _) = location else { return None };
+    if scenarios.is_empty() || path.exists() || what.contains('/') {
+        return None;
+    }
+    let names = || scenarios.keys().map(String::as_str);
+    let help = match source::closest(what, names()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the scenarios are {}", names().collect::<Vec<_>>().join(", ")),
+    };
+    let message = format!("there is neither a scenario nor a file `{what}`");
+    Some(Problem::error("spec::unknown-scenario", message).help(help))
 }
 
 /// Where a spec is that somebody names: a scenario of the root workspace, a path, or an address.

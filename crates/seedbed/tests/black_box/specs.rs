@@ -161,6 +161,10 @@ records: { users: { count: \"${learners}\", username: \"user{n}\" } }
         workspace.seedbed(&arguments).ends_with(0);
         assert_eq!(counts(), expected, "{arguments:?}");
     }
+    workspace
+        .seedbed(&["load", "dem"])
+        .ends_with(3)
+        .says(&["neither a scenario nor a file `dem`", "did you mean `demo`?"]);
     workspace.seedbed(&["load", "demo", "--scenario", "smal"]).ends_with(3).says(&["did you mean `small`?"]);
     workspace.seedbed(&["load", "demo", "--set", "learner=1"]).ends_with(3).says(&["did you mean `learners`?"]);
     workspace.write("data/parts/users.yaml", "seedbed: 1\ninclude: ../main.yaml\n");
@@ -404,4 +408,95 @@ users:
     workspace.write("wrong.yaml", "users: [{ username: x, traits: [poor] }, { login: y }]\n");
     let wrong = workspace.seedbed(&["load", "wrong.yaml"]).ends_with(3);
     wrong.says(&["has no trait `poor`", "its traits are `staff`, `rich`", "no field `login` since its version 2"]);
+}
+
+#[test]
+fn a_top_spec_lists_records_and_rows_that_are_generated() {
+    let top = "- { ida: school, path: records.yaml }\n- { ida: school, path: rows.yaml }\n";
+    let records = "forums: [{ name: first }]\n";
+    let rows = "seedbed: 1\nrecords: { forums: { count: 4 } }\n";
+    let workspace = school(&[("top.yaml", top), ("records.yaml", records), ("rows.yaml", rows)]);
+    let loaded = workspace.seedbed(&["load", "top.yaml", "--json"]).ends_with(0).json();
+    assert_eq!(loaded["load"]["created"], 4, "the record counts as a row: {loaded}");
+    assert_eq!(sql(&workspace, "SELECT count(*) FROM forums WHERE name = 'first'"), "1\n");
+}
+
+const EVERYTHING: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, username VARCHAR(60) NOT NULL UNIQUE, is_staff BOOLEAN NOT NULL,
+    level INTEGER NOT NULL, twice BIGINT NOT NULL, price NUMERIC(9, 2) NOT NULL, joined DATE NOT NULL, seen TIMESTAMP NOT NULL,
+    copied DATE NOT NULL, rating DOUBLE PRECISION NOT NULL, bio VARCHAR(90) NOT NULL, kind VARCHAR(10) NOT NULL);
+CREATE TABLE seats (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, slot INTEGER NOT NULL, UNIQUE (user_id, slot),
+    FOREIGN KEY (user_id) REFERENCES users (id));
+";
+
+const EVERYTHING_TYPES: &str = "types:
+  user:
+    table: users
+    key: [username]
+    fields: { username: {}, seats: { has: seat, as: user } }
+  seat: { table: seats, key: [user, slot], fields: { user: { references: user, column: user_id }, slot: {} } }
+";
+
+const EVERYTHING_SPEC: &str = "seedbed: 1
+locale: fr_FR
+records:
+  user:
+    - { username: ada, level: 3, seats: [{ slot: 1 }, { slot: 2 }] }
+    - count: 60
+      username: \"{{ kind }}{n}\"
+      is_staff: \"{{ n % 3 == 0 }}\"
+      level: { between: [1, 9] }
+      twice: \"{{ level * 2 }}\"
+      price: { lognormal: [40, 0.5] }
+      joined: { recent: [2020-01-01, 2024-12-31] }
+      seen: { after: { joined: [1, 30] } }
+      copied: { same_as: joined }
+      rating: { normal: [3, 1] }
+      bio: { length: [10, 80] }
+      kind: { from: level, map: { \"1\": one, \"2\": two }, else: more }
+      seats: { count: 3 }
+";
+
+fn everything_can_be_written(engine: &str) {
+    let manifest = format!(
+        "name: school\ndatabases:\n  school: {{ engine: {engine}, schema: {{ sql: [schema.sql] }}, types: types.yaml }}\n"
+    );
+    let schema = EVERYTHING.replace("TIMESTAMP", if engine == "mysql" { "DATETIME" } else { "TIMESTAMP" });
+    let files = [
+        ("seedbed.yaml", manifest.as_str()),
+        ("schema.sql", &schema),
+        ("types.yaml", EVERYTHING_TYPES),
+        ("spec.yaml", EVERYTHING_SPEC),
+    ];
+    let workspace = school(&files);
+    let loaded = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
+    assert_eq!(loaded["load"]["created"], 61 + 2 + 180, "{loaded}");
+    let again = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
+    assert_eq!(again["load"]["created"], 0, "{again}");
+    let holds =
+        "SELECT 'wrong ' || username FROM users WHERE username <> 'ada' AND NOT (twice = 2 * level AND copied = joined
+        AND seen > joined AND char_length(bio) BETWEEN 10 AND 80 AND username LIKE kind || '%' AND price > 0
+        AND (kind = 'one') = (level = 1));";
+    let holds = match engine {
+        "mysql" => holds
+            .replace("'wrong ' || username", "concat('wrong ', username)")
+            .replace("kind || '%'", "concat(kind, '%')"),
+        _ => holds.replace("char_length", if engine == "sqlite" { "length" } else { "char_length" }),
+    };
+    let said = workspace.client(&[], &holds);
+    assert!(!said.contains("wrong"), "{said}");
+}
+
+#[test]
+fn everything_can_be_written_in_sqlite() {
+    everything_can_be_written("sqlite");
+}
+
+#[test]
+fn everything_can_be_written_in_postgres() {
+    everything_can_be_written("postgres");
+}
+
+#[test]
+fn everything_can_be_written_in_mysql() {
+    everything_can_be_written("mysql");
 }
