@@ -7,6 +7,8 @@
 mod archive;
 mod base;
 mod capture;
+mod capture_choice;
+mod capture_rows;
 mod chain;
 mod compare;
 mod context;
@@ -78,7 +80,8 @@ mod wanted;
 mod why;
 
 pub use base::{PublishOptions, Published, bases, publish};
-pub use capture::{CaptureOptions, Captured, Selector, capture};
+pub use capture::{CaptureOptions, Captured, capture};
+pub use capture_choice::Selector;
 pub use compare::{DatabaseDifference, TableDifference};
 pub use context::{Context, Mode, RemoteFailure, Remotes, Target};
 pub use databases::{

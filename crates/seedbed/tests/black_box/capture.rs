@@ -190,6 +190,9 @@ fn what_another_service_has_comes_along() {
             "seedbed: 1\nrecords:\n  lms.learner:\n    - {{ name: {name}, level: 3 }}\n  shop.order:\n    - {{ code: A1, who: {name} }}\n"
         )
     );
+    // However the other database came into it, nothing is taken of it before it is clean.
+    let named = ["capture", "order[A1]", "--with-children", "lms.learner"];
+    assert_eq!(workspace.seedbed(&named).ends_with(0).stdout, written);
     workspace.write("order.yaml", &written);
     workspace.seedbed(&["reset"]).ends_with(0);
     workspace.seedbed(&["load", "order.yaml"]).ends_with(0);
