@@ -539,4 +539,8 @@ fn failure(batch: &Batch, rows: &[usize], source: DatabaseError) -> Error {
 }
 
 #[cfg(test)]
+mod lost;
+#[cfg(test)]
+mod modes;
+#[cfg(test)]
 mod tests;

@@ -42,28 +42,26 @@ pub(crate) fn commit(
         journal.load(loads.iter().map(|(id, load)| (id.to_string(), load.clone())).collect())?;
     }
     let mut failed = None;
-    let mut committed = BTreeSet::new();
     for (id, transaction) in transactions {
         // One that is not committed is rolled back when it is dropped.
         if failed.is_none() {
             failed = transaction.commit().map_err(Error::database(&id)).err();
-            if failed.is_none() {
-                committed.insert(id);
-            }
         }
     }
     match failed {
         None if several && !is_protecting => journal.settle_load(),
         None => Ok(()),
+        Some(error) if !several => {
+            // The answer to a commit can be lost when it is done.
+            let has_committed = |(id, load)| has_committed(id, load, open).unwrap_or(false);
+            if !loads.is_empty() && loads.iter().all(has_committed) { Ok(()) } else { Err(error) }
+        }
         Some(error) => {
-            // What cannot be taken back now stays in the journal, and is taken back before anything else is done.
-            if several {
-                journal.release()?;
-            }
-            let taken_back = |(id, load)| take_back(id, load, &journal.rows(), open);
-            if several
-                && loads.iter().filter(|(id, _)| committed.contains(*id)).map(taken_back).all(|done| done.is_ok())
-            {
+            // Also of the one that failed it is not known whether it has committed. What cannot be taken back now stays in
+            // the journal, and is taken back before anything else is done.
+            journal.release()?;
+            let taken_back = |(id, load)| take_back(id, load, &journal.rows(), open).is_ok();
+            if loads.iter().map(taken_back).fold(true, |all, done| all && done) {
                 journal.settle_load()?;
             }
             Err(error)
@@ -79,14 +77,25 @@ pub(crate) fn take_back(id: &DatabaseId, load: &LoadToUndo, rows: &Path, open: &
     database.prepare_ledger().map_err(Error::database(id))?;
     let mut transaction = database.begin().map_err(Error::database(id))?;
     let entries = ledger::entries(&mut *transaction, &id.name).map_err(Error::database(id))?;
-    let is_there = |number: &u64| entries.iter().any(|entry| entry.number == *number);
-    let has_committed = load.written.as_ref().map_or_else(|| !load.removed.iter().any(is_there), is_there);
-    if has_committed {
+    if is_in(&entries, load) {
         let written: Vec<&Entry> = entries.iter().filter(|entry| Some(entry.number) == load.written).collect();
         restore(&mut *transaction, id, &schema, &written, rows)?;
     }
     transaction.commit().map_err(Error::database(id))?;
     database.tidy_ledger().map_err(Error::database(id))
+}
+
+/// Whether a database has a load.
+fn has_committed(id: &DatabaseId, load: &LoadToUndo, open: &Open<'_>) -> Result<bool, Error> {
+    let mut database = open(id)?;
+    let mut transaction = database.begin().map_err(Error::database(id))?;
+    let entries = ledger::entries(&mut *transaction, &id.name).map_err(Error::database(id))?;
+    Ok(is_in(&entries, load))
+}
+
+fn is_in(entries: &[Entry], load: &LoadToUndo) -> bool {
+    let is_there = |number: &u64| entries.iter().any(|entry| entry.number == *number);
+    load.written.as_ref().map_or_else(|| !load.removed.iter().any(is_there), is_there)
 }
 
 fn restore(
@@ -133,6 +142,10 @@ fn restore(
                 transaction.update(&table, &keys, &known, &columns, &values).map(drop)
             }
             Former::Piece { load, number, content } => {
+                if number == 0 {
+                    // Another load may have written it anew, with less in it.
+                    transaction.cut_ledger(load, 0).map_err(Error::database(id))?;
+                }
                 let content = journal_rows::bytes(&content).unwrap_or_default();
                 transaction.write_ledger(load, number, &content)
             }

@@ -24,8 +24,8 @@ pub(crate) struct Part<'a> {
     pub(crate) made: BTreeMap<String, u64>,
     /// By table, the rows that the spec has; only where others are removed.
     pub(crate) wanted: HashMap<String, HashSet<String>>,
-    /// The entries that are replaced by this one.
-    replaced: Vec<u64>,
+    /// Whether rows of earlier loads were removed.
+    has_removed: bool,
     /// The rows of other specs' loads and of this spec's, once they were asked for.
     named: Option<(Named, Named)>,
 }
@@ -40,7 +40,7 @@ impl<'a> Part<'a> {
             pieces: Vec::new(),
             made: BTreeMap::new(),
             wanted: HashMap::new(),
-            replaced: Vec::new(),
+            has_removed: false,
             named: None,
         })
     }
@@ -66,8 +66,8 @@ impl<'a> Part<'a> {
         Ok(self.named.as_ref().expect("it was just read"))
     }
 
-    /// Removes what earlier loads of the spec made and it does not have any more, and says how many of each data type. One
-    /// entry then has all that is left of theirs.
+    /// Removes what earlier loads of the spec made and it does not have any more, and says how many of each data type. Their
+    /// entries then have what is left.
     pub(crate) fn remove_the_rest(
         &mut self,
         id: &DatabaseId,
@@ -78,26 +78,30 @@ impl<'a> Part<'a> {
     ) -> Result<BTreeMap<String, usize>, Error> {
         let transaction = &mut *self.transaction;
         let own: Vec<&Entry> = self.entries.iter().filter(|entry| entry.load.is_same_spec(load)).collect();
-        let mut kept: Vec<Vec<u8>> = Vec::new();
+        let mut kept: Vec<(Vec<Vec<u8>>, BTreeMap<String, u64>)> = Vec::new();
         let mut gone: Vec<(String, Piece)> = Vec::new();
-        let mut made: BTreeMap<String, u64> = BTreeMap::new();
         for entry in &own {
+            let (mut pieces, mut made) = (Vec::new(), BTreeMap::new());
             for number in 1..=entry.pieces {
                 let mut piece =
                     ledger::piece(transaction, &id.name, entry.number, number).map_err(Error::database(id))?;
                 let wanted = self.wanted.get(&piece.head.table);
-                let is_wanted =
-                    |row: &Vec<Value>| wanted.is_some_and(|wanted| wanted.contains(&piece.head.identity(row)));
-                let (stay, go): (Vec<_>, Vec<_>) = piece.rows.iter().cloned().partition(is_wanted);
+                // What was changed can be put back, whatever becomes of it.
+                let stays = |row: &Vec<Value>| {
+                    piece.head.did == Did::Changed
+                        || wanted.is_some_and(|wanted| wanted.contains(&piece.head.identity(row)))
+                };
+                let (stay, go): (Vec<_>, Vec<_>) = piece.rows.iter().cloned().partition(stays);
                 if piece.head.did == Did::Made {
                     *made.entry(piece.head.table.clone()).or_default() += stay.len() as u64;
                 }
-                kept.extend(ledger::pieces(piece.head.clone(), stay));
-                if !go.is_empty() && piece.head.did != Did::Changed {
+                pieces.extend(ledger::pieces(piece.head.clone(), stay));
+                if !go.is_empty() {
                     piece.rows = go;
                     gone.push((piece.head.table.clone(), piece));
                 }
             }
+            kept.push((pieces, made));
         }
         if gone.is_empty() {
             return Ok(BTreeMap::new());
@@ -120,28 +124,27 @@ impl<'a> Part<'a> {
             .iter()
             .map(|(table, rows)| (data_types[table].clone(), usize::try_from(*rows).unwrap_or(usize::MAX)));
         let removed = removed.filter(|(_, rows)| *rows > 0).collect();
-        for entry in &own {
+        for (entry, (pieces, made)) in own.iter().zip(kept) {
             keep_entry(transaction, id, entry, former)?;
             transaction.cut_ledger(entry.number, 0).map_err(Error::database(id))?;
+            if !pieces.is_empty() {
+                let written = ledger::write(transaction, entry.number, &entry.load, made, &pieces);
+                written.map_err(Error::database(id))?;
+            }
         }
-        self.replaced = own.iter().map(|entry| entry.number).collect();
-        kept.append(&mut self.pieces);
-        self.pieces = kept;
-        for (table, rows) in made {
-            *self.made.entry(table).or_default() += rows;
-        }
+        self.has_removed = true;
         Ok(removed)
     }
 
     /// Writes down what was done, if anything was; by what is written it is seen whether the load has committed.
     pub(crate) fn write(&mut self, id: &DatabaseId, load: &LoadIdentity) -> Result<Option<LoadToUndo>, Error> {
-        if self.pieces.is_empty() && self.replaced.is_empty() {
+        if self.pieces.is_empty() && !self.has_removed {
             return Ok(None);
         }
         let number = self.entries.last().map_or(0, |entry| entry.number) + 1;
         let written = ledger::write(&mut *self.transaction, number, load, std::mem::take(&mut self.made), &self.pieces);
         written.map_err(Error::database(id))?;
-        Ok(Some(LoadToUndo { written: Some(number), removed: std::mem::take(&mut self.replaced) }))
+        Ok(Some(LoadToUndo { written: Some(number), removed: Vec::new() }))
     }
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::*;
 
 /// Two services with a database each, `lms` and `shop`.
-struct World {
+pub(super) struct World {
     directory: TempDir,
 }
 
@@ -71,7 +71,7 @@ types:
 ";
 
 impl World {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let world = Self { directory: tempfile::tempdir().unwrap() };
         for (name, script) in [("lms", LMS), ("shop", SHOP)] {
             let mut database = world.open(&id(name)).unwrap();
@@ -81,13 +81,13 @@ impl World {
         world
     }
 
-    fn open(&self, id: &DatabaseId) -> Result<Box<dyn Database>, Error> {
+    pub(super) fn open(&self, id: &DatabaseId) -> Result<Box<dyn Database>, Error> {
         let path = |end: &str| self.directory.path().join(format!("{}{end}", id.name));
         let location = Location::Sqlite { path: path(".db"), kept: path(".kept") };
         SqliteEngine.open(&location, &DatabaseSettings::default()).map_err(Error::database(id))
     }
 
-    fn journal(&self) -> Journal {
+    pub(super) fn journal(&self) -> Journal {
         Journal::open(self.directory.path()).unwrap()
     }
 
@@ -101,7 +101,7 @@ impl World {
     }
 
     /// Does what a command does that finds the journal.
-    fn take_back(&self) {
+    pub(super) fn take_back(&self) {
         let journal = self.journal();
         for (name, load) in journal.contents().loads {
             let id = DatabaseId::parse(&name).unwrap();
@@ -111,20 +111,20 @@ impl World {
     }
 
     /// What is in both databases, as a digest.
-    fn content(&self) -> Vec<String> {
+    pub(super) fn content(&self) -> Vec<String> {
         ["lms", "shop"].map(|name| self.open(&id(name)).unwrap().fingerprint().unwrap()).to_vec()
     }
 
-    fn count(&self, database: &str, table: &str) -> u64 {
+    pub(super) fn count(&self, database: &str, table: &str) -> u64 {
         self.open(&id(database)).unwrap().row_counts().unwrap()[table]
     }
 
-    fn execute(&self, database: &str, sql: &str) {
+    pub(super) fn execute(&self, database: &str, sql: &str) {
         self.open(&id(database)).unwrap().execute_script(sql).unwrap();
     }
 
     /// The wanted columns of the row with this key.
-    fn row(&self, database: &str, table: &str, key: (&str, Value), wanted: &[&str]) -> Option<Vec<Value>> {
+    pub(super) fn row(&self, database: &str, table: &str, key: (&str, Value), wanted: &[&str]) -> Option<Vec<Value>> {
         let mut database = self.open(&id(database)).unwrap();
         let mut transaction = database.begin().unwrap();
         let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
@@ -132,11 +132,11 @@ impl World {
     }
 }
 
-fn id(name: &str) -> DatabaseId {
+pub(super) fn id(name: &str) -> DatabaseId {
     DatabaseId { workspace: name.to_owned(), name: name.to_owned() }
 }
 
-fn plan(specs: &[(&str, &str)], strict: bool) -> LoadPlan {
+pub(super) fn plan(specs: &[(&str, &str)], strict: bool) -> LoadPlan {
     let mut problems = Problems::default();
     let mut types = Registry::default();
     for (service, text) in [("lms", LMS_TYPES), ("shop", SHOP_TYPES)] {
@@ -162,7 +162,7 @@ fn rendered(problems: &Problems) -> String {
     source::render(problems, source::RenderOptions::default())
 }
 
-fn message(error: &Error) -> String {
+pub(super) fn message(error: &Error) -> String {
     match error {
         Error::Problems(problems) => rendered(problems),
         other => crate::error::with_causes(other),
