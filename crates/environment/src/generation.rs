@@ -15,6 +15,7 @@ use serde_json::Value;
 use source::Problems;
 
 use crate::elsewhere::{self, Referred};
+use crate::generation_again::{Again, MadeRows};
 use crate::journal::Journal;
 use crate::journal_rows::FormerRows;
 use crate::ledger::{Did, LoadIdentity, LoadMode, PieceHead, PieceWriter};
@@ -70,12 +71,31 @@ const TRIED: u64 = 20;
 const REFERABLE: usize = 100_000;
 
 /// Generates what is missing, in all databases or in none.
+///
+/// Where rows of the spec were removed because they referred to some that it no longer has, they are made anew when that is
+/// done.
 pub(crate) fn generate(
     generation: &Generation<'_>,
     open: &Open<'_>,
     journal: &Journal,
     interrupt: &Interrupt,
 ) -> Result<LoadReport, Error> {
+    let (mut report, lacks_rows) = once(generation, open, journal, interrupt)?;
+    if lacks_rows && !generation.is_dry {
+        let (more, _) = once(generation, open, journal, interrupt)?;
+        for made in more.types {
+            report.of(&made.data_type).created += made.created;
+        }
+    }
+    Ok(report)
+}
+
+fn once(
+    generation: &Generation<'_>,
+    open: &Open<'_>,
+    journal: &Journal,
+    interrupt: &Interrupt,
+) -> Result<(LoadReport, bool), Error> {
     let mut opened: BTreeMap<DatabaseId, (Box<dyn Database>, Description)> = BTreeMap::new();
     for id in &generation.databases {
         let mut database = open(id)?;
@@ -87,6 +107,7 @@ pub(crate) fn generate(
     let mut wants = wanted(generation, &described).map_err(Error::Problems)?;
     let links: Vec<_> = wants.iter().map(|(id, wants)| (id.clone(), wants.links.clone())).collect();
     let mut report = LoadReport { is_dry: generation.is_dry, ..LoadReport::default() };
+    let (load, mode) = (&generation.identity, generation.identity.mode);
     let mut plans: BTreeMap<DatabaseId, Arc<Plan>> = BTreeMap::new();
     let mut order = Vec::new();
     // What others refer to is planned before them: their rows are known then, though none is written.
@@ -96,49 +117,106 @@ pub(crate) fn generate(
             let Some((database, description)) = opened.get_mut(other) else { return Ok(()) };
             take(Referred { database: &mut **database, description, plan: plans.get(other).cloned() })
         })?;
-        let is_only = generation.databases.iter().filter(|other| other.workspace == id.workspace).count() == 1;
+        let is_only = is_only(generation, &id);
         let (database, description) = opened.get_mut(&id).expect("what is wanted is wanted of one of these");
         let (database, description) = (&mut **database, description.clone());
-        let mut work = Work { id: &id, database, description, is_only, places, interrupt, report: &mut report };
-        if let Some(plan) = work.plan_what_is_missing(&wanted)? {
-            let places = work.places;
-            plans.insert(id.clone(), Arc::new(plan));
-            order.push((id, places));
+        let mut work = Work { id: &id, database, description, is_only, places, load, interrupt, report: &mut report };
+        let plan = work.plan_what_is_missing(&wanted)?;
+        let places = work.places;
+        let is_concerned = plan.is_some() || mode.updates();
+        plans.extend(plan.map(|plan| (id.clone(), Arc::new(plan))));
+        if is_concerned {
+            order.push((id, wanted, places));
         }
     }
+    if mode == LoadMode::Replace {
+        // There may be something that an earlier form of the spec wanted.
+        let others = opened.keys().filter(|id| order.iter().all(|(other, ..)| other != *id));
+        let others: Vec<_> = others.map(|id| (id.clone(), Wanted::default(), Places::new())).collect();
+        order.extend(others);
+    }
     let mut planned: Vec<Planned> = Vec::new();
-    for (id, places) in order {
+    for (id, wanted, places) in order {
         let (database, description) = opened.remove(&id).expect("it was opened");
-        let plan = plans[&id].clone();
-        planned.push((id, database, description, plan, places));
+        let (plan, is_only) = (plans.get(&id).cloned(), is_only(generation, &id));
+        planned.push(Planned { id, database, description, is_only, wanted, plan, places });
     }
-    if !generation.is_dry {
-        write(generation, &mut planned, open, journal, interrupt)?;
+    let mut lacks_rows = false;
+    if !generation.is_dry || mode.updates() {
+        let how = (load, generation.is_dry);
+        lacks_rows = write(how, &mut planned, &mut report, open, journal, interrupt)?;
     }
-    Ok(report)
+    Ok((report, lacks_rows))
 }
 
-/// A database, what it is like, what is made in it, and where that is wanted.
-type Planned = (DatabaseId, Box<dyn Database>, Description, Arc<Plan>, Places);
+/// Whether the service of a database has no other one.
+fn is_only(generation: &Generation<'_>, id: &DatabaseId) -> bool {
+    generation.databases.iter().filter(|other| other.workspace == id.workspace).count() == 1
+}
 
-/// Writes what is planned, in one transaction of each database.
+/// A database, what it is like, what is wanted and where, and what is made in it.
+struct Planned {
+    id: DatabaseId,
+    database: Box<dyn Database>,
+    description: Description,
+    is_only: bool,
+    wanted: Wanted,
+    plan: Option<Arc<Plan>>,
+    places: Places,
+}
+
+/// Writes what is planned, in one transaction of each database; says whether rows that the spec has are missing now.
 fn write(
-    generation: &Generation<'_>,
+    how: (&LoadIdentity, bool),
     planned: &mut [Planned],
+    report: &mut LoadReport,
     open: &Open<'_>,
     journal: &Journal,
     interrupt: &Interrupt,
-) -> Result<(), Error> {
-    for (id, database, ..) in &mut *planned {
+) -> Result<bool, Error> {
+    for Planned { id, database, .. } in &mut *planned {
         database.prepare_ledger().map_err(Error::database(id))?;
     }
-    let written = (|| {
-        let mut transactions = Transactions::new();
-        let mut loads = BTreeMap::new();
-        for (id, database, description, plan, places) in &mut *planned {
-            let mut part = Part::begin(id, &mut **database).map_err(Error::database(id))?;
+    let written = write_all(how, planned, report, open, journal, interrupt);
+    for Planned { id, database, .. } in planned {
+        let tidied = database.tidy_ledger().map_err(Error::database(id));
+        // Of an empty ledger that stays nobody sees anything; why the load failed is worth more.
+        if written.is_ok() {
+            tidied?;
+        }
+    }
+    written
+}
+
+fn write_all(
+    (load, is_dry): (&LoadIdentity, bool),
+    planned: &mut [Planned],
+    report: &mut LoadReport,
+    open: &Open<'_>,
+    journal: &Journal,
+    interrupt: &Interrupt,
+) -> Result<bool, Error> {
+    let mut lacks_rows = false;
+    let is_undoable = planned.len() > 1 && load.mode.updates() && !is_dry;
+    let mut former = FormerRows::new(journal.rows(), is_undoable);
+    let (mut transactions, mut loads) = (Transactions::new(), BTreeMap::new());
+    for Planned { id, database, description, is_only, wanted, plan, places } in planned {
+        let schema = database.inspect().map_err(Error::database(id))?;
+        let mut part = Part::begin(id, &mut **database).map_err(Error::database(id))?;
+        if load.mode.updates() {
+            let former = &mut former;
+            let mut again =
+                Again { id, description, schema: &schema, wanted, load, interrupt, former, lacks_rows: false };
+            for (table, change) in again.carry_out(&mut part)? {
+                let report = report.of(&named(id, *is_only, &table));
+                report.changed += change.changed;
+                report.removed += change.removed;
+            }
+            lacks_rows |= again.lacks_rows;
+        }
+        if let Some(plan) = plan.as_ref().filter(|_| !is_dry) {
             let tables = plan.bulk_tables();
-            let mut made = Made::new(description, &tables);
+            let mut made = Made::new(description, plan, &tables);
             let filled = fill(&mut *part.transaction, plan, &tables, interrupt, Some(&mut made));
             filled.map_err(|(table, error)| match error {
                 None => match plan.failure() {
@@ -151,29 +229,35 @@ fn write(
                     Error::Load { record, place: None, source }
                 }
             })?;
-            part.made = tables.iter().map(|table| (table.name.clone(), table.rows)).collect();
-            part.pieces = made.pieces();
-            loads.extend(part.write(id, &generation.identity)?.map(|load| (id.clone(), load)));
-            transactions.insert(id.clone(), part.transaction);
+            for table in &tables {
+                *part.made.entry(table.name.clone()).or_default() += table.rows;
+            }
+            part.pieces.extend(made.pieces());
         }
-        commit(transactions, loads, FormerRows::new(journal.rows(), false), open, journal)
-    })();
-    for (id, database, ..) in planned {
-        let tidied = database.tidy_ledger().map_err(Error::database(id));
-        // Of an empty ledger that stays nobody sees anything; why the load failed is worth more.
-        if written.is_ok() {
-            tidied?;
-        }
+        loads.extend(part.write(id, load)?.map(|load| (id.clone(), load)));
+        transactions.insert(id.clone(), part.transaction);
     }
-    written
+    if is_dry {
+        for (id, transaction) in transactions {
+            transaction.rollback().map_err(Error::database(&id))?;
+        }
+    } else {
+        commit(transactions, loads, former, open, journal)?;
+    }
+    Ok(lacks_rows)
+}
+
+/// A table as reports name it: with its database only where the service has several.
+fn named(id: &DatabaseId, is_only: bool, table: &str) -> String {
+    if is_only { format!("{}.{table}", id.workspace) } else { format!("{id}.{table}") }
 }
 
 /// What is written down of rows while they are made.
 struct Made(Vec<(Vec<usize>, PieceWriter)>);
 
 impl Made {
-    fn new(description: &Description, tables: &[BulkTable]) -> Self {
-        let of_table = |table: &BulkTable| {
+    fn new(description: &Description, plan: &Plan, tables: &[BulkTable]) -> Self {
+        let of_table = |(number, table): (usize, &BulkTable)| {
             let place = |column: &String| table.columns.iter().position(|written| written == column);
             let described = description.table(&table.name);
             let keys = described.into_iter().flat_map(|described| &described.keys);
@@ -189,10 +273,12 @@ impl Made {
                 keys: columns,
                 changed: Vec::new(),
                 group: None,
+                generated: true,
+                implied: plan.is_implied(number),
             };
             (head.keys.iter().filter_map(place).collect(), PieceWriter::new(head))
         };
-        Self(tables.iter().map(of_table).collect())
+        Self(tables.iter().enumerate().map(of_table).collect())
     }
 
     fn add(&mut self, plan: &Plan, number: usize, from: u64, rows: &Rows) {
@@ -215,6 +301,7 @@ struct Work<'a> {
     /// Whether its service has no other database.
     is_only: bool,
     places: Places,
+    load: &'a LoadIdentity,
     interrupt: &'a Interrupt,
     report: &'a mut LoadReport,
 }
@@ -231,6 +318,7 @@ impl Work<'_> {
                 existing.records = *records;
             }
         }
+        self.count_what_is_due(&wanted, &mut existing)?;
         // Counting is cheap, and often all there is to do.
         let mut concerned = self.missing(&wanted, &existing);
         self.count_found(&wanted, &existing, &found);
@@ -253,9 +341,8 @@ impl Work<'_> {
         Ok(Some(plan))
     }
 
-    /// A table as reports name it: with its database only where the service has several.
     fn named(&self, table: &str) -> String {
-        if self.is_only { format!("{}.{table}", self.id.workspace) } else { format!("{}.{table}", self.id) }
+        named(self.id, self.is_only, table)
     }
 
     /// How many rows of groups, or of a fill, a table shall have; and whether records of it are missing.
@@ -269,10 +356,41 @@ impl Work<'_> {
         }
     }
 
+    /// Where rows of a group do not count by how many there are in the table: which of them are to be made.
+    fn count_what_is_due(&mut self, wanted: &Wanted, existing: &mut BTreeMap<String, Existing>) -> Result<(), Error> {
+        if !matches!(self.load.mode, LoadMode::Add | LoadMode::Replace) {
+            return Ok(());
+        }
+        let mut transaction = self.database.begin().map_err(Error::database(self.id))?;
+        let made = MadeRows::read(&mut *transaction, self.id, self.load)?;
+        transaction.rollback().map_err(Error::database(self.id))?;
+        for (name, there) in existing {
+            let groups = wanted.tables.get(name);
+            let counts: Vec<u64> = match groups {
+                Some(groups) => groups.iter().filter(|group| !group.is_record).map(|group| group.count).collect(),
+                None => wanted.fill.into_iter().collect(),
+            };
+            let known = |group: usize| made.count(name, group as u64);
+            let is_known = (0..counts.len()).any(|group| known(group).is_some());
+            let due = |(group, count): (usize, &u64)| {
+                let (there, next) = known(group).unwrap_or_default();
+                (next, if self.load.mode == LoadMode::Add { *count } else { count.saturating_sub(there) })
+            };
+            // What others made counts as long as nothing is known of it.
+            if self.load.mode == LoadMode::Add || is_known && groups.is_some() {
+                there.due = Some(counts.iter().enumerate().map(due).collect());
+            }
+        }
+        Ok(())
+    }
+
     /// The tables that lack rows.
     fn missing(&self, wanted: &Wanted, existing: &BTreeMap<String, Existing>) -> BTreeSet<String> {
         let lacks = |name: &&String| {
             let (asked, has_records) = Self::asked(wanted, name);
+            if let Some(due) = existing.get(*name).and_then(|there| there.due.as_ref()) {
+                return has_records || due.iter().any(|(_, count)| *count > 0);
+            }
             let there = existing.get(*name).map_or(0, |there| there.rows.saturating_sub(there.records));
             has_records || asked > there
         };

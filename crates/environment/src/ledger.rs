@@ -123,6 +123,12 @@ pub(crate) struct PieceHead {
     /// For generated rows: which group of the table, and the index in it of the first row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) group: Option<(u64, u64)>,
+    /// Whether they are generated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) generated: bool,
+    /// Whether nobody asked for them, but others refer to them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) implied: bool,
 }
 
 /// Rows of one table that a load treated alike. Each row has the values of the keys, then the old and then the new values of
@@ -223,6 +229,23 @@ pub(crate) fn pieces(head: PieceHead, rows: Vec<Vec<Value>>) -> Vec<Vec<u8>> {
         writer.add(row.into_iter());
     }
     writer.finish()
+}
+
+impl Piece {
+    /// Which row of which group one of its rows is.
+    pub(crate) fn place(&self, row: usize) -> Option<(u64, u64)> {
+        self.head.group.map(|(group, first)| (group, first + row as u64))
+    }
+
+    /// The pieces of those of its rows that stay.
+    pub(crate) fn without(&self, goes: &[bool]) -> Vec<Vec<u8>> {
+        let mut writer = PieceWriter::new(PieceHead { group: None, ..self.head.clone() });
+        for (number, row) in self.rows.iter().enumerate().filter(|(number, _)| !goes[*number]) {
+            writer.go_to(self.place(number));
+            writer.add(row.iter().cloned());
+        }
+        writer.finish()
+    }
 }
 
 /// Reads the entries of a database.
@@ -336,6 +359,8 @@ mod tests {
             primary: 1,
             changed: Vec::new(),
             group: None,
+            generated: false,
+            implied: false,
         }
     }
 

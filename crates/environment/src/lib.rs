@@ -27,6 +27,7 @@ mod error;
 mod execute;
 mod facts;
 mod generation;
+mod generation_again;
 mod images;
 mod implied;
 mod inputs;

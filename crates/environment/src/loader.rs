@@ -13,7 +13,7 @@ use source::{Place, Problem, Problems};
 
 use crate::journal::Journal;
 use crate::journal_rows::FormerRows;
-use crate::ledger::{self, Did, LoadIdentity, LoadMode, PieceHead, identity};
+use crate::ledger::{self, Did, LoadIdentity, LoadMode, Piece, PieceHead, identity};
 use crate::loader_commit::{Open, Transactions, commit};
 use crate::loader_part::Part;
 use crate::loader_report::{Difference, LoadReport};
@@ -435,8 +435,15 @@ impl<'a> Writer<'a> {
     /// Removes what earlier loads of the spec made and it does not have any more.
     fn remove_the_rest(&mut self) -> Result<(), Error> {
         for (id, part) in &mut self.parts {
-            let removed =
-                part.remove_the_rest(id, &self.schemas[id], &self.loading.identity, &mut self.former, self.interrupt)?;
+            let wanted = std::mem::take(&mut part.wanted);
+            let is_wanted = |piece: &Piece, row: usize| {
+                let identity = piece.head.identity(&piece.rows[row]);
+                let is_declared = || wanted.get(&piece.head.table).is_some_and(|wanted| wanted.contains(&identity));
+                piece.head.generated || is_declared()
+            };
+            let (load, schema) = (&self.loading.identity, &self.schemas[id]);
+            // What is declared refers to nothing that is not.
+            let (removed, _) = part.remove_the_rest(id, schema, load, &mut self.former, self.interrupt, &is_wanted)?;
             for (data_type, rows) in removed {
                 self.report.of(&format!("{}.{data_type}", id.workspace)).removed += rows;
             }
@@ -480,6 +487,8 @@ fn head(batch: &Batch, source: &Source, did: Did) -> PieceHead {
         primary: source.primary_key.len(),
         changed: Vec::new(),
         group: None,
+        generated: false,
+        implied: false,
     }
 }
 

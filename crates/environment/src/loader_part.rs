@@ -66,8 +66,8 @@ impl<'a> Part<'a> {
         Ok(self.named.as_ref().expect("it was just read"))
     }
 
-    /// Removes what earlier loads of the spec made and it does not have any more, and says how many of each data type. Their
-    /// entries then have what is left.
+    /// Removes what earlier loads of the spec made and it does not have any more, and says how many of each data type, and
+    /// whether rows that it has went along, since they referred to some that went. Their entries then have what is left.
     pub(crate) fn remove_the_rest(
         &mut self,
         id: &DatabaseId,
@@ -75,36 +75,25 @@ impl<'a> Part<'a> {
         load: &LoadIdentity,
         former: &mut FormerRows,
         interrupt: &Interrupt,
-    ) -> Result<BTreeMap<String, usize>, Error> {
+        is_wanted: &dyn Fn(&Piece, usize) -> bool,
+    ) -> Result<(BTreeMap<String, usize>, bool), Error> {
         let transaction = &mut *self.transaction;
         let own: Vec<&Entry> = self.entries.iter().filter(|entry| entry.load.is_same_spec(load)).collect();
-        let mut kept: Vec<(Vec<Vec<u8>>, BTreeMap<String, u64>)> = Vec::new();
         let mut gone: Vec<(String, Piece)> = Vec::new();
         for entry in &own {
-            let (mut pieces, mut made) = (Vec::new(), BTreeMap::new());
             for number in 1..=entry.pieces {
                 let mut piece =
                     ledger::piece(transaction, &id.name, entry.number, number).map_err(Error::database(id))?;
-                let wanted = self.wanted.get(&piece.head.table);
-                // What was changed can be put back, whatever becomes of it.
-                let stays = |row: &Vec<Value>| {
-                    piece.head.did == Did::Changed
-                        || wanted.is_some_and(|wanted| wanted.contains(&piece.head.identity(row)))
-                };
-                let (stay, go): (Vec<_>, Vec<_>) = piece.rows.iter().cloned().partition(stays);
-                if piece.head.did == Did::Made {
-                    *made.entry(piece.head.table.clone()).or_default() += stay.len() as u64;
-                }
-                pieces.extend(ledger::pieces(piece.head.clone(), stay));
-                if !go.is_empty() {
-                    piece.rows = go;
+                let goes = old_rows(&piece, is_wanted);
+                if goes.contains(&true) {
+                    let mut number = 0..;
+                    piece.rows.retain(|_| goes[number.next().expect("numbers do not end")]);
                     gone.push((piece.head.table.clone(), piece));
                 }
             }
-            kept.push((pieces, made));
         }
         if gone.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok((BTreeMap::new(), false));
         }
         let tables: HashSet<String> = gone.iter().map(|(table, _)| table.clone()).collect();
         let others = self.entries.iter().filter(|entry| !entry.load.is_same_spec(load));
@@ -113,18 +102,35 @@ impl<'a> Part<'a> {
         let data_types: HashMap<String, String> =
             gone.iter().map(|(table, piece)| (table.clone(), piece.head.data_type.clone())).collect();
         let mut removal = Removal::new(id, schema, interrupt, former, false);
+        removal.own = Named::read(transaction, &id.name, own.iter().copied(), |_| true).map_err(Error::database(id))?;
         removal.remove(transaction, &gone, &mut |_, piece| {
             let head = &piece.head;
             let goes = |row: &&Vec<Value>| !others.has(&head.table, &head.identity(row));
             Ok(Going { keys: head.keys.clone(), rows: piece.rows.iter().filter(goes).cloned().collect() })
         })?;
         removal.verdict()?;
-        let removed = removal
-            .removed
-            .iter()
-            .map(|(table, rows)| (data_types[table].clone(), usize::try_from(*rows).unwrap_or(usize::MAX)));
-        let removed = removed.filter(|(_, rows)| *rows > 0).collect();
-        for (entry, (pieces, made)) in own.iter().zip(kept) {
+        let counts = removal.removed.iter().filter(|(_, rows)| **rows > 0);
+        let removed = counts.map(|(table, rows)| {
+            let data_type = data_types.get(table).unwrap_or(table).clone();
+            (data_type, usize::try_from(*rows).unwrap_or(usize::MAX))
+        });
+        let removed = removed.collect();
+        let taken = std::mem::take(&mut removal.own_taken);
+        let is_left = |piece: &Piece, row: usize| {
+            let taken = taken.get(&piece.head.table);
+            is_wanted(piece, row) && !taken.is_some_and(|taken| taken.contains(&piece.head.identity(&piece.rows[row])))
+        };
+        for entry in &own {
+            let (mut pieces, mut made) = (Vec::new(), BTreeMap::new());
+            for number in 1..=entry.pieces {
+                let piece = ledger::piece(transaction, &id.name, entry.number, number).map_err(Error::database(id))?;
+                let goes = old_rows(&piece, &is_left);
+                let staying = goes.iter().filter(|goes| !**goes).count() as u64;
+                if piece.head.did == Did::Made && staying > 0 {
+                    *made.entry(piece.head.table.clone()).or_default() += staying;
+                }
+                pieces.extend(piece.without(&goes));
+            }
             keep_entry(transaction, id, entry, former)?;
             transaction.cut_ledger(entry.number, 0).map_err(Error::database(id))?;
             if !pieces.is_empty() {
@@ -133,7 +139,7 @@ impl<'a> Part<'a> {
             }
         }
         self.has_removed = true;
-        Ok(removed)
+        Ok((removed, !taken.is_empty()))
     }
 
     /// Writes down what was done, if anything was; by what is written it is seen whether the load has committed.
@@ -146,6 +152,11 @@ impl<'a> Part<'a> {
         written.map_err(Error::database(id))?;
         Ok(Some(LoadToUndo { written: Some(number), removed: Vec::new() }))
     }
+}
+
+/// Which rows of a piece go; what was changed can be put back, whatever becomes of it.
+fn old_rows(piece: &Piece, is_wanted: &dyn Fn(&Piece, usize) -> bool) -> Vec<bool> {
+    (0..piece.rows.len()).map(|row| piece.head.did != Did::Changed && !is_wanted(piece, row)).collect()
 }
 
 /// Keeps an entry that is about to be removed, so that it can be put back.

@@ -8,7 +8,7 @@ use plan::DatabaseId;
 use serde_json::Value;
 
 use crate::journal_rows::{Former, FormerRows};
-use crate::ledger::identity;
+use crate::ledger::{Named, identity};
 use crate::{Error, Interrupt};
 
 /// How many rows are removed at once; between two of these the user's wish to end is heard.
@@ -57,6 +57,10 @@ pub(crate) struct Removal<'a> {
     pub(crate) former: &'a mut FormerRows,
     /// Whether rows that are in the way are removed, too.
     pub(crate) takes_along: bool,
+    /// Rows that go, too, when they refer to some that go.
+    pub(crate) own: Named,
+    /// Those of them that went, by table and identity.
+    pub(crate) own_taken: HashMap<String, HashSet<String>>,
     /// Whether all foreign keys are checked late already.
     pub(crate) is_late: bool,
     /// Rows of tables that refer to each other, or to themselves, which will go: by table and identity.
@@ -83,6 +87,8 @@ impl<'a> Removal<'a> {
             interrupt,
             former,
             takes_along,
+            own: Named::default(),
+            own_taken: HashMap::new(),
             is_late: false,
             going: HashMap::new(),
             removed: BTreeMap::new(),
@@ -99,34 +105,70 @@ impl<'a> Removal<'a> {
         parts: &[(String, P)],
         read: &mut dyn FnMut(&mut dyn Transaction, &P) -> Result<Going, Error>,
     ) -> Result<(), Error> {
-        let tables: BTreeSet<&str> = parts.iter().map(|(table, _)| table.as_str()).collect();
+        let mut tables: BTreeSet<&str> = parts.iter().map(|(table, _)| table.as_str()).collect();
+        if self.takes_along || !self.own.is_empty() {
+            // Whatever refers to what goes may go along.
+            let mut open: Vec<&str> = tables.iter().copied().collect();
+            while let Some(table) = open.pop() {
+                let children = referring(self.schema, table).into_iter().map(|(child, _)| child.name.as_str());
+                open.extend(children.filter(|child| tables.insert(child)));
+            }
+        }
         let (order, circular) = order(self.schema, &tables);
-        for (table, part) in parts.iter().filter(|(table, _)| circular.contains(table.as_str())) {
+        if circular.is_empty() {
+            for table in order {
+                // One that is not there any more has nothing to be removed.
+                let Some(described) = self.schema.table(table) else { continue };
+                for (_, part) in parts.iter().rev().filter(|(of, _)| of == table) {
+                    let going = read(transaction, part)?;
+                    for rows in going.rows.rchunks(AT_ONCE) {
+                        let removed = self.rows(transaction, described, &going.keys, rows)?;
+                        *self.removed.entry(table.to_owned()).or_default() += removed;
+                    }
+                }
+            }
+            return Ok(());
+        }
+        // Where one row of a circle goes, others may go at once with it, by what its foreign keys say. So all are known before
+        // the first one goes.
+        let mut pending: HashMap<&str, Vec<Vec<Value>>> = HashMap::new();
+        for (table, part) in parts {
             let Some(described) = self.schema.table(table) else { continue };
             let going = read(transaction, part)?;
             let present = self.present(transaction, described, &going.keys, &going.rows, &known_by(described))?;
+            *self.removed.entry(table.clone()).or_default() += present.len() as u64;
             self.going.entry(table.clone()).or_default().extend(present.iter().map(|row| identity(row)));
+            pending.entry(table).or_default().extend(present);
         }
-        let is_late = !circular.is_empty() && !self.is_late;
-        if is_late {
+        let mut open: Vec<(&Table, Vec<Vec<Value>>)> =
+            pending.iter().filter_map(|(table, rows)| Some((self.schema.table(table)?, rows.clone()))).collect();
+        while let Some((table, rows)) = open.pop() {
+            let wanted = self.wanted_of(table);
+            for rows in rows.chunks(AT_ONCE) {
+                let present = self.present(transaction, table, &known_by(table), rows, &wanted)?;
+                for (child, key) in referring(self.schema, &table.name) {
+                    let found = self.children(transaction, table, (child, key), &wanted, &present)?;
+                    pending.entry(&child.name).or_default().extend(found.iter().cloned());
+                    open.push((child, found));
+                }
+            }
+        }
+        if !self.in_the_way.is_empty() {
+            return Ok(());
+        }
+        if !self.is_late {
             let circular: Vec<String> = circular.iter().map(|table| (*table).to_owned()).collect();
             transaction.check_late(&circular).map_err(Error::database(self.id))?;
         }
         for table in order {
-            // One that is not there any more has nothing to be removed.
             let Some(described) = self.schema.table(table) else { continue };
-            for (_, part) in parts.iter().rev().filter(|(of, _)| of == table) {
-                let going = read(transaction, part)?;
-                for rows in going.rows.rchunks(AT_ONCE) {
-                    if self.interrupt.is_raised() {
-                        return Err(Error::Interrupted);
-                    }
-                    let removed = self.rows(transaction, described, &going.keys, rows)?;
-                    *self.removed.entry(table.to_owned()).or_default() += removed;
-                }
+            let wanted = self.wanted_of(described);
+            for rows in pending.remove(table).unwrap_or_default().rchunks(AT_ONCE) {
+                let present = self.present(transaction, described, &known_by(described), rows, &wanted)?;
+                self.delete(transaction, described, &wanted, &present)?;
             }
         }
-        if is_late && self.in_the_way.is_empty() {
+        if !self.is_late {
             transaction.check_now().map_err(Error::database(self.id))?;
         }
         Ok(())
@@ -160,17 +202,11 @@ impl<'a> Removal<'a> {
         Ok(found.into_iter().flatten().collect())
     }
 
-    /// Removes some rows with what is in the way, and says how many of them were there.
-    fn rows(
-        &mut self,
-        transaction: &mut dyn Transaction,
-        table: &Table,
-        keys: &[String],
-        rows: &[Vec<Value>],
-    ) -> Result<u64, Error> {
-        let known_by = known_by(table);
+    /// What must be known of rows of a table: what they are known by, what is referred to, and all of it where that may have to
+    /// be put back.
+    fn wanted_of(&self, table: &Table) -> Vec<String> {
+        let mut wanted = known_by(table);
         let referring = referring(self.schema, &table.name);
-        let mut wanted = known_by.clone();
         let referred = referring.iter().flat_map(|(_, key)| &key.referenced);
         let stored = table.columns.iter().filter(|column| self.former.is_wanted() && !column.generated);
         for column in referred.chain(stored.map(|column| &column.name)) {
@@ -178,32 +214,65 @@ impl<'a> Removal<'a> {
                 wanted.push(column.clone());
             }
         }
+        wanted
+    }
+
+    /// Removes some rows with what goes along, and says how many of them were there.
+    fn rows(
+        &mut self,
+        transaction: &mut dyn Transaction,
+        table: &Table,
+        keys: &[String],
+        rows: &[Vec<Value>],
+    ) -> Result<u64, Error> {
+        let wanted = self.wanted_of(table);
         let present = self.present(transaction, table, keys, rows, &wanted)?;
         if present.is_empty() {
             return Ok(0);
         }
-        for (child, key) in referring {
-            self.children(transaction, table, (child, key), &wanted, &present)?;
+        for (child, key) in referring(self.schema, &table.name) {
+            let found = self.children(transaction, table, (child, key), &wanted, &present)?;
+            if !found.is_empty() {
+                self.rows(transaction, child, &known_by(child), &found)?;
+            }
         }
-        if self.former.is_wanted() {
-            let is_stored = |column: &String| table.column(column).is_some_and(|column| !column.generated);
-            let places: Vec<usize> = (0..wanted.len()).filter(|place| is_stored(&wanted[*place])).collect();
-            let pick = |row: &Vec<Value>| places.iter().map(|place| row[*place].clone()).collect();
-            let former = Former::Rows {
-                table: table.name.clone(),
-                columns: places.iter().map(|place| wanted[*place].clone()).collect(),
-                rows: present.iter().map(pick).collect(),
-            };
-            self.former.add(self.id, &former)?;
-        }
-        if self.in_the_way.is_empty() {
-            let going: Vec<Vec<Value>> = present.iter().map(|row| row[..known_by.len()].to_vec()).collect();
-            transaction.delete(&table.name, &known_by, &going).map_err(Error::database(self.id))?;
-        }
+        self.delete(transaction, table, &wanted, &present)?;
         Ok(present.len() as u64)
     }
 
-    /// Looks for rows of another table that refer to these, and takes them along, or notes that they are in the way.
+    /// Deletes rows, of which these columns are known.
+    fn delete(
+        &mut self,
+        transaction: &mut dyn Transaction,
+        table: &Table,
+        columns: &[String],
+        rows: &[Vec<Value>],
+    ) -> Result<(), Error> {
+        if self.interrupt.is_raised() {
+            return Err(Error::Interrupted);
+        }
+        if !self.in_the_way.is_empty() || rows.is_empty() {
+            return Ok(());
+        }
+        if self.former.is_wanted() {
+            let is_stored = |column: &String| table.column(column).is_some_and(|column| !column.generated);
+            let places: Vec<usize> = (0..columns.len()).filter(|place| is_stored(&columns[*place])).collect();
+            let pick = |row: &Vec<Value>| places.iter().map(|place| row[*place].clone()).collect();
+            let former = Former::Rows {
+                table: table.name.clone(),
+                columns: places.iter().map(|place| columns[*place].clone()).collect(),
+                rows: rows.iter().map(pick).collect(),
+            };
+            self.former.add(self.id, &former)?;
+        }
+        let known_by = known_by(table);
+        let going: Vec<Vec<Value>> = rows.iter().map(|row| row[..known_by.len()].to_vec()).collect();
+        transaction.delete(&table.name, &known_by, &going).map_err(Error::database(self.id))?;
+        Ok(())
+    }
+
+    /// Looks for rows of another table that refer to these, and gives those that go along, by what they are known by; others are
+    /// noted as being in the way.
     fn children(
         &mut self,
         transaction: &mut dyn Transaction,
@@ -211,7 +280,7 @@ impl<'a> Removal<'a> {
         (child, key): (&Table, &ForeignKey),
         columns: &[String],
         rows: &[Vec<Value>],
-    ) -> Result<(), Error> {
+    ) -> Result<Vec<Vec<Value>>, Error> {
         let place = |name: &String| columns.iter().position(|column| column == name).expect("it is wanted of each row");
         let places: Vec<usize> = key.referenced.iter().map(place).collect();
         let referred: Vec<Vec<Value>> =
@@ -219,32 +288,39 @@ impl<'a> Removal<'a> {
         let known_by = known_by(child);
         let found = transaction.find_all(&child.name, &key.columns, &referred, &known_by);
         let mut found = found.map_err(Error::database(self.id))?;
-        if let Some(going) = self.going.get(&child.name) {
-            found.retain(|row| !going.contains(&identity(row)));
-        }
-        if found.is_empty() {
-            return Ok(());
+        let going = self.going.entry(child.name.clone()).or_default();
+        let mut seen: HashSet<String> = HashSet::new();
+        found.retain(|row| !going.contains(&identity(row)) && seen.insert(identity(row)));
+        let (own, others): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|row| self.own.has(&child.name, &identity(row)));
+        // Known before it is done: rows that refer to each other would be taken along for ever.
+        going.extend(own.iter().map(|row| identity(row)));
+        let mut along = own;
+        if !along.is_empty() {
+            let taken = self.own_taken.entry(child.name.clone()).or_default();
+            taken.extend(along.iter().map(|row| identity(row)));
+            *self.removed.entry(child.name.clone()).or_default() += along.len() as u64;
         }
         if self.takes_along {
-            // Known before it is done: rows that refer to each other would be taken along for ever.
-            let going = self.going.entry(child.name.clone()).or_default();
-            going.extend(found.iter().map(|row| identity(row)));
-            let taken = self.rows(transaction, child, &known_by, &found)?;
-            *self.taken_along.entry(child.name.clone()).or_default() += taken;
-            return Ok(());
+            if !others.is_empty() {
+                *self.taken_along.entry(child.name.clone()).or_default() += others.len() as u64;
+            }
+            going.extend(others.iter().map(|row| identity(row)));
+            along.extend(others);
+        } else if !others.is_empty() {
+            let slot = self.in_the_way.entry((child.name.clone(), table.name.clone()));
+            let in_the_way = slot.or_insert_with(|| InTheWay {
+                database: self.id.to_string(),
+                table: child.name.clone(),
+                refers_to: table.name.clone(),
+                ..InTheWay::default()
+            });
+            in_the_way.rows += others.len();
+            for row in others.iter().take(EXAMPLES.saturating_sub(in_the_way.examples.len())) {
+                in_the_way.examples.push(database::render_row(&known_by, row));
+            }
         }
-        let slot = self.in_the_way.entry((child.name.clone(), table.name.clone()));
-        let in_the_way = slot.or_insert_with(|| InTheWay {
-            database: self.id.to_string(),
-            table: child.name.clone(),
-            refers_to: table.name.clone(),
-            ..InTheWay::default()
-        });
-        in_the_way.rows += found.len();
-        for row in found.iter().take(EXAMPLES.saturating_sub(in_the_way.examples.len())) {
-            in_the_way.examples.push(database::render_row(&known_by, row));
-        }
-        Ok(())
+        Ok(along)
     }
 }
 

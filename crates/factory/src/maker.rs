@@ -57,9 +57,11 @@ impl Maker {
                 self.refuse(&described.name, circle.first().map(String::as_str), &reason);
             }
             let parts = if let Some(groups) = groups {
-                parts(groups, existing.rows.saturating_sub(existing.records))
+                parts(groups, existing.rows.saturating_sub(existing.records), existing.due.as_deref())
             } else {
-                let missing = wanted.fill.unwrap_or(0).saturating_sub(existing.rows);
+                let fill = wanted.fill.unwrap_or(0);
+                let due = existing.due.as_ref().and_then(|due| due.first());
+                let missing = due.map_or_else(|| fill.saturating_sub(existing.rows), |(_, count)| *count);
                 vec![Part::new(Group::of(missing), 0, existing.rows, missing)]
             };
             let columns = self.limits(number, described, wanted);
@@ -410,7 +412,7 @@ pub(crate) fn failure(table: &Table) -> Option<Impossible> {
 }
 
 /// The rows of groups that are not there yet: records are looked for by who asks, rows of groups are counted.
-fn parts(groups: &[Group], rows: u64) -> Vec<Part> {
+fn parts(groups: &[Group], rows: u64, due: Option<&[(u64, u64)]>) -> Vec<Part> {
     let mut there = rows;
     let mut ordinals = (0, 0);
     let part = |group: &Group| {
@@ -418,10 +420,14 @@ fn parts(groups: &[Group], rows: u64) -> Vec<Part> {
             ordinals.0 += 1;
             return Part::new(group.clone(), ordinals.0 - 1, 0, 1);
         }
+        ordinals.1 += 1;
+        let ordinal = ordinals.1 - 1;
+        if let Some((first, count)) = due.and_then(|due| due.get(usize::try_from(ordinal).ok()?)) {
+            return Part::new(group.clone(), ordinal, *first, *count);
+        }
         let first = there.min(group.count);
         there -= first;
-        ordinals.1 += 1;
-        Part::new(group.clone(), ordinals.1 - 1, first, group.count - first)
+        Part::new(group.clone(), ordinal, first, group.count - first)
     };
     groups.iter().map(part).collect()
 }

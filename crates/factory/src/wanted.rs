@@ -212,6 +212,24 @@ impl PartialEq for Template {
     }
 }
 
+impl Given {
+    /// Whether the value depends on nothing but the seed and the row's place in its group, so that it can be worked out again.
+    pub fn is_steady(&self) -> bool {
+        matches!(
+            self,
+            Given::Value(_)
+                | Given::Numbered(_)
+                | Given::OneOf(_)
+                | Given::Between(..)
+                | Given::Recent(..)
+                | Given::Normal { .. }
+                | Given::Exponential { .. }
+                | Given::LogNormal { .. }
+                | Given::Length(..)
+        )
+    }
+}
+
 /// How references are spread over the rows that they can refer to.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Spread {
@@ -231,6 +249,9 @@ pub struct Existing {
     pub rows: u64,
     /// How many of them are records that are wanted by their values, and are not wanted again.
     pub records: u64,
+    /// By group that is no record: the index of its first row that is made, and how many are. Without it, rows are made until
+    /// there are as many as the groups say.
+    pub due: Option<Vec<(u64, u64)>>,
     /// Rows that can be referred to, by the columns that are.
     pub referable: Vec<(Vec<String>, Vec<Vec<Datum>>)>,
     /// The digests of what is in the columns of each key, by the key's number: [`taken`](crate::taken).

@@ -9,6 +9,7 @@ mod engines;
 mod generation;
 mod http;
 mod interruptions;
+mod loading_again;
 mod program;
 mod redaction;
 mod refusals;
