@@ -343,6 +343,7 @@ proptest! {
             existing.insert(table.name.clone(), Existing {
                 rows: rows.len() as u64,
                 records: 0,
+                due: None,
                 referable: vec![(vec!["id".to_owned()], ids)],
                 taken: table.keys.iter().map(digests).collect(),
             });
