@@ -104,3 +104,8 @@ fn dev_data() {
 fn capture() {
     check("docs/guide/capture.md", Session::in_empty_directory("capture"));
 }
+
+#[test]
+fn loading_again() {
+    check("docs/guide/loading-again.md", Session::in_empty_directory("loading-again"));
+}
