@@ -5,8 +5,9 @@ mod peers;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -36,13 +37,24 @@ CREATE INDEX ON enrollments (course_id);
 ";
 
 const SPEC: &str = "seedbed: 1
-parameters: { factor: 1 }
+parameters: { orgs: 100, courses: 1000, users: 50000, enrollments: 500000 }
 records:
-  orgs: 100
-  courses: { count: 1000, code: \"course-{n}\" }
-  users: { count: 50000, username: \"learner{n}\", email: \"learner{n}@example.com\" }
-  enrollments: { count: 500000, mode: { weighted: { audit: 8, verified: 2 } } }
+  orgs: { count: \"${orgs}\" }
+  courses: { count: \"${courses}\", code: \"course-{n}\" }
+  users: { count: \"${users}\", username: \"learner{n}\", email: \"learner{n}@example.com\" }
+  enrollments: { count: \"${enrollments}\", mode: { weighted: { audit: 8, verified: 2 } } }
 ";
+
+/// One in a hundred of everything more.
+const MORE: [&str; 8] =
+    ["--set", "orgs=101", "--set", "courses=1010", "--set", "users=50500", "--set", "enrollments=505000"];
+
+/// Ten million rows, and how many of them are enrollments.
+const MANY: [&str; 2] = ["--set", "enrollments=9948900"];
+const MANY_ROWS: f64 = 10_000_000.0;
+
+/// The most memory that a load of any size may take, in megabytes.
+const MEMORY: f64 = 200.0;
 
 const MANIFEST: &str = "name: bench
 databases:
@@ -109,6 +121,26 @@ const FACTORY_BOY: f64 = 500.0;
 /// How many rows the spec makes.
 const ROWS: f64 = 551_100.0;
 
+/// How long a program takes, and the most memory that it had, in megabytes.
+fn watched(command: &mut Command) -> Result<(f64, f64)> {
+    let began = Instant::now();
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    let status = format!("/proc/{}/status", child.id());
+    let mut most = 0.0_f64;
+    let ended = loop {
+        let text = fs::read_to_string(&status).unwrap_or_default();
+        let kilobytes =
+            text.lines().find_map(|line| line.strip_prefix("VmHWM:")?.split_whitespace().next()?.parse().ok());
+        most = most.max(kilobytes.unwrap_or(0.0) / 1000.0);
+        if let Some(ended) = child.try_wait()? {
+            break ended;
+        }
+        thread::sleep(Duration::from_millis(20));
+    };
+    ensure!(ended.success(), "the load of many rows failed: {ended}");
+    Ok((began.elapsed().as_secs_f64(), most))
+}
+
 /// Measures and prints everything; `--peers DIRECTORY` names where peers are installed, which are measured too then,
 /// `--program FILE` a program that is built already.
 pub fn load(arguments: &[&str]) -> Result<()> {
@@ -139,11 +171,18 @@ pub fn load(arguments: &[&str]) -> Result<()> {
     let spec = path.join("spec.yaml");
     let spec = spec.to_str().context("the path is no text")?;
     println!("load before: {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
-    let (mut generated, mut copied, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut generated, mut copied, mut again, mut more) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut unloaded = Vec::new();
     for number in 0..RUNS {
         bench.empty(&ours)?;
         generated.push(timed(&mut bench.seedbed(&["load", spec]))?);
         again.push(timed(&mut bench.seedbed(&["load", spec]))?);
+        if number > 0 {
+            more.push(timed(&mut bench.seedbed(&[&["load", spec][..], &MORE].concat()))?);
+            unloaded.push(timed(&mut bench.seedbed(&["unload", spec]))?);
+            bench.empty(&ours)?;
+            output(&mut bench.seedbed(&["load", spec]))?;
+        }
         if number == 0 {
             fs::write(path.join("out.sql"), script(&path, "TO"))?;
             fs::write(path.join("in.sql"), script(&path, "FROM"))?;
@@ -165,6 +204,16 @@ pub fn load(arguments: &[&str]) -> Result<()> {
     println!("{:52} {:9.3} s", "psql, binary COPY of ready-made files", median(&copied));
     println!("{}", line("seedbed load, generated", &generated, bar));
     println!("{}", line("seedbed load again, no change", &again, 1.0));
+    println!("{}", line("seedbed load again, 1 % more of everything", &more, 2.0));
+    println!("{:52} {:9.3} s", "seedbed unload", median(&unloaded));
+    bench.empty(&theirs)?;
+    bench.empty(&ours)?;
+    let (seconds, megabytes) = watched(&mut bench.seedbed(&[&["load", spec][..], &MANY].concat()))?;
+    let verdict = if megabytes <= MEMORY { "met" } else { "MISSED" };
+    println!("{:52} {megabytes:9.0} MB  bar {MEMORY:.0}  {verdict}", "10 million rows: memory of seedbed load");
+    let (many, few) = (MANY_ROWS / seconds, ROWS / median(&generated));
+    let verdict = if many >= 0.8 * few { "met" } else { "MISSED" };
+    println!("{:52} {many:9.0} rows/s  bar {:.0}  {verdict}", "10 million rows: speed", 0.8 * few);
     let speed = ROWS / median(&generated);
     println!("\nseedbed load, generated: {speed:.0} rows/s");
     for peer in measured.into_iter().flatten() {

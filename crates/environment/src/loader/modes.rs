@@ -218,14 +218,15 @@ fn at_every_statement_everything_is_as_before_or_as_after() {
     ];
     for (name, operation) in operations {
         for is_killed in [false, true] {
+            let first = World::new();
+            first.execute("lms", "INSERT INTO users (username, age) VALUES ('ada', 35)");
+            if name != "ensure" {
+                first.load_as("spec", LoadMode::Ensure, &BOTH).unwrap();
+            }
+            let before = first.content();
             let mut at = 0;
             loop {
-                let world = World::new();
-                world.execute("lms", "INSERT INTO users (username, age) VALUES ('ada', 35)");
-                if name != "ensure" {
-                    world.load_as("spec", LoadMode::Ensure, &BOTH).unwrap();
-                }
-                let before = world.content();
+                let world = first.copy();
                 let calls = Arc::new(AtomicUsize::new(0));
                 let open = |id: &DatabaseId| -> Result<Box<dyn Database>, Error> {
                     let loss = Loss { calls: Arc::clone(&calls), at, is_killed };

@@ -81,6 +81,15 @@ impl World {
         world
     }
 
+    /// Another one with the same content.
+    pub(super) fn copy(&self) -> Self {
+        let copy = Self { directory: tempfile::tempdir().unwrap() };
+        for name in ["lms.db", "shop.db"] {
+            std::fs::copy(self.directory.path().join(name), copy.directory.path().join(name)).unwrap();
+        }
+        copy
+    }
+
     pub(super) fn open(&self, id: &DatabaseId) -> Result<Box<dyn Database>, Error> {
         let path = |end: &str| self.directory.path().join(format!("{}{end}", id.name));
         let location = Location::Sqlite { path: path(".db"), kept: path(".kept") };
