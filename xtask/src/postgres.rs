@@ -33,6 +33,7 @@ impl Server {
             port,
             password: Secret::new("campus"),
             durability: Durability::Relaxed,
+            templates: None,
         };
         std::fs::create_dir_all(&directory)?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);

@@ -140,8 +140,17 @@ impl Client {
     }
 
     /// Stops everything, tells `on_event` of each change, and waits until the supervisor's process is gone.
-    pub fn shutdown(mut self, on_event: &mut dyn FnMut(UnitStatus)) -> Result<(), ClientError> {
-        self.writer.request(&Request::Shutdown)?;
+    pub fn shutdown(self, on_event: &mut dyn FnMut(UnitStatus)) -> Result<(), ClientError> {
+        self.end(&Request::Shutdown, on_event)
+    }
+
+    /// The same, when all that the services have written is about to be removed: they need not write more.
+    pub fn discard(self, on_event: &mut dyn FnMut(UnitStatus)) -> Result<(), ClientError> {
+        self.end(&Request::Discard, on_event)
+    }
+
+    fn end(mut self, request: &Request, on_event: &mut dyn FnMut(UnitStatus)) -> Result<(), ClientError> {
+        self.writer.request(request)?;
         loop {
             match self.reader.reply() {
                 Ok(Reply::Changed { unit }) => on_event(unit.into()),

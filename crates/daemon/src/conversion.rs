@@ -25,6 +25,11 @@ fn path(path: &Path) -> Result<String, ConversionError> {
     path.to_str().map(str::to_owned).ok_or_else(|| ConversionError::Path(path.to_owned()))
 }
 
+/// A signal by its name.
+fn signal(name: String) -> Result<Signal, ConversionError> {
+    Signal::from_name(&name).ok_or(ConversionError::Signal(name))
+}
+
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -48,7 +53,11 @@ impl wire::Spec {
             UnitKind::Service { process, ready, stop } => wire::Kind::Service {
                 process: Box::new(wire::Process::of(process, shared)?),
                 ready: Box::new(wire::Ready::of(ready, shared)?),
-                stop: wire::Stop { signal: stop.signal.name().to_owned(), timeout_ms: millis(stop.timeout) },
+                stop: wire::Stop {
+                    signal: stop.signal.name().to_owned(),
+                    timeout_ms: millis(stop.timeout),
+                    discard: stop.discard.map(|signal| signal.name().to_owned()),
+                },
             },
             UnitKind::Task { process, timeout } => {
                 let process = Box::new(wire::Process::of(process, shared)?);
@@ -75,9 +84,9 @@ impl wire::Spec {
                 process: process.into_process(shared),
                 ready: ready.into_ready(shared),
                 stop: StopSpec {
-                    signal: Signal::from_name(&stop.signal)
-                        .ok_or_else(|| ConversionError::Signal(stop.signal.clone()))?,
+                    signal: signal(stop.signal)?,
                     timeout: Duration::from_millis(stop.timeout_ms),
+                    discard: stop.discard.map(signal).transpose()?,
                 },
             },
             wire::Kind::Task { process, timeout_ms } => {

@@ -253,6 +253,10 @@ impl Server {
                 self.leaving.push(id);
                 self.handle(Event::Shutdown);
             }
+            Request::Discard => {
+                self.leaving.push(id);
+                self.handle(Event::Discard);
+            }
         }
     }
 
@@ -275,7 +279,7 @@ impl Server {
 
     /// Lets the machine decide about an event, and does what it says.
     fn handle(&mut self, event: Event) {
-        self.is_ending |= matches!(event, Event::Shutdown);
+        self.is_ending |= matches!(event, Event::Shutdown | Event::Discard);
         for action in self.machine.handle(event, self.clock.now()) {
             self.runtime.execute(&action);
             self.execute(action);

@@ -46,6 +46,8 @@ pub(crate) enum Request {
     /// Answered when no apply is under way.
     Settle,
     Shutdown,
+    /// The same, when all that the services have written is about to be removed.
+    Discard,
 }
 
 /// A line from the server.
@@ -154,6 +156,9 @@ pub(crate) enum Probe {
 pub(crate) struct Stop {
     pub signal: String,
     pub timeout_ms: u64,
+    /// The signal in its place when all that the service has written is about to be removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discard: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

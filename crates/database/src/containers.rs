@@ -3,6 +3,7 @@
 use std::io::{self, BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
@@ -73,8 +74,17 @@ pub enum ContainerError {
 }
 
 impl Containers {
-    /// Looks for the program in `PATH`, and asks where its engine is: docker first, and podman if it does not answer.
+    /// Looks for the program in `PATH`, and asks where its engine is: docker first, and podman if it does not answer. What was
+    /// found is not looked for again by this process.
     pub fn find() -> Result<Self, ContainerError> {
+        static FOUND: OnceLock<Containers> = OnceLock::new();
+        match FOUND.get() {
+            Some(found) => Ok(found.clone()),
+            None => Self::look().map(|found| FOUND.get_or_init(|| found).clone()),
+        }
+    }
+
+    fn look() -> Result<Self, ContainerError> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let directories: Vec<PathBuf> = std::env::split_paths(&path).filter(|place| place.is_absolute()).collect();
         let mut failure = None;

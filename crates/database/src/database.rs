@@ -154,6 +154,12 @@ pub trait Database: Send {
         Ok(Transplant::DoesNotFit("this engine cannot do it".to_owned()))
     }
 
+    /// Writes all to the disk that the server has written so far without waiting, and lets it wait from now on; then the server
+    /// also stops soon. May run beside everything else, in another process.
+    fn settle(&mut self) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
     /// Lets the engine's own checker read everything; gives what it found wrong, in its words.
     fn check(&mut self) -> Result<Vec<String>, DatabaseError>;
 }

@@ -73,6 +73,13 @@ pub trait Engine: Send + Sync {
     /// Repeating it is harmless. Two calls for one place must not run at the same time.
     fn prepare_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError>;
 
+    /// Makes the data directory of which those of new servers are copies, where the place says that there are such; one that is
+    /// there is enough.
+    fn prepare_template(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+        let _ = (found, place);
+        Ok(())
+    }
+
     /// Says how to run a server that is prepared; touches nothing.
     fn server_process(&self, found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError>;
 
@@ -177,6 +184,9 @@ pub enum Durability {
     /// What was committed is on the disk.
     #[default]
     Full,
+    /// The same, once [`settle`](crate::Database::settle) was called. A server that is made new is filled without waiting for the
+    /// disk; until it is settled, a crash of the machine [loses it](crate::Unsettled).
+    OnceSettled,
     /// Faster; a crash of the machine (not of the server) may lose everything in the server.
     Relaxed,
 }
@@ -238,6 +248,8 @@ pub struct ServerPlace {
     pub password: Secret,
     /// Whether commits wait for the disk.
     pub durability: Durability,
+    /// Where data directories are that were made once for all servers of the machine; without, each is made anew.
+    pub templates: Option<PathBuf>,
 }
 
 /// Says how to run a server in the foreground.
@@ -257,6 +269,8 @@ pub struct ServerProcess {
     pub ready_socket: PathBuf,
     /// The signal of a fast and clean shutdown.
     pub stop_signal: i32,
+    /// The signal that ends it at once when its data is about to be removed, and leaves nothing elsewhere.
+    pub discard_signal: i32,
 }
 
 /// Says why a server could not be found or prepared.

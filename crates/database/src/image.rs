@@ -269,7 +269,10 @@ impl Image {
         arguments.extend(["--name".into(), OsString::from(&name)]);
         arguments.extend(self.options(&plain, &inside));
         arguments.extend(self.with_lifeline(&plain, locks));
-        ServerProcess { program: PathBuf::from("/bin/sh"), arguments: texts(arguments), user: None, ..process }
+        // The container ends with its client.
+        let discard_signal = rustix::process::Signal::KILL.as_raw();
+        let program = PathBuf::from("/bin/sh");
+        ServerProcess { program, arguments: texts(arguments), user: None, discard_signal, ..process }
     }
 
     /// Names the container of the server in a directory.

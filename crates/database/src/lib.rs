@@ -18,7 +18,9 @@ mod location;
 mod schema;
 mod script;
 mod state;
+mod template;
 mod transaction;
+mod unsettled;
 
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -31,7 +33,7 @@ pub use description::{
     CheckDescription, ColumnDescription, Description, Filled, ForeignKeyDescription, KeyDescription, Kind, Partitions,
     TableDescription,
 };
-pub use durable::{DurableRename, FileError, remove_file, sync_directory, sync_file, sync_tree};
+pub use durable::{DurableRename, FileError, copy_tree, remove_file, sync_all, sync_directory, sync_file, sync_tree};
 pub use engine::{
     DatabaseSettings, Durability, Engine, EngineError, EngineKind, ServerFiles, ServerFound, ServerPackage,
     ServerPlace, ServerProcess, ServerRequest, ShellCommand, UnknownEngine,
@@ -43,4 +45,6 @@ pub use location::{Location, Secret};
 pub use schema::{Column, ForeignKey, Schema, Table};
 pub use script::{Dialect, Statement, statements};
 pub use state::{InvalidStateName, StateName};
+pub use template::Template;
 pub use transaction::{Bulk, BulkTable, LEDGER, Transaction, Value, render_row};
+pub use unsettled::Unsettled;

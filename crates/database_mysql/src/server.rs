@@ -96,6 +96,7 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         user: account.map(|account| (account.user, account.group)),
         ready_socket,
         stop_signal: rustix::process::Signal::TERM.as_raw(),
+        discard_signal: rustix::process::Signal::KILL.as_raw(),
     };
     Ok(match found.binaries.image() {
         None => process,
@@ -266,7 +267,7 @@ fn settings(place: &ServerPlace) -> String {
         ("loose-aria-pagecache-buffer-size", "16M".to_owned()),
     ];
     lines.extend(match place.durability {
-        Durability::Full => vec![("innodb-flush-log-at-trx-commit", "1".to_owned())],
+        Durability::Full | Durability::OnceSettled => vec![("innodb-flush-log-at-trx-commit", "1".to_owned())],
         // What is written reaches the system at each commit, so that a crash of the server alone loses nothing.
         Durability::Relaxed => vec![
             ("innodb-flush-log-at-trx-commit", "2".to_owned()),
@@ -312,6 +313,7 @@ mod tests {
             port: 1,
             password: Secret::new("it's"),
             durability: Durability::Full,
+            templates: None,
         };
         let found = |product: &str| ServerFound {
             version: "8.4.2".to_owned(),

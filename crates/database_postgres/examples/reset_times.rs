@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         port: TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
         password: Secret::new("measured"),
         durability: Durability::Full,
+        templates: None,
     };
     PostgresEngine.prepare_server(&found, &place)?;
     let process = PostgresEngine.server_process(&found, &place)?;

@@ -231,6 +231,11 @@ impl Database for PostgresDatabase {
         self.transplant_state(name, data, notes, bring)
     }
 
+    fn settle(&mut self) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.settle_server()
+    }
+
     fn check(&mut self) -> Result<Vec<String>, DatabaseError> {
         let name = self.name.clone();
         check::all(self.session()?).map_err(refused(&name, "check it"))

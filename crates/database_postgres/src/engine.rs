@@ -10,7 +10,7 @@ use database::{
 };
 
 use crate::database::PostgresDatabase;
-use crate::{discovery, server, wheel};
+use crate::{data, discovery, server, wheel};
 
 /// The newest version that is fetched where none is wanted.
 const NEWEST: &str = "18";
@@ -42,6 +42,10 @@ impl Engine for PostgresEngine {
 
     fn prepare_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
         server::prepare(found, place)
+    }
+
+    fn prepare_template(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+        data::prepare_template(found, place)
     }
 
     fn server_process(&self, found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {

@@ -2,31 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use database::{Durability, EngineError, FileError, ServerFiles, ServerFound, ServerPlace, ServerProcess};
+use database::{Durability, EngineError, FileError, ServerFiles, ServerFound, ServerPlace, ServerProcess, Unsettled};
 
 use crate::account::Account;
+use crate::data::{make_data, set_password};
 use crate::program::{Failure, Program};
-use crate::table::literal;
-
-/// The role of Seedbed and of the services, a superuser of its private server.
-const ROLE: &str = "seedbed";
 
 /// The longest path of a socket that every operating system takes (103 on macOS, 107 on Linux).
 const SOCKET_PATH_LIMIT: usize = 103;
 
-/// The locales to try: characters are ordered by their code, the same on every machine, and letters are known if possible.
-const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
-
 /// The size of a page of tables and indexes, in bytes.
 const PAGE_SIZE: u32 = 8192;
-
-/// The first major version whose data directories have checksums unless told otherwise.
-const CHECKSUMS_BY_DEFAULT: u32 = 18;
 
 /// Makes what is missing.
 pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
@@ -39,32 +29,25 @@ pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), En
         account.check_way(binaries)?;
     }
 
+    write(&configuration(place), &settings(place), account.as_ref())?;
+    write(&access(place), "local all all scram-sha-256\nhost all all all scram-sha-256\n", account.as_ref())?;
     let data = data(place);
     if data.try_exists().map_err(FileError::of("inspect", &data))? {
-        check_version(&data, found)?;
-    } else {
-        make_data(&data, found, place, account.as_ref())?;
+        return check_version(&data, found);
     }
-
-    write(&configuration(place), &settings(place), account.as_ref())?;
-    write(&access(place), "local all all scram-sha-256\nhost all all all scram-sha-256\n", account.as_ref())
+    make_data(found, place, account.as_ref())
 }
 
-fn data(place: &ServerPlace) -> PathBuf {
+pub(crate) fn data(place: &ServerPlace) -> PathBuf {
     place.directory.join("data")
 }
 
-fn configuration(place: &ServerPlace) -> PathBuf {
+pub(crate) fn configuration(place: &ServerPlace) -> PathBuf {
     place.directory.join("postgresql.conf")
 }
 
-fn access(place: &ServerPlace) -> PathBuf {
+pub(crate) fn access(place: &ServerPlace) -> PathBuf {
     place.directory.join("pg_hba.conf")
-}
-
-/// Names the list of accounts in a container: `initdb` must know who it is.
-fn accounts(place: &ServerPlace) -> PathBuf {
-    place.directory.join("accounts")
 }
 
 /// Says how to run the server.
@@ -87,6 +70,8 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         user: account.map(|account| (account.user, account.group)),
         ready_socket,
         stop_signal: rustix::process::Signal::INT.as_raw(),
+        // Killed, it would leave its shared memory.
+        discard_signal: rustix::process::Signal::QUIT.as_raw(),
     };
     Ok(match found.binaries.image() {
         None => process,
@@ -108,7 +93,7 @@ fn socket(place: &ServerPlace) -> Result<PathBuf, EngineError> {
 }
 
 /// Makes a directory that only the server's account can enter; what is above it stays as it is.
-fn make_directory(directory: &Path, account: Option<&Account>) -> Result<(), EngineError> {
+pub(crate) fn make_directory(directory: &Path, account: Option<&Account>) -> Result<(), EngineError> {
     if let Some(parent) = directory.parent() {
         fs::create_dir_all(parent).map_err(FileError::of("create", parent))?;
     }
@@ -134,107 +119,6 @@ fn check_version(data: &Path, found: &ServerFound) -> Result<(), EngineError> {
     Err(EngineError::OtherVersion { directory: data.to_owned(), made_by, found: found.version.clone() })
 }
 
-/// Builds the data directory beside its place and renames it when it is complete and on the disk.
-fn make_data(
-    data: &Path,
-    found: &ServerFound,
-    place: &ServerPlace,
-    account: Option<&Account>,
-) -> Result<(), EngineError> {
-    let unfinished = place.directory.join("data.unfinished");
-    let password = place.directory.join("password.unfinished");
-    let result = build(&unfinished, &password, found, place, account);
-    let removed = fs::remove_file(&password);
-    result?;
-    removed.map_err(FileError::of("remove", &password))?;
-    sync(&unfinished)?;
-    fs::rename(&unfinished, data).map_err(FileError::of("rename", &unfinished))?;
-    Ok(database::sync_directory(&place.directory)?)
-}
-
-/// Writes everything below a directory to the disk: its thousand files at once, where the system can.
-#[cfg(target_os = "linux")]
-fn sync(directory: &Path) -> Result<(), FileError> {
-    let opened = fs::File::open(directory).map_err(FileError::of("open", directory))?;
-    rustix::fs::syncfs(opened).map_err(|error| FileError::of("sync", directory)(error.into()))
-}
-
-/// Writes everything below a directory to the disk, file by file.
-#[cfg(not(target_os = "linux"))]
-fn sync(directory: &Path) -> Result<(), FileError> {
-    database::sync_tree(directory)
-}
-
-fn build(
-    unfinished: &Path,
-    password: &Path,
-    found: &ServerFound,
-    place: &ServerPlace,
-    account: Option<&Account>,
-) -> Result<(), EngineError> {
-    write(password, place.password.expose(), account)?;
-    write_accounts(found, place, account)?;
-    let mut failure = None;
-    for locale in LOCALES {
-        remove(unfinished)?;
-        match initdb(unfinished, password, locale, found, place, account) {
-            Ok(()) => return Ok(()),
-            // The first failure tells more, unless the second locale helps.
-            Err(error) => failure = failure.or(Some(error)),
-        }
-    }
-    Err(failure.expect("the list of locales is not empty"))
-}
-
-/// Writes the list of accounts for programs in containers that ask who they are.
-fn write_accounts(found: &ServerFound, place: &ServerPlace, account: Option<&Account>) -> Result<(), EngineError> {
-    if found.binaries.image().is_none() {
-        return Ok(());
-    }
-    let (user, group) = Account::numbers(account);
-    write(&accounts(place), &format!("{ROLE}:x:{user}:{group}::/:/bin/sh\n"), account)
-}
-
-/// Removes a directory in which the children of a killed program may still be at work for a moment.
-fn remove(directory: &Path) -> Result<(), FileError> {
-    const PATIENCE: Duration = Duration::from_secs(5);
-    const PAUSE: Duration = Duration::from_millis(5);
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match fs::remove_dir_all(directory) {
-            Err(source) if source.kind() == ErrorKind::DirectoryNotEmpty && Instant::now() < deadline => {
-                std::thread::sleep(PAUSE);
-            }
-            Err(source) if source.kind() != ErrorKind::NotFound => {
-                return Err(FileError::of("remove", directory)(source));
-            }
-            _ => return Ok(()),
-        }
-    }
-}
-
-fn initdb(
-    unfinished: &Path,
-    password: &Path,
-    locale: &str,
-    found: &ServerFound,
-    place: &ServerPlace,
-    account: Option<&Account>,
-) -> Result<(), EngineError> {
-    let mut program = Program::new(&found.binaries, "initdb");
-    program.run_as(account).directory(&place.directory).share(&place.directory).accounts(&accounts(place));
-    program.argument("-D").argument(unfinished);
-    program.argument("--username").argument(ROLE).argument("--pwfile").argument(password);
-    program.argument("--auth=scram-sha-256").argument("--encoding=UTF8").argument(format!("--locale={locale}"));
-    // Everything is synced once, when it is complete.
-    program.argument("--no-sync");
-    if found.major().parse::<u32>().is_ok_and(|major| major >= CHECKSUMS_BY_DEFAULT) {
-        program.argument("--no-data-checksums");
-    }
-    let path = program.path().to_owned();
-    program.run().map(drop).map_err(|failure| failed(path, failure))
-}
-
 /// Gives the whole configuration: what `initdb` wrote depends on the machine and is not used.
 fn settings(place: &ServerPlace) -> String {
     let text = |value: &str| format!("'{}'", value.replace('\\', "\\\\").replace('\'', "''"));
@@ -248,6 +132,9 @@ fn settings(place: &ServerPlace) -> String {
         ("shared_buffers", "'32MB'".to_owned()),
         ("max_wal_size", "'256MB'".to_owned()),
         ("min_wal_size", "'32MB'".to_owned()),
+        // Nothing follows this server, so rows of a table that its own transaction has made need not be in the log.
+        ("wal_level", "minimal".to_owned()),
+        ("max_wal_senders", "0".to_owned()),
         ("timezone", "'UTC'".to_owned()),
         ("log_timezone", "'UTC'".to_owned()),
         ("datestyle", "'iso, mdy'".to_owned()),
@@ -260,6 +147,8 @@ fn settings(place: &ServerPlace) -> String {
     if place.durability == Durability::Relaxed {
         lines.extend(["fsync", "synchronous_commit", "full_page_writes"].map(|name| (name, "off".to_owned())));
     }
+    // Later settings override earlier ones.
+    lines.push(("include_if_exists", text(&Unsettled::of(&place.directory).file().display().to_string())));
     let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
     format!("# Written by Seedbed before each start of the server.\n{}", lines.concat())
 }
@@ -333,22 +222,11 @@ pub(crate) fn adopt_files(found: &ServerFound, place: &ServerPlace) -> Result<()
         give_all(&data, account)?;
     }
     prepare(found, place)?;
-    write_accounts(found, place, account.as_ref())?;
-    let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
-    let mut program = Program::new(&found.binaries, "postgres");
-    program.run_as(account.as_ref()).directory(&place.directory).share(&place.directory).accounts(&accounts(place));
-    program.argument("--single").argument("-D").argument(&data);
-    program.argument("-c").argument(setting("config_file", &configuration(place)));
-    program.argument("-c").argument(setting("hba_file", &access(place)));
-    // A statement that fails does not end the program, unless it is told to.
-    program.argument("-c").argument("exit_on_error=on").argument("postgres");
-    let path = program.path().to_owned();
-    let sql = format!("ALTER ROLE {ROLE} PASSWORD {}\n", literal(place.password.expose()));
-    program.feed(&sql).map(drop).map_err(|failure| failed(path, failure))
+    set_password(&data, found, place, account.as_ref())
 }
 
 /// Gives a directory and all that is in it to the account.
-fn give_all(directory: &Path, account: &Account) -> Result<(), EngineError> {
+pub(crate) fn give_all(directory: &Path, account: &Account) -> Result<(), EngineError> {
     account.give(directory)?;
     for entry in fs::read_dir(directory).map_err(FileError::of("read", directory))? {
         let entry = entry.map_err(FileError::of("read", directory))?;
@@ -364,7 +242,7 @@ fn give_all(directory: &Path, account: &Account) -> Result<(), EngineError> {
     Ok(())
 }
 
-fn failed(program: PathBuf, failure: Failure) -> EngineError {
+pub(crate) fn failed(program: PathBuf, failure: Failure) -> EngineError {
     match failure {
         Failure::Start(source) => FileError::of("start", &program)(source).into(),
         Failure::Status { status, output } => EngineError::Program { program, status, output },
@@ -376,15 +254,15 @@ fn socket_directories(directory: &Path) -> String {
     format!("\"{}\"", directory.display().to_string().replace('"', "\"\""))
 }
 
-/// Writes a file of ours that only the server's account can read.
-fn write(path: &Path, content: &str, account: Option<&Account>) -> Result<(), EngineError> {
-    let file = database::DurableRename::begin(path)?;
-    fs::write(file.path(), "").map_err(FileError::of("write", file.path()))?;
-    fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600))
-        .map_err(FileError::of("protect", file.path()))?;
-    fs::write(file.path(), content).map_err(FileError::of("write", file.path()))?;
+/// Writes a file of ours that only the server's account can read. It is written before each start, so it may be lost with the
+/// machine.
+pub(crate) fn write(path: &Path, content: &str, account: Option<&Account>) -> Result<(), EngineError> {
+    let new = path.with_extension("unfinished");
+    database::remove_file(&new)?;
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new);
+    file.and_then(|mut file| file.write_all(content.as_bytes())).map_err(FileError::of("write", &new))?;
     if let Some(account) = account {
-        account.give(file.path())?;
+        account.give(&new)?;
     }
-    Ok(file.finish()?)
+    Ok(fs::rename(&new, path).map_err(FileError::of("rename", &new))?)
 }

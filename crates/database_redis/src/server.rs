@@ -52,6 +52,7 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         user: None,
         ready_socket: socket(place)?,
         stop_signal: rustix::process::Signal::TERM.as_raw(),
+        discard_signal: rustix::process::Signal::KILL.as_raw(),
     };
     Ok(match found.binaries.image() {
         None => process,
@@ -144,7 +145,7 @@ fn settings(place: &ServerPlace) -> String {
     let text = |value: &str| format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
     let path = |path: &Path| text(&path.display().to_string());
     let sync = match place.durability {
-        Durability::Full => "always",
+        Durability::Full | Durability::OnceSettled => "always",
         Durability::Relaxed => "no",
     };
     let password = text(&format!(">{}", place.password.expose()));

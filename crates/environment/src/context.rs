@@ -28,6 +28,8 @@ pub struct Context<'a> {
     pub remotes: &'a dyn Remotes,
     /// Where the programs of servers are that were fetched because none is installed; their users can enter it.
     pub packages: PathBuf,
+    /// Where data directories are of which those of new servers are copies.
+    pub templates: PathBuf,
     /// The keys that open encrypted stores.
     pub identities: Vec<store::Identity>,
     /// Who works here, for records.

@@ -1,5 +1,7 @@
 //! `destroy`: the environment is gone, with its databases. Snapshots are in the store of the workspace, and stay.
 
+use daemon::Client;
+
 use crate::context::{Context, Target};
 use crate::down::stop_all;
 use crate::lock::Lock;
@@ -31,9 +33,10 @@ pub fn destroy(context: &Context<'_>, target: &Target) -> Result<(), Error> {
     if !Record::exists(place.directory()) {
         return Err(Error::NoEnvironment(target.name.clone()));
     }
-    stop_all(context, target)?;
+    // What a server has not written yet it need not write.
+    stop_all(context, target, Client::discard)?;
     let _lock = Lock::take(&place, "destroy", context)?;
-    stop_all(context, target)?;
+    stop_all(context, target, Client::discard)?;
     images::sweep(context, &place)?;
     place.remove()?;
     // Nothing can be undone any more. A store that cannot be changed does not keep the environment alive.

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use daemon::{Client, ClientError};
-use supervisor::{KindTag, UnitState};
+use database::Unsettled;
+use supervisor::{KindTag, UnitState, UnitStatus};
 
 use crate::context::{Context, Target};
 use crate::lock::Lock;
@@ -30,15 +31,25 @@ pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error>
         return Err(Error::NoEnvironment(target.name.clone()));
     }
     // An `up` that goes on is ended, not waited for: its supervisor goes, and with it the right to change.
-    let stopped = stop_all(context, target)?;
+    let stopped = stop_all(context, target, Client::shutdown)?;
     let _lock = Lock::take(&place, "down", context)?;
-    let more = stop_all(context, target)?;
+    let more = stop_all(context, target, Client::shutdown)?;
     images::sweep(context, &place)?;
+    for server in place.all_servers()? {
+        let mark = Unsettled::of(&server);
+        // All of its databases went down in order; what has come since the machine was started is seen by the next command.
+        if mark.is_set() && !mark.is_lost() {
+            mark.settle().map_err(Error::file)?;
+        }
+    }
     Ok(DownReport { stopped: stopped.into_iter().chain(more).collect(), total_ms: millis(began) })
 }
 
+/// How a supervisor is asked to end.
+type Ask = fn(Client, &mut dyn FnMut(UnitStatus)) -> Result<(), ClientError>;
+
 /// Ends the supervisor and all that it owns; says which services ran.
-pub(crate) fn stop_all(context: &Context<'_>, target: &Target) -> Result<Vec<String>, Error> {
+pub(crate) fn stop_all(context: &Context<'_>, target: &Target, ask: Ask) -> Result<Vec<String>, Error> {
     let place = target.place(context);
     stop_tending(&place)?;
     let client = match Client::connect(&place.socket()) {
@@ -51,18 +62,17 @@ pub(crate) fn stop_all(context: &Context<'_>, target: &Target) -> Result<Vec<Str
         Err(error) => return Err(Error::Supervisor(error)),
     };
     let mut stopped = Vec::new();
-    client
-        .shutdown(&mut |status| {
-            if status.kind == KindTag::Service && !status.state.is_live() && status.state != UnitState::Waiting {
-                let id = status.id.to_string();
-                let title = format!("stop {id}");
-                if !stopped.contains(&id) {
-                    context.monitor.on(Progress::Ended { step: &id, title: &title, took_ms: 0, failure: None });
-                    stopped.push(id);
-                }
+    let mut note = |status: UnitStatus| {
+        if status.kind == KindTag::Service && !status.state.is_live() && status.state != UnitState::Waiting {
+            let id = status.id.to_string();
+            let title = format!("stop {id}");
+            if !stopped.contains(&id) {
+                context.monitor.on(Progress::Ended { step: &id, title: &title, took_ms: 0, failure: None });
+                stopped.push(id);
             }
-        })
-        .map_err(Error::Supervisor)?;
+        }
+    };
+    ask(client, &mut note).map_err(Error::Supervisor)?;
     Ok(stopped)
 }
 
@@ -70,7 +80,7 @@ impl Session<'_> {
     /// Ends the supervisor again when nothing ran before the command: it was only there for a server.
     pub(crate) fn rest(&self, was_running: bool) -> Result<(), Error> {
         if !was_running {
-            stop_all(self.context, &self.target)?;
+            stop_all(self.context, &self.target, Client::shutdown)?;
         }
         Ok(())
     }

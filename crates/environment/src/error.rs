@@ -331,6 +331,10 @@ impl Error {
         move |source| Self::Io { action, path, source }
     }
 
+    pub(crate) fn file(error: database::FileError) -> Self {
+        Self::Io { action: error.action, path: error.path, source: error.source }
+    }
+
     pub(crate) fn database(id: &DatabaseId) -> impl FnOnce(database::DatabaseError) -> Self {
         let id = id.clone();
         move |source| Self::Database { id, source }

@@ -110,6 +110,7 @@ impl FactsMaker<'_> {
                 port: self.record.ports[&name],
                 password: Secret::new(self.record.passwords[&name].clone()),
                 durability: self.durability(id),
+                templates: Some(self.context.templates.clone()),
             };
             servers.insert(id.clone(), (found, place));
         }
@@ -146,7 +147,12 @@ impl FactsMaker<'_> {
                 self.context.monitor.on(Progress::Note(format!("{id}: pulling the image {image}, which {why}")));
                 let directory = &self.context.packages;
                 std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
-                let pulled = images::pull(self.context, &image).and_then(|()| images::look(self.context, &image));
+                let pulled = images::pull(self.context, &image);
+                // Ctrl-C in the terminal ends the program that pulls, too.
+                if pulled.is_err() && self.context.interrupt.is_raised() {
+                    return Err(Error::Interrupted);
+                }
+                let pulled = pulled.and_then(|()| images::look(self.context, &image));
                 let found = pulled.map_err(EngineError::from);
                 let found = found.and_then(|image| images::find_server(self.context, engine, request, image));
                 found.map_err(|error| wrap(with_container(missing, &image, error)))
@@ -161,7 +167,7 @@ impl FactsMaker<'_> {
         if own.all(|database| database.durability == Some(manifest::Durability::Relaxed)) {
             Durability::Relaxed
         } else {
-            Durability::Full
+            Durability::OnceSettled
         }
     }
 
@@ -250,14 +256,20 @@ impl FactsMaker<'_> {
                 log: self.place.logs().join(format!("{id}.log")),
             },
             ready: ReadySpec { probe: Probe::Unix { path: process.ready_socket }, timeout: PATIENCE, interval: None },
-            stop: StopSpec { signal: stop_signal(process.stop_signal), timeout: PATIENCE },
+            stop: StopSpec {
+                signal: stop_signal(process.stop_signal),
+                timeout: PATIENCE,
+                discard: Some(stop_signal(process.discard_signal)),
+            },
         })
     }
 }
 
-/// A signal by its number; servers are stopped by one of these two.
+/// A signal by its number; servers are stopped by one of these.
 fn stop_signal(number: i32) -> Signal {
-    if number == rustix::process::Signal::INT.as_raw() { Signal::Int } else { Signal::Term }
+    use rustix::process::Signal as Number;
+    let known = [(Number::INT, Signal::Int), (Number::QUIT, Signal::Quit), (Number::KILL, Signal::Kill)];
+    known.into_iter().find(|(known, _)| known.as_raw() == number).map_or(Signal::Term, |(_, signal)| signal)
 }
 
 /// Gives each database of an engine where databases are numbers one of its own, which it keeps.

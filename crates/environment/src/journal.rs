@@ -164,6 +164,16 @@ impl Journal {
         self.change(|contents| contents.settle(databases))
     }
 
+    /// Says that nothing can be undone of these databases any more: they are gone.
+    pub fn forget(&self, databases: &BTreeSet<DatabaseId>) -> Result<(), Error> {
+        self.change(|contents| {
+            contents.settle_databases(databases);
+            if let Some(aside) = &mut contents.succeeded {
+                aside.databases.retain(|name, _| DatabaseId::parse(name).is_some_and(|id| !databases.contains(&id)));
+            }
+        })
+    }
+
     /// Says that all went well with these databases, and what was put aside by that.
     pub fn succeed(&self, databases: &BTreeSet<DatabaseId>, aside: UndoRecord) -> Result<(), Error> {
         self.change(|contents| {
@@ -197,11 +207,15 @@ impl Journal {
 
 impl Contents {
     fn settle(&mut self, databases: &BTreeSet<DatabaseId>) {
+        self.settle_databases(databases);
+        self.resources.clear();
+    }
+
+    fn settle_databases(&mut self, databases: &BTreeSet<DatabaseId>) {
         let is_settled = |name: &str| DatabaseId::parse(name).is_none_or(|id| databases.contains(&id));
         self.protected.retain(|name, _| !is_settled(name));
         self.made.retain(|name| !is_settled(name));
         self.loads.retain(|name, _| !is_settled(name));
-        self.resources.clear();
     }
 
     /// Whether there is nothing to undo and nothing to finish.

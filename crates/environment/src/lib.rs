@@ -47,6 +47,7 @@ mod loader_report;
 mod loads;
 mod lock;
 mod logs;
+mod lost;
 mod material;
 mod monitor;
 mod observation;

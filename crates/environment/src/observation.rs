@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use database::Location;
+use database::{Location, ServerPlace};
 use dataset::LoadPlan;
 use manifest::{BaseSource, SchemaStep, WorkspaceTree};
-use plan::{DatabaseId, InputDigests, Model, RunningUnit, TaskObserved};
+use plan::{DatabaseId, InputDigests, Model, RunningUnit, ServerId, TaskObserved};
 use supervisor::{KindTag, UnitId, UnitStatus};
 
 use crate::facts::Servers;
@@ -117,12 +117,21 @@ pub(crate) fn observed_databases(
 
 /// Whether what an engine holds of a database, itself or kept states of it, can still be there.
 pub(crate) fn is_there(location: &Location, engine: &str, servers: &Servers) -> bool {
+    if let Location::Sqlite { kept, path } = location {
+        return engine == "sqlite" && (path.exists() || kept.exists());
+    }
+    let place = server_of(location, servers).map(|server| &servers[server].1);
+    engine == location.engine().word() && place.is_some_and(|place| place.directory.exists())
+}
+
+/// The server that a location is in.
+pub(crate) fn server_of<'s>(location: &Location, servers: &'s Servers) -> Option<&'s ServerId> {
     let (socket_directory, port) = match location {
-        Location::Sqlite { kept, path } => return engine == "sqlite" && (path.exists() || kept.exists()),
+        Location::Sqlite { .. } => return None,
         Location::Postgres { socket_directory, port, .. }
         | Location::Mysql { socket_directory, port, .. }
         | Location::Redis { socket_directory, port, .. } => (socket_directory, *port),
     };
-    let server = servers.values().find(|(_, place)| place.socket_directory == *socket_directory && place.port == port);
-    engine == location.engine().word() && server.is_some_and(|(_, place)| place.directory.exists())
+    let is_here = |place: &ServerPlace| place.socket_directory == *socket_directory && place.port == port;
+    servers.iter().find(|(_, (_, place))| is_here(place)).map(|(id, _)| id)
 }

@@ -75,6 +75,7 @@ impl Private {
             port: 5432,
             password: Secret::new(new_password()),
             durability: Durability::Relaxed,
+            templates: None,
         };
         let deadline = Instant::now() + PATIENCE;
         while place.directory.exists() && Instant::now() < deadline {

@@ -20,6 +20,7 @@ use crate::data::{self, DeclaredData};
 use crate::facts::{FactsMaker, Servers, choose_numbers, choose_ports, new_password, server_ids, settings};
 use crate::journal::Journal;
 use crate::lock::Lock;
+use crate::lost::forget_lost;
 use crate::observation::{digests, is_there, observed_databases, observed_tasks, running_units};
 use crate::place::Place;
 use crate::private::Private;
@@ -178,6 +179,9 @@ impl<'a> Session<'a> {
         let servers = maker.servers(&servers)?;
         let locations = maker.locations(&servers);
         let facts = maker.facts(&servers, &locations)?;
+        if lock.is_some() {
+            forget_lost(&servers, &locations, &running, &mut record, &journal, context.monitor)?;
+        }
         let model = plan::resolve(&tree, &facts).map_err(Error::Problems)?;
         let declared = dataset::order(&data.types, data.specs, &data::options(false)).map_err(Error::Problems)?;
         let mut inputs = digests(&tree, &model, data.digest, &declared)?;

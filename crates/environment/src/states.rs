@@ -273,29 +273,51 @@ pub(crate) fn remember_kept(
     let engine = session.location(id).engine().word().to_owned();
     let kept = KeptRecord { engine, step: step.to_owned(), used: session.now(), made_of };
     let limit = if step == SNAPSHOT { SNAPSHOTS } else { session.states_policy().keep.max(1) };
-    let mut too_many = Vec::new();
+    let chains = session.chains();
+    let is_needed = |key: &str| chains.get(id).is_some_and(|chain| chain.steps().any(|(_, own)| own.as_str() == key));
+    let since = kept_since(session);
+    let mut gone = Vec::new();
     session.change_record(|record| {
         let all = record.kept.entry(id.clone()).or_default();
         all.insert(key.to_owned(), kept);
-        let mut same: Vec<(String, String)> = all
-            .iter()
-            .filter(|(_, kept)| kept.step == step)
-            .map(|(key, kept)| (kept.used.clone(), key.clone()))
-            .collect();
-        same.sort();
-        // Times have seconds; the one that was kept now is not the one to go.
-        same.retain(|(_, other)| other != key);
-        let count = (same.len() + 1).saturating_sub(limit);
-        too_many = same.into_iter().take(count).map(|(_, key)| key).collect();
-        all.retain(|key, _| !too_many.contains(key));
+        gone = superfluous(all, key, limit, since.as_deref(), &is_needed);
+        all.retain(|key, _| !gone.contains(key));
     })?;
-    if !too_many.is_empty() {
+    if !gone.is_empty() {
         let mut database = session.database(id)?;
-        for key in too_many {
+        for key in gone {
             database.forget(&kept_state(&Key::from_text(key))).map_err(Error::database(id))?;
         }
     }
     Ok(())
+}
+
+/// Since when a state must have been used to stay; nothing, if that was before there was time.
+fn kept_since(session: &Session<'_>) -> Option<String> {
+    let since = (session.context.now)().checked_sub(session.states_policy().age);
+    since.map(|since| humantime::format_rfc3339_seconds(since).to_string())
+}
+
+/// Which states of a database go when one more is kept: those of its step that are too many, and all that nobody has used for
+/// too long. What is needed stays whatever its age.
+fn superfluous(
+    all: &BTreeMap<String, KeptRecord>,
+    new: &str,
+    limit: usize,
+    since: Option<&str>,
+    is_needed: &dyn Fn(&str) -> bool,
+) -> Vec<String> {
+    // Times have seconds; the one that was kept now is not the one to go.
+    let others = || all.iter().filter(|(key, _)| *key != new);
+    let mut same: Vec<(&str, &String)> =
+        others().filter(|(_, kept)| kept.step == all[new].step).map(|(key, kept)| (kept.used.as_str(), key)).collect();
+    same.sort_unstable();
+    let count = (same.len() + 1).saturating_sub(limit);
+    let too_many = same.into_iter().take(count).map(|(_, key)| key);
+    let is_old = |kept: &KeptRecord| since.is_some_and(|since| kept.used.as_str() < since);
+    let too_old = others().filter(|(key, kept)| is_old(kept) && !is_needed(key)).map(|(key, _)| key);
+    let gone: BTreeSet<String> = too_many.chain(too_old).cloned().collect();
+    gone.into_iter().collect()
 }
 
 /// Keeps the content of a database that was just saved in a snapshot, if it fits into what may be kept of snapshots. It is kept
@@ -403,10 +425,11 @@ pub(crate) fn store(
 /// Lets go of states in the store that are too many, too large or too old. What this environment needs stays.
 pub(crate) fn apply_policy(session: &Session<'_>) -> Result<usize, Error> {
     let policy = session.states_policy();
-    let since = (session.context.now)().checked_sub(policy.age);
-    let since = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
-    let limits =
-        StatePolicy { count: Some(policy.keep.saturating_mul(3)), bytes: Some(policy.size_bytes), made_since: since };
+    let limits = StatePolicy {
+        count: Some(policy.keep.saturating_mul(3)),
+        bytes: Some(policy.size_bytes),
+        made_since: kept_since(session),
+    };
     let Some(store) = existing_store(session.context, &session.target.root)? else { return Ok(0) };
     let chains = session.chains();
     let needed: BTreeSet<&str> = chains.values().flat_map(|chain| chain.steps().map(|(_, key)| key.as_str())).collect();
@@ -452,5 +475,41 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         // It was removed already, or the next one of the same name removes it.
         let _ = fs::remove_file(&self.0).or_else(|_| fs::remove_dir_all(&self.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_go_by_number_of_their_step_and_by_age_save_what_is_needed() {
+        let kept = |step: &str, used: &str| KeptRecord {
+            step: step.to_owned(),
+            used: format!("2026-01-{used}T00:00:00Z"),
+            ..KeptRecord::default()
+        };
+        let all: BTreeMap<String, KeptRecord> = [
+            ("new", kept("data", "20")),
+            ("second", kept("data", "19")),
+            ("third", kept("data", "18")),
+            ("old-data", kept("data", "02")),
+            ("needed-schema", kept("schema", "01")),
+            ("old-schema", kept("schema", "03")),
+            ("snapshot", kept("snapshot", "05")),
+        ]
+        .map(|(key, kept)| (key.to_owned(), kept))
+        .into();
+        let cases: [(usize, Option<&str>, &[&str]); 5] = [
+            (9, None, &[]),
+            (3, None, &["old-data"]),
+            (1, None, &["old-data", "second", "third"]),
+            (9, Some("2026-01-04T00:00:00Z"), &["old-data", "old-schema"]),
+            (2, Some("2026-01-21T00:00:00Z"), &["old-data", "old-schema", "second", "snapshot", "third"]),
+        ];
+        for (limit, since, expected) in cases {
+            let gone = superfluous(&all, "new", limit, since, &|key| key.starts_with("needed"));
+            assert_eq!(gone, expected, "{limit}, {since:?}");
+        }
     }
 }

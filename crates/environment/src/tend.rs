@@ -7,13 +7,15 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use plan::Key;
+use database::Unsettled;
+use plan::{DatabaseId, Key};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use crate::context::{Context, Mode, Target};
 use crate::databases::is_reachable;
 use crate::execute::kept_state;
+use crate::facts::kind_of;
 use crate::place::Place;
 use crate::record::Record;
 use crate::session::Session;
@@ -56,7 +58,35 @@ pub fn tend(context: &Context<'_>, target: &Target, is_background: bool) -> Resu
 }
 
 impl Session<'_> {
+    /// Whether what a server was filled with is not on the disk yet.
+    pub(crate) fn has_unsettled(&self) -> bool {
+        self.servers.values().any(|(_, place)| Unsettled::of(&place.directory).is_set())
+    }
+
+    /// Lets everything be on the disk that servers have not written there, so that they need not when they stop.
+    fn settle_servers(&self) -> Result<(), Error> {
+        for server in self.model.servers.keys() {
+            let own = |id: &&DatabaseId| self.model.databases[*id].server.as_ref() == Some(server);
+            let Some(id) = self.model.databases.keys().find(own).filter(|id| is_reachable(self, id)) else { continue };
+            self.database(id)?.settle().map_err(Error::database(id))?;
+        }
+        Ok(())
+    }
+
+    /// Makes what the next servers of this machine begin with.
+    fn prepare_templates(&self) -> Result<(), Error> {
+        for server in self.model.servers.keys() {
+            let (found, place) = self.server(server);
+            let prepared = self.engine(kind_of(server.engine)).prepare_template(found, place);
+            let database = self.model.databases.values().find(|database| database.server.as_ref() == Some(server));
+            let database = database.expect("a server is there for a database").id.clone();
+            prepared.map_err(|source| Error::Engine { database, engine: server.to_string(), source })?;
+        }
+        Ok(())
+    }
+
     fn tend(&self, limit: u64, report: &mut TendReport) -> Result<(), Error> {
+        self.settle_servers()?;
         let record = self.record();
         let declared = self.chains();
         let spares = self.states_policy().spares;
@@ -111,7 +141,9 @@ impl Session<'_> {
             }
         }
         report.removed += states::apply_policy(self)?;
-        Ok(())
+        self.prepare_templates()?;
+        // What the copies have left to be written; whoever stops a server would wait for it.
+        self.settle_servers()
     }
 
     /// Lets another process finish in the background what need not be waited for.

@@ -61,7 +61,7 @@ pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result
     if !report.steps.is_empty() {
         times::append(&session, "up", report.total_ms, &report.steps);
     }
-    if plan.changes_states() {
+    if plan.changes_states() || session.has_unsettled() {
         session.tend_in_background();
     }
     Ok(report)

@@ -147,7 +147,7 @@ impl<'a> Resolver<'a> {
                 .at(&service.place, "this service wants one"));
         }
         let ready = Self::ready(&scope, &service.ready, port, &process)?;
-        let stop = StopSpec { signal: signal(service.stop.signal), timeout: service.stop.timeout };
+        let stop = StopSpec { signal: signal(service.stop.signal), timeout: service.stop.timeout, discard: None };
         let mut key = Key::of("service");
         key.text(words.as_str());
         add_ready(&mut key, &ready);

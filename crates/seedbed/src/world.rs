@@ -42,6 +42,8 @@ pub struct World {
     pub remotes: Elsewhere,
     /// Where the programs of servers are that were fetched.
     pub packages: PathBuf,
+    /// Where data directories are of which those of new servers are copies.
+    pub templates: PathBuf,
     /// The keys that open encrypted stores.
     pub identities: Vec<store::Identity>,
     /// The file that they are in.
@@ -120,12 +122,14 @@ impl World {
         let home = variables.get("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
         let identity_file = variables.get("SEEDBED_IDENTITIES").map_or_else(|| home.join(IDENTITIES), PathBuf::from);
         let cache = variables.get("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("seedbed");
+        // The servers of root run as another user, who cannot enter root's own directory.
+        let shared = if is_root { PathBuf::from("/var/lib/seedbed") } else { cache.clone() };
         let word = |names: [&str; 2]| names.iter().find_map(|name| variables.get(*name)).cloned().unwrap_or_default();
         Ok(Self {
             identities: identities(&identity_file)?,
             identity_file,
-            // The servers of root run as another user, who cannot enter root's own directory.
-            packages: if is_root { PathBuf::from("/var/lib/seedbed/packages") } else { cache.join("packages") },
+            packages: shared.join("packages"),
+            templates: shared.join("templates"),
             author: word(["USER", "LOGNAME"]),
             remotes: Elsewhere(remotes::Settings { env: variables.clone(), cache, home }),
             engines: vec![

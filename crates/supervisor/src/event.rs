@@ -38,6 +38,8 @@ pub enum Event {
     },
     /// Everything shall be stopped; then the supervisor ends.
     Shutdown,
+    /// The same, and nothing that is written by what is stopped from now on is needed any more.
+    Discard,
     /// A process was started.
     Spawned {
         /// Its unit.

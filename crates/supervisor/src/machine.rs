@@ -25,6 +25,8 @@ pub struct Machine {
     stopping: BTreeSet<UnitId>,
     stops: Vec<(RequestId, BTreeSet<UnitId>)>,
     shutting_down: bool,
+    /// Whether what is stopped need not write any more.
+    discarding: bool,
     exited: bool,
     last_run: Run,
     actions: Vec<Action>,
@@ -122,8 +124,9 @@ impl Machine {
                     self.actions.push(Action::Reject { request, error });
                 }
             },
-            Event::Shutdown => {
+            Event::Shutdown | Event::Discard => {
                 self.shutting_down = true;
+                self.discarding |= matches!(event, Event::Discard);
                 self.stopping = self.units.keys().cloned().collect();
                 if let Some(apply) = &mut self.apply {
                     apply.pending.clear();
@@ -479,9 +482,11 @@ impl Machine {
 
     /// Sends the signal of the stop, unless the process is yet to be started.
     fn signal_stop(&mut self, id: &UnitId, now: Timestamp) {
+        let discarding = self.discarding;
         let unit = self.unit(id);
         if unit.pid.is_some() {
-            let StopSpec { signal, timeout } = unit.spec.stop();
+            let StopSpec { signal, timeout, discard } = unit.spec.stop();
+            let signal = discard.filter(|_| discarding).unwrap_or(signal);
             let run = unit.run;
             unit.deadline = Some(now.plus(timeout));
             self.actions.push(Action::Signal { unit: id.clone(), run, signal });

@@ -10,11 +10,13 @@ pub struct StopSpec {
     pub signal: Signal,
     /// How long it may take from then on; after that the group is killed.
     pub timeout: Duration,
+    /// What its process group is sent instead when all that it has written goes, too.
+    pub discard: Option<Signal>,
 }
 
 impl Default for StopSpec {
     fn default() -> Self {
-        Self { signal: Signal::Term, timeout: Duration::from_secs(10) }
+        Self { signal: Signal::Term, timeout: Duration::from_secs(10), discard: None }
     }
 }
 

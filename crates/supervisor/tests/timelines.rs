@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use supervisor::{
-    Action, Condition, ConditionState, Event, Exit, Machine, Probe, ProcessSpec, ReadySpec, RequestId, Run, StopSpec,
-    Timestamp, UnitId, UnitKind, UnitSpec,
+    Action, Condition, ConditionState, Event, Exit, Machine, Probe, ProcessSpec, ReadySpec, RequestId, Run, Signal,
+    StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
 };
 
 /// A machine with a clock and a script. Units are written `NAME KIND [after NAME:STATE …]`.
@@ -33,6 +33,7 @@ impl Story {
         let event = match words[0] {
             "cancel" => Event::Cancel,
             "shutdown" => Event::Shutdown,
+            "discard" => Event::Discard,
             "at" => {
                 self.now = words[1].parse().expect("a time in milliseconds");
                 Event::Tick
@@ -118,7 +119,7 @@ fn unit(text: &str) -> UnitSpec {
     let service = |probe, process| UnitKind::Service {
         process,
         ready: ReadySpec { probe, timeout: Duration::from_secs(60), interval: None },
-        stop: StopSpec::default(),
+        stop: StopSpec { discard: Some(Signal::Quit), ..StopSpec::default() },
     };
     let kind = match words[1] {
         "service" => service(Probe::Tcp { host: "127.0.0.1".into(), port: 1 }, process),
@@ -364,5 +365,17 @@ fn units_that_need_each_other_across_applies_still_stop() {
         ("shutdown", "a stopping, TERM a, b stopping, TERM b"),
         ("exited a 0", "a stopped"),
         ("exited b 0", "b stopped, EXIT"),
+    ]);
+}
+
+#[test]
+fn what_is_about_to_be_removed_is_stopped_by_another_signal() {
+    let mut story = Story::new();
+    story.apply(&["a started", "b started after a:ready"], &[]);
+    story.play(&[("spawned a", "a ready, b starting, SPAWN b"), ("spawned b", "b ready, FINISHED true")]);
+    story.play(&[
+        ("discard", "b stopping, QUIT b"),
+        ("exited b 0", "b stopped, a stopping, QUIT a"),
+        ("exited a 0", "a stopped, EXIT"),
     ]);
 }

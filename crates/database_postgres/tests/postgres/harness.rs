@@ -60,6 +60,7 @@ pub fn place(directory: &Path) -> ServerPlace {
         password: Secret::new("p@ss 'word'"),
         // No test cuts the power, and each drop of a database would wait for the disk.
         durability: Durability::Relaxed,
+        templates: None,
     }
 }
 

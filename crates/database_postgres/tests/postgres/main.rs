@@ -5,9 +5,11 @@ mod fingerprint;
 mod foreign;
 mod harness;
 mod kills;
+mod own;
 mod physical;
 mod server;
 mod settings;
+mod settle;
 mod states;
 mod types;
 

@@ -88,7 +88,7 @@ fn server_model(id: ServerId) -> ServerModel {
         version: "Server 1".into(),
         process,
         ready,
-        stop: StopSpec { signal: Signal::Int, timeout: Duration::from_secs(1) },
+        stop: StopSpec { signal: Signal::Int, timeout: Duration::from_secs(1), discard: None },
     }
 }
 

@@ -110,6 +110,7 @@ pub fn run() -> ExitCode {
         is_root: world.is_root,
         remotes: &world.remotes,
         packages: world.packages.clone(),
+        templates: world.templates.clone(),
         identities: world.identities.clone(),
         author: world.author.clone(),
         now: world::now,
