@@ -14,6 +14,9 @@ use crate::program::Failure;
 /// How many connections fill a database at once, where the format allows it.
 const JOBS: &str = "2";
 
+/// From which size on, in bytes, several connections fill a database sooner than one that begins at once.
+const JOBS_FROM: u64 = 8 << 20;
+
 /// What sessions do that fill a database which nobody uses before it is renamed, and then what they wrote is on the disk.
 const FAST: &str = "-c synchronous_commit=off -c maintenance_work_mem=256MB";
 
@@ -81,8 +84,13 @@ impl PostgresDatabase {
         let mut program = self.program("pg_restore");
         program.env("PGOPTIONS", FAST);
         program.argument("--exit-on-error").argument("--no-tablespaces").argument("--no-subscriptions");
-        if format != Format::Tar {
+        // Of a directory it is not known; who has one has much in it.
+        let is_large = format == Format::Directory
+            || std::fs::metadata(from).map_err(FileError::of("read", from))?.len() >= JOBS_FROM;
+        if is_large && format != Format::Tar {
             program.argument("--jobs").argument(JOBS);
+        } else {
+            program.argument("--single-transaction");
         }
         program.argument("--dbname").argument(database).argument(from).share(from);
         let path = program.path().to_owned();
