@@ -172,10 +172,13 @@ pub type Bring<'a> = dyn FnMut(&str, &Path) -> Result<(), Cause> + 'a;
 pub struct DatabaseFiles {
     /// What has to be remembered of it to read it there; `name` is how the server calls it.
     pub notes: BTreeMap<String, String>,
-    /// The directory, below the server's, that has its content and nothing else.
+    /// The directory, below the server's, that has its content.
     pub directory: String,
     /// Globs below the server's directory of what is beside the content: kept states, spares, what was put aside.
     pub exclude: Vec<String>,
+    /// Whether they can [go back](Database::transplant) into their server as they are. If not, every restore begins with a dump of
+    /// them, so that they are saved only where that is asked for.
+    pub go_back: bool,
 }
 
 /// What became of a transplant.

@@ -87,10 +87,10 @@ impl Template {
     }
 
     /// Puts a directory in its place when it is complete and on the disk.
-    fn place<E: From<FileError>>(&self, place: &Path, make: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
+    fn place<E: From<FileError>>(&self, place: &Path, fill: impl FnOnce(&Path) -> Result<(), E>) -> Result<(), E> {
         let unfinished = self.directory.with_extension(format!("{}.{UNFINISHED}", std::process::id()));
-        let made = make(&unfinished).and_then(|()| Ok(sync_all(&unfinished)?));
-        let placed = made.and_then(|()| match fs::rename(&unfinished, place) {
+        let filled = fill(&unfinished).and_then(|()| Ok(sync_all(&unfinished)?));
+        let placed = filled.and_then(|()| match fs::rename(&unfinished, place) {
             // Another process was faster.
             Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => Ok(()),
             Err(error) => Err(FileError::of("rename", &unfinished)(error).into()),

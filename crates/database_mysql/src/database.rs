@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use database::{
-    Binaries, Database, DatabaseError, DatabaseSettings, Description, Kept, Location, Schema, StateName, Transaction,
+    Binaries, Database, DatabaseError, DatabaseFiles, DatabaseSettings, Description, Kept, Location, Schema, StateName,
+    Transaction,
 };
 use indexmap::IndexMap;
 use mysql::Conn;
@@ -277,6 +278,10 @@ impl Database for MysqlDatabase {
     fn fingerprint(&mut self) -> Result<String, DatabaseError> {
         let (name, schema) = (self.name.clone(), self.schema.clone());
         fingerprint::of(self.present()?, &schema).map_err(refused(&name, "read the content"))
+    }
+
+    fn files(&mut self) -> Result<Option<DatabaseFiles>, DatabaseError> {
+        self.find_files().map(Some)
     }
 
     fn check(&mut self) -> Result<Vec<String>, DatabaseError> {

@@ -9,7 +9,7 @@ use database::{
 
 use crate::database::MysqlDatabase;
 use crate::program::{CLIENT, locate};
-use crate::{client, discovery, server};
+use crate::{client, discovery, physical, server};
 
 /// Runs private servers of MariaDB (10.5 and later) or MySQL (8.0 and later), and opens their databases.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,6 +57,14 @@ impl Engine for MysqlEngine {
 
     fn server_files(&self, place: &ServerPlace) -> Option<ServerFiles> {
         Some(server::files(place))
+    }
+
+    fn stopped_files(&self, _found: &ServerFound, place: &ServerPlace) -> Result<Option<ServerFiles>, EngineError> {
+        physical::stopped_files(place).map(Some)
+    }
+
+    fn adopt_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+        physical::adopt_files(found, place)
     }
 
     fn shell(&self, location: &Location) -> Result<ShellCommand, EngineError> {

@@ -20,6 +20,7 @@ mod fingerprint;
 mod ledger;
 mod literal;
 mod objects;
+mod physical;
 mod program;
 mod restore;
 mod schema;

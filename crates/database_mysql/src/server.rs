@@ -33,7 +33,8 @@ pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), En
     }
     write(&configuration(place), &settings(place), account.as_ref())?;
     if is_mysql(found) {
-        let users = format!("{}DROP USER IF EXISTS 'root'@'localhost';\n", create_user(place));
+        let users =
+            format!("{}{}DROP USER IF EXISTS 'root'@'localhost';\n", create_user(place), change_password(place));
         write(&users_file(place), &users, account.as_ref())?;
     }
 
@@ -54,7 +55,7 @@ fn temporary(place: &ServerPlace) -> PathBuf {
     place.directory.join("tmp")
 }
 
-fn configuration(place: &ServerPlace) -> PathBuf {
+pub(crate) fn configuration(place: &ServerPlace) -> PathBuf {
     place.directory.join("my.cnf")
 }
 
@@ -64,7 +65,7 @@ fn users_file(place: &ServerPlace) -> PathBuf {
     place.directory.join("users.sql")
 }
 
-fn is_mysql(found: &ServerFound) -> bool {
+pub(crate) fn is_mysql(found: &ServerFound) -> bool {
     found.product != "MariaDB"
 }
 
@@ -75,6 +76,16 @@ fn create_user(place: &ServerPlace) -> String {
         "CREATE USER IF NOT EXISTS {user}@'%' IDENTIFIED BY {password};\n\
          GRANT ALL PRIVILEGES ON *.* TO {user}@'%' WITH GRANT OPTION;\n"
     )
+}
+
+/// Gives Seedbed's user the password of the place, also in files that were another server's; a statement in a line.
+pub(crate) fn change_password(place: &ServerPlace) -> String {
+    format!("ALTER USER {}@'%' IDENTIFIED BY {};\n", text(USER), text(place.password.expose()))
+}
+
+/// Names the file that is there while the server runs.
+pub(crate) fn pid_file(place: &ServerPlace) -> PathBuf {
+    place.directory.join("server.pid")
 }
 
 /// Says how to run the server.
@@ -228,7 +239,10 @@ fn base(binaries: &Binaries) -> Option<PathBuf> {
     }
 }
 
-fn run(mut program: Program, how: impl FnOnce(&mut Program) -> Result<String, Failure>) -> Result<(), EngineError> {
+pub(crate) fn run(
+    mut program: Program,
+    how: impl FnOnce(&mut Program) -> Result<String, Failure>,
+) -> Result<(), EngineError> {
     let path = program.path().to_owned();
     how(&mut program).map(drop).map_err(|failure| match failure {
         Failure::Start(source) => FileError::of("run", &path)(source).into(),
@@ -238,10 +252,9 @@ fn run(mut program: Program, how: impl FnOnce(&mut Program) -> Result<String, Fa
 
 /// Gives the whole configuration; the machine's own files are not read.
 fn settings(place: &ServerPlace) -> String {
-    let own = |name: &str| place.directory.join(name).display().to_string();
     let mut lines = vec![
         ("socket", client::socket(&place.socket_directory).display().to_string()),
-        ("pid-file", own("server.pid")),
+        ("pid-file", pid_file(place).display().to_string()),
         ("tmpdir", temporary(place).display().to_string()),
         ("bind-address", place.host.clone()),
         ("port", place.port.to_string()),
@@ -276,6 +289,9 @@ fn settings(place: &ServerPlace) -> String {
             ("loose-debug-no-sync", "ON".to_owned()),
         ],
     });
+    if place.host.is_empty() {
+        lines.push(("skip-networking", "ON".to_owned()));
+    }
     let line = |(name, value): &(&str, String)| match value.as_str() {
         "" => format!("{name}\n"),
         value => format!("{name} = \"{}\"\n", value.replace('\\', "\\\\").replace('"', "\\\"")),

@@ -94,7 +94,8 @@ impl PostgresDatabase {
             (SHARED, text(3)),
         ];
         let directory = format!("{BASE}/{}", text(0));
-        Ok(DatabaseFiles { directory, notes: notes.map(|(name, value)| (name.to_owned(), value)).into(), exclude })
+        let notes = notes.map(|(name, value)| (name.to_owned(), value)).into();
+        Ok(DatabaseFiles { directory, notes, exclude, go_back: true })
     }
 
     pub(crate) fn transplant_state(

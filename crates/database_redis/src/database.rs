@@ -3,13 +3,18 @@
 use std::path::Path;
 
 use database::{
-    Binaries, Database, DatabaseError, Description, EngineKind, Kept, Location, Schema, StateName, Transaction,
+    Binaries, Database, DatabaseError, DatabaseFiles, Description, EngineKind, Kept, Location, Schema, StateName,
+    Transaction,
 };
 use indexmap::IndexMap;
 use redis::Connection;
 
 use crate::client::{Address, SERVICE, SOCKET};
-use crate::{content, fingerprint, schema, script};
+use crate::{content, fingerprint, schema, script, server};
+
+/// What is noted of a database in files of its server.
+const NAME: &str = "name";
+const NUMBER: &str = "number";
 
 /// A numbered database of a server, or a kept state of one; connected to when first used.
 pub(crate) struct RedisDatabase {
@@ -201,6 +206,18 @@ impl Database for RedisDatabase {
     fn fingerprint(&mut self) -> Result<String, DatabaseError> {
         let name = self.name.clone();
         fingerprint::of(self.content()?, &name)
+    }
+
+    fn files(&mut self) -> Result<Option<DatabaseFiles>, DatabaseError> {
+        self.writable()?;
+        if !self.is_registered()? {
+            return Err(DatabaseError::Missing { database: self.name.clone() });
+        }
+        let notes = [(NAME, self.name.clone()), (NUMBER, self.number.to_string())];
+        let notes = notes.map(|(name, value)| (name.to_owned(), value)).into();
+        // All numbers are in one log.
+        let directory = server::LOG.to_owned();
+        Ok(Some(DatabaseFiles { notes, directory, exclude: Vec::new(), go_back: false }))
     }
 
     fn check(&mut self) -> Result<Vec<String>, DatabaseError> {

@@ -57,6 +57,15 @@ impl Engine for RedisEngine {
         Some(server::files(place))
     }
 
+    fn stopped_files(&self, _found: &ServerFound, place: &ServerPlace) -> Result<Option<ServerFiles>, EngineError> {
+        // Its log is whole up to its last command, however it ended.
+        Ok(Some(server::files(place)))
+    }
+
+    fn adopt_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+        server::prepare(found, place)
+    }
+
     fn shell(&self, location: &Location) -> Result<ShellCommand, EngineError> {
         server::shell(location)
     }

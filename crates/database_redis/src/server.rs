@@ -60,6 +60,9 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
     })
 }
 
+/// The directory of the server's log of commands.
+pub(crate) const LOG: &str = "appendonlydir";
+
 /// Says which files hold the state.
 pub(crate) fn files(place: &ServerPlace) -> ServerFiles {
     let exclude = ["temp-*", "check-*", "appendonlydir/temp-*"];
@@ -149,9 +152,11 @@ fn settings(place: &ServerPlace) -> String {
         Durability::Relaxed => "no",
     };
     let password = text(&format!(">{}", place.password.expose()));
+    // Without an address it listens on its socket alone.
+    let port = if place.host.is_empty() { 0 } else { place.port };
     let lines = [
         ("bind", text(&place.host)),
-        ("port", place.port.to_string()),
+        ("port", port.to_string()),
         ("unixsocket", path(&place.socket_directory.join(SOCKET))),
         ("unixsocketperm", "700".to_owned()),
         ("dir", path(&data(place))),

@@ -19,10 +19,6 @@ use crate::{Error, Progress, with_causes};
 /// The form of a content that is the files of a server.
 pub(crate) const PHYSICAL: &str = "physical";
 
-/// From this size on, in bytes, the databases of a server are saved as its files: what a dump and its restore take longer is
-/// more than what it takes to stop the server and to start it.
-const FILES_FROM: u64 = 128 << 20;
-
 /// How databases are to be saved.
 pub use manifest::SnapshotForm;
 
@@ -39,21 +35,24 @@ pub(crate) fn choose(
     let plan = plan::servers(&session.model, &session.observed, &session.inputs, &databases);
     session.execute(&plan, &Material::of("snapshot"))?;
     session.observed = session.observe_again()?;
+    let files_from = session.tree.workspace(session.tree.root).manifest.snapshots.files_from_bytes;
     for server in session.model.servers.keys() {
         let own: Vec<&DatabaseId> = databases_of(session, server).collect();
         let mut bytes = 0;
         for id in &own {
             bytes += session.database(id)?.size().map_err(Error::database(id))?;
         }
-        if form == SnapshotForm::Auto && bytes < FILES_FROM {
+        if form == SnapshotForm::Auto && bytes < files_from {
             continue;
         }
         let mut found = BTreeMap::new();
         let mut obstacle = None;
         for id in own {
             match session.database(id)?.files() {
-                Ok(Some(files)) => drop(found.insert(id.clone(), files)),
-                Ok(None) => {}
+                Ok(Some(files)) if form == SnapshotForm::Physical || files.go_back => {
+                    found.insert(id.clone(), files);
+                }
+                Ok(_) => {}
                 Err(error) if form == SnapshotForm::Auto => obstacle = Some(with_causes(&error)),
                 Err(error) => return Err(Error::database(id)(error)),
             }

@@ -55,6 +55,8 @@ pub(crate) const PLATFORM: &str = "platform";
 pub(crate) const DIRECTORY: &str = "directory";
 /// What the server calls the database.
 const NAME: &str = "name";
+/// Its number, where databases are numbers.
+const NUMBER: &str = "number";
 
 /// The platform of this program, and of the servers that it runs.
 pub(crate) fn platform() -> String {
@@ -154,9 +156,13 @@ impl Private {
             (self.place.password.clone(), self.found.binaries.clone(), "seedbed".to_owned());
         let location = match engine.kind() {
             EngineKind::Postgres => Location::Postgres { host, port, socket_directory, user, password, name, binaries },
-            EngineKind::Sqlite | EngineKind::Mysql | EngineKind::Redis => {
-                return Err(unreadable(content, "a server of its engine"));
+            EngineKind::Mysql => Location::Mysql { host, port, socket_directory, user, password, name, binaries },
+            EngineKind::Redis => {
+                let number = content.notes.get(NUMBER).and_then(|number| number.parse().ok());
+                let number = number.ok_or_else(|| unreadable(content, "a newer version of seedbed"))?;
+                Location::Redis { host, port, socket_directory, password, name, number, binaries }
             }
+            EngineKind::Sqlite => return Err(unreadable(content, "a server of its engine")),
         };
         engine.open(&location, &DatabaseSettings::default()).map_err(Error::database(&id(content)))
     }

@@ -60,7 +60,7 @@ pub fn snapshot(context: &Context<'_>, target: &Target, options: &SnapshotOption
 }
 
 fn take(session: &mut Session<'_>, options: &SnapshotOptions<'_>) -> Result<Record, Error> {
-    let form = options.form.unwrap_or(session.tree.workspace(session.tree.root).manifest.snapshots);
+    let form = options.form.unwrap_or(session.tree.workspace(session.tree.root).manifest.snapshots.form);
     let files = physical::choose(session, form)?;
     let session = &*session;
     let store = session.store()?;

@@ -396,11 +396,18 @@ static REMOTE: Record = Record {
 static SNAPSHOTS: Record = Record {
     name: "snapshots",
     what: "`snapshots`",
-    fields: &[optional(
-        "form",
-        Shape::Word(&SnapshotForm::WORDS),
-        "How databases are written: as dumps that any server can read, or as the files of their server. Default: auto.",
-    )],
+    fields: &[
+        optional(
+            "form",
+            Shape::Word(&SnapshotForm::WORDS),
+            "How databases are written: as dumps that any server can read, or as the files of their server. Default: auto.",
+        ),
+        optional(
+            "files_from",
+            Shape::Text(Some(&SIZE)),
+            "From which size on the databases of a server are written as its files with `form: auto`. Default: 128MB.",
+        ),
+    ],
     exclusive: &[],
 };
 
@@ -413,7 +420,7 @@ static STATES: Record = Record {
         optional(
             "age",
             Shape::Text(Some(&AGE)),
-            "How long a state stays in the store after it was made. Default: 30d.",
+            "How long a state stays: in the store since it was made, in an engine since it was used. Default: 30d.",
         ),
         optional("spares", Shape::Integer(0, 1), "Ready copies of the declared state. Default: 1."),
     ],

@@ -53,7 +53,7 @@ pub use schema::schema;
 pub use scrub::{ColumnRule, Pseudonym, Replacement, Scrub};
 pub use service::{Port, Probe, Ready, Service, Stop, StopSignal};
 pub use setting::Setting;
-pub use snapshots::SnapshotForm;
+pub use snapshots::{SnapshotForm, Snapshots};
 pub use spec_reference::{SpecReference, SpecSource};
 pub use states::States;
 pub use task::Task;

@@ -8,8 +8,8 @@ use source::{Entry, Problem, Problems, SourceFile, Tree};
 use crate::document::Document;
 use crate::reading::Reading;
 use crate::{
-    Database, Dependency, Name, Remote, Resource, Service, Setting, SnapshotForm, SpecReference, States, Task,
-    Template, resource,
+    Database, Dependency, Name, Remote, Resource, Service, Setting, Snapshots, SpecReference, States, Task, Template,
+    resource,
 };
 
 /// What a repository's `seedbed.yaml` says, checked.
@@ -39,8 +39,8 @@ pub struct Manifest {
     pub remotes: IndexMap<String, Remote>,
     /// What is kept of finished steps.
     pub states: States,
-    /// How databases are written into snapshots.
-    pub snapshots: SnapshotForm,
+    /// How snapshots are taken.
+    pub snapshots: Snapshots,
     /// The names that dependents see.
     pub exports: IndexMap<String, Template>,
     /// Names of the profiles that it declares.
@@ -78,7 +78,7 @@ impl Manifest {
             resources: IndexMap::new(),
             remotes: IndexMap::new(),
             states: States::read(tree.get("states")),
-            snapshots: SnapshotForm::read(tree.get("snapshots")),
+            snapshots: Snapshots::read(tree.get("snapshots")),
             exports: IndexMap::new(),
             profiles: Vec::new(),
         };

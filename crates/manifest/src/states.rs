@@ -13,7 +13,7 @@ pub struct States {
     pub keep: usize,
     /// How many bytes all of them may take together.
     pub size_bytes: u64,
-    /// How long a state stays in the store after it was made.
+    /// How long a state stays: in the store since it was made, in an engine since it was used.
     pub age: Duration,
     /// How many ready copies of the declared state are held for the next `reset`: 0 or 1.
     pub spares: usize,

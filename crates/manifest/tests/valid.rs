@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use manifest::{
     AfterTarget, BaseSource, Command, Condition, Digest, Durability, Engine, Manifest, Part, Port, Probe, Pseudonym,
-    Replacement, SchemaStep, Setting, SnapshotForm, States, Stop, StopSignal, Template, read,
+    Replacement, SchemaStep, Setting, SnapshotForm, Snapshots, States, Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
 
@@ -220,11 +220,14 @@ fn resources_remotes_and_states_are_of_the_whole_environment() {
 
     let day = Duration::from_hours(24);
     assert_eq!(manifest.states, States { keep: 3, size_bytes: 500_000_000, age: 7 * day, spares: 0 });
-    assert_eq!(manifest.snapshots, SnapshotForm::Logical);
+    assert_eq!(manifest.snapshots, Snapshots { form: SnapshotForm::Logical, files_from_bytes: 128_000_000 });
     let (bare, _) = read(&SourceFile::new("seedbed.yaml", "name: bare"), None);
     let default = States { keep: 10, size_bytes: 5_000_000_000, age: 30 * day, spares: 1 };
     let bare = bare.expect("it is right");
-    assert_eq!((bare.states, bare.snapshots), (default, SnapshotForm::Auto));
+    assert_eq!(
+        (bare.states, bare.snapshots),
+        (default, Snapshots { form: SnapshotForm::Auto, files_from_bytes: 128_000_000 })
+    );
 }
 
 #[test]
@@ -242,6 +245,6 @@ fn a_profile_merges_maps_key_by_key_and_replaces_the_rest() {
     assert_eq!(manifest.remotes["team"].url, "s3://other");
     let states = States { keep: 0, size_bytes: 2_000_000_000_000, ..full(None).states };
     assert_eq!(manifest.states, states);
-    assert_eq!(manifest.snapshots, SnapshotForm::Physical);
+    assert_eq!(manifest.snapshots, Snapshots { form: SnapshotForm::Physical, files_from_bytes: 1_000_000 });
     assert_eq!(full(Some("nowhere")), full(None), "a profile that it does not declare changes nothing");
 }

@@ -28,12 +28,14 @@ fn copies_of_a_template_are_servers_with_passwords_of_their_own() {
     let first = Own::with(first);
     assert!(!templates.exists());
     PostgresEngine.prepare_template(&first.found, &first.place).expect("make the template");
-    let made: Vec<_> = fs::read_dir(&templates).expect("read").flatten().map(|entry| entry.path()).collect();
-    let [template] = made.as_slice() else { panic!("{made:?}") };
+    let mut made: Vec<_> = fs::read_dir(&templates).expect("read").flatten().map(|entry| entry.path()).collect();
+    made.sort();
+    let [template, ready] = made.as_slice() else { panic!("{made:?}") };
     let identity = |data: &std::path::Path| fs::read(data.join("global/pg_control")).expect("read")[..8].to_vec();
     let mut second = Own::with(second);
     assert_eq!(identity(&second.data()), identity(template));
     assert_ne!(identity(&second.data()), identity(&first.data()));
+    assert!(!ready.exists(), "it took the one that was ready");
     second.start();
     let said = setting(&second, "server_encoding");
     assert_eq!(said, "UTF8");

@@ -20,6 +20,10 @@ struct Engine {
     has_data: bool,
     /// Adds the user `mine`.
     change: &'static str,
+    /// Removes the user `mine`.
+    remove: &'static str,
+    /// Whether files of a server go back into it as they are.
+    has_transplants: bool,
     /// Reads the names of all users, a line for each.
     read: &'static str,
     /// Reads what the migration has made.
@@ -37,6 +41,8 @@ const POSTGRES: Engine = Engine {
     migration: "ALTER TABLE users ADD COLUMN city TEXT NOT NULL DEFAULT 'nowhere';\n",
     has_data: true,
     change: "INSERT INTO users VALUES (2, 'mine');",
+    remove: "DELETE FROM users WHERE id = 2;\n",
+    has_transplants: true,
     read: "\\pset format unaligned\n\\pset tuples_only on\nSELECT 'is ' || name FROM users ORDER BY name;\n",
     read_migrated: "\\pset format unaligned\nSELECT 'is ' || city FROM users WHERE name = 'ada';\n",
 };
@@ -48,6 +54,8 @@ const MYSQL: Engine = Engine {
     migration: "ALTER TABLE users ADD COLUMN city VARCHAR(50) NOT NULL DEFAULT 'nowhere';\n",
     has_data: true,
     change: "INSERT INTO users VALUES (2, 'mine');",
+    remove: "DELETE FROM users WHERE id = 2;\n",
+    has_transplants: false,
     read: "SELECT CONCAT('is ', name) FROM users ORDER BY name;\n",
     read_migrated: "SELECT CONCAT('is ', city) FROM users WHERE name = 'ada';\n",
 };
@@ -59,6 +67,8 @@ const REDIS: Engine = Engine {
     migration: "SET city:1 'is nowhere'\n",
     has_data: false,
     change: "SET user:2 'is mine'",
+    remove: "DEL user:2\n",
+    has_transplants: false,
     read: "GET user:1\nGET user:2\n",
     read_migrated: "GET city:1\n",
 };
@@ -245,6 +255,16 @@ fn files_of_a_server_are_restored_here_and_read_elsewhere() {
 }
 
 #[test]
+fn files_of_a_server_of_mysql_are_read_here_and_elsewhere() {
+    files_of_a_server(&MYSQL);
+}
+
+#[test]
+fn files_of_a_server_of_redis_are_read_here_and_elsewhere() {
+    files_of_a_server(&REDIS);
+}
+
+#[test]
 fn files_of_a_server_in_a_container_are_restored_here_and_read_elsewhere() {
     let Some(image) = image_of(EngineKind::Postgres) else { return };
     files_of_a_server(&Engine { image: Some(image.name), ..POSTGRES });
@@ -270,12 +290,33 @@ fn files_of_a_server(engine: &Engine) {
     let id = |tag: &str| one.seedbed(&["snapshot", tag, "--physical", "--json"]).json()["snapshot"]["id"].clone();
     let first = taken["snapshot"]["id"].clone();
     assert_eq!((id("same"), id("still")), (first.clone(), first.clone()));
-    one.workspace.client(&["-C", one.directory], "DELETE FROM users WHERE id = 2;\n");
+    one.workspace.client(&["-C", one.directory], engine.remove);
     assert_ne!(id("deleted"), first);
     one.change();
     assert_eq!(id("back"), first);
     one.seedbed(&["snapshot", "small"]);
     assert_eq!(forms(&one, "small"), ["logical"], "it is too small for its files");
+    let manifest = std::fs::read_to_string(one.workspace.root().join(one.directory).join("seedbed.yaml")).unwrap();
+    one.workspace
+        .write(&format!("{}/seedbed.yaml", one.directory), &format!("{manifest}snapshots: {{ files_from: 1kB }}\n"));
+    one.seedbed(&["snapshot", "large"]);
+    assert_eq!(forms(&one, "large"), [if engine.has_transplants { "physical" } else { "logical" }]);
+    if engine.has_transplants {
+        // The server counts who reads the whole table, and nobody does when nothing was written.
+        let scans = || {
+            one.asked(
+                "\\pset format unaligned\nSELECT 'is ' || seq_scan FROM pg_stat_user_tables WHERE relname = 'users';\n",
+            )
+        };
+        id("read");
+        id("read-once-more");
+        let before = scans();
+        id("not-read");
+        assert_eq!((before.len(), scans()), (1, before.clone()), "a fingerprint that is known is not taken again");
+        one.workspace.client(&["-C", one.directory], "UPDATE users SET id = id;\n");
+        assert_eq!(id("written"), first);
+        assert_ne!(scans(), before);
+    }
 
     // Into the same server, without reading a row; the checker reads all of it.
     one.seedbed(&["reset"]);
@@ -325,4 +366,31 @@ fn from_one_machine_to_the_next_in_containers() {
         let Some(image) = image_of(kind) else { return };
         from_one_machine_to_the_next(&Engine { image: Some(image.name), ..engine });
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_was_not_settled_before_the_machine_went_down_is_made_again() {
+    let workspace = Workspace::new();
+    let one = Checkout { workspace: &workspace, engine: &POSTGRES, directory: "one" };
+    one.write(&["schema.sql"]);
+    one.seedbed(&["up"]);
+    let data = one.asked("\\pset format unaligned\nSELECT 'is ' || current_setting('data_directory');\n");
+    let mark = std::path::Path::new(&data[0]).with_file_name("unsettled.conf");
+    one.seedbed(&["tend"]);
+    assert!(!mark.exists(), "what is done in the background settles it");
+    one.change();
+    one.seedbed(&["down"]);
+    // Another start of the same machine is no crash for a server that was settled.
+    one.seedbed(&["up"]);
+    one.has(&["ada", "mine"]);
+    one.seedbed(&["down"]);
+    std::fs::write(&mark, "# another start\nfsync = off\n").unwrap();
+    one.seedbed(&["up"]);
+    one.has(&["ada"]);
+    one.seedbed(&["down"]);
+    assert!(!mark.exists(), "and so does `down`");
+    one.seedbed(&["up"]);
+    one.has(&["ada"]);
+    one.seedbed(&["destroy", "--yes"]);
 }
