@@ -256,7 +256,6 @@ fn settings(place: &ServerPlace) -> String {
         ("socket", client::socket(&place.socket_directory).display().to_string()),
         ("pid-file", pid_file(place).display().to_string()),
         ("tmpdir", temporary(place).display().to_string()),
-        ("bind-address", place.host.clone()),
         ("port", place.port.to_string()),
         ("skip-name-resolve", "ON".to_owned()),
         ("skip-log-bin", String::new()),
@@ -289,9 +288,10 @@ fn settings(place: &ServerPlace) -> String {
             ("loose-debug-no-sync", "ON".to_owned()),
         ],
     });
-    if place.host.is_empty() {
-        lines.push(("skip-networking", "ON".to_owned()));
-    }
+    lines.push(match place.host.as_str() {
+        "" => ("skip-networking", "ON".to_owned()),
+        host => ("bind-address", host.to_owned()),
+    });
     let line = |(name, value): &(&str, String)| match value.as_str() {
         "" => format!("{name}\n"),
         value => format!("{name} = \"{}\"\n", value.replace('\\', "\\\\").replace('"', "\\\"")),
