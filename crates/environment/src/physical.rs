@@ -141,8 +141,10 @@ pub(crate) fn known_fingerprint(
 /// Whether there is any difference within a directory of two saved servers.
 fn differs(session: &Session<'_>, known: &Content, root: ObjectId, directory: &str) -> Result<bool, Error> {
     let mut is_different = false;
+    // The directory itself has another time with each start of the server, which makes files there that are not saved.
+    let directory = Path::new(directory);
     let compared = tree::diff(&known.root, &root, session.store()?, &mut |change| {
-        is_different |= change.path.starts_with(directory);
+        is_different |= change.path.starts_with(directory) && change.path != directory;
         Ok(())
     });
     // What cannot be read is as good as another one.
