@@ -1,5 +1,8 @@
 //! The cells of the rows of a plan, each worked out alone.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use database::Datum;
 
 use crate::condition::{Limits, Nulls};
@@ -8,7 +11,9 @@ use crate::expression::Comparison;
 use crate::given::given_cell;
 use crate::numbers::Form;
 use crate::table::{Chosen, Pool, Reference, RowAt, Source, Table, is_null};
+use crate::texts::Texts;
 use crate::wanted::Given;
+use crate::words::{Told, Voice};
 
 /// Works a cell out.
 pub(crate) fn cell(tables: &[Table], number: usize, row: &RowAt, column: usize) -> Datum {
@@ -21,7 +26,7 @@ pub(crate) fn cell(tables: &[Table], number: usize, row: &RowAt, column: usize) 
         Source::Default(value) => value.clone(),
         Source::Given(given) if given.is_derived() => derived_cell(tables, number, row, column, given),
         Source::Given(given) => given_cell(given, limits, draw, row),
-        Source::Numbered(numbering) => match &limits.domain {
+        Source::Numbered(numbering) => match told(tables, number, row, column) {
             Some(domain) => domain.nth(layout.numberings[*numbering].at(row), draw, row.identity),
             None => Datum::Null,
         },
@@ -31,12 +36,36 @@ pub(crate) fn cell(tables: &[Table], number: usize, row: &RowAt, column: usize) 
                 return Datum::Null;
             }
             match &layout.beside[column][..] {
+                [] if !layout.told[column].is_empty() => {
+                    told(tables, number, row, column).map_or(Datum::Null, |domain| domain.draw(draw, row.identity))
+                }
                 [] => domain.draw(draw, row.identity),
                 beside => beside_cell(tables, number, row, column, domain, beside),
             }
         }
         Source::Reference { pool, position } => reference_cell(tables, number, row, &layout.pools[*pool], *position),
     }
+}
+
+/// The values of a column, with what is given of the person or place that they are about.
+fn told<'t>(tables: &'t [Table], number: usize, row: &RowAt, column: usize) -> Option<Cow<'t, Domain>> {
+    let table = &tables[number];
+    let domain = table.columns[column].domain.as_ref()?;
+    let others = &table.parts[row.part].layout.told[column];
+    let Domain::Texts(texts) = domain else { return Some(Cow::Borrowed(domain)) };
+    if others.is_empty() {
+        return Some(Cow::Borrowed(domain));
+    }
+    let mut told = Told::default();
+    for other in others {
+        if let (Some(Domain::Texts(of)), Some(given)) =
+            (&table.columns[*other].domain, cell(tables, number, row, *other).text())
+        {
+            told.tell(texts.voice.locale, of.style, given);
+        }
+    }
+    let voice = Voice { told: Some(Arc::new(told)), ..texts.voice.clone() };
+    Some(Cow::Owned(Domain::Texts(Texts { voice, ..texts.clone() })))
 }
 
 /// What stands in a row of another table.

@@ -47,9 +47,15 @@ impl Domain {
     pub(crate) fn of(kind: &Kind, column: &str, locale: Locale) -> Option<Self> {
         let name = column.to_ascii_lowercase();
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-        let voice = Voice { locale, shared: None };
-        let texts =
-            |length| Texts { style: Style::of(column), voice, least: 0, length, case: Case::Any, pattern: None };
+        let voice = Voice { locale, ..Voice::default() };
+        let texts = |length| Texts {
+            style: Style::of(column),
+            voice: voice.clone(),
+            least: 0,
+            length,
+            case: Case::Any,
+            pattern: None,
+        };
         Some(match kind {
             Kind::Boolean => Self::Boolean,
             Kind::Integer { least, greatest } => {

@@ -22,6 +22,7 @@ impl Maker {
         let mut layout = Layout {
             sources: vec![Source::Open; table.columns.len()],
             beside: vec![Vec::new(); table.columns.len()],
+            told: vec![Vec::new(); table.columns.len()],
             ..Layout::default()
         };
         for (column, limits) in table.columns.iter().enumerate() {
@@ -76,6 +77,7 @@ impl Maker {
             }
         }
         compare(table, &mut layout);
+        tell(table, &mut layout);
         Ok((layout, room))
     }
 
@@ -217,6 +219,28 @@ fn shown(values: &IndexMap<String, Given>) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
+/// Says what is given of the persons and places that texts are about.
+fn tell(table: &Table, layout: &mut Layout) {
+    let texts = |column: usize| match &table.columns[column].domain {
+        Some(Domain::Texts(texts)) if texts.voice.shared.is_some() => Some(texts),
+        _ => None,
+    };
+    for column in 0..table.columns.len() {
+        let Some(own) = texts(column) else { continue };
+        if !matches!(layout.sources[column], Source::Drawn | Source::Numbered(_)) {
+            continue;
+        }
+        for other in 0..table.columns.len() {
+            let is_told =
+                texts(other).is_some_and(|other| other.style.tells() && other.voice.shared == own.voice.shared);
+            // What is worked out from this one tells it nothing.
+            if is_told && matches!(layout.sources[other], Source::Given(_)) && !depends(table, layout, other, column) {
+                layout.told[column].push(other);
+            }
+        }
+    }
+}
+
 /// Says which cells are worked out from others, so that what is compared holds.
 fn compare(table: &Table, layout: &mut Layout) {
     for column in 0..table.columns.len() {
@@ -255,10 +279,9 @@ fn depends(table: &Table, layout: &Layout, column: usize, other: usize) -> bool 
         _ => Vec::new(),
     };
     let needed = given.into_iter().filter_map(|name| table.columns.iter().position(|limits| limits.name == name));
-    column == other
-        || needed
-            .chain(layout.beside[column].iter().map(|(_, next)| *next))
-            .any(|next| depends(table, layout, next, other))
+    let compared = layout.beside[column].iter().map(|(_, next)| *next);
+    let mut all = needed.chain(compared).chain(layout.told[column].iter().copied());
+    column == other || all.any(|next| depends(table, layout, next, other))
 }
 
 /// The value of a default that is always the same.

@@ -74,6 +74,8 @@ pub(crate) struct Layout {
     pub(crate) sources: Vec<Source>,
     pub(crate) pools: Vec<Pool>,
     pub(crate) numberings: Vec<Numbering>,
+    /// By column: those that are given, and are about the same person or place.
+    pub(crate) told: Vec<Vec<usize>>,
     /// By column: how its values compare with those of others, which are worked out first.
     pub(crate) beside: Vec<Vec<(Comparison, usize)>>,
     /// Pairs of columns that must compare and of which neither can be worked out from the other.

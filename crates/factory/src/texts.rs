@@ -41,11 +41,11 @@ impl Texts {
         let text = match self.length {
             Some(length) if length <= CODE => format!("{tail:0>width$}", width = length as usize),
             length => {
-                let text = self.style.text(self.voice, draw, row, Some(&tail));
+                let text = self.style.text(&self.voice, draw, row, Some(&tail));
                 match length {
                     // What is cut must not be what makes it the only one.
                     Some(length) if text.chars().count() > length as usize => {
-                        let plain = self.style.text(self.voice, draw, row, None);
+                        let plain = self.style.text(&self.voice, draw, row, None);
                         let room = (length as usize).saturating_sub(tail.len() + 1);
                         let head: String = plain.chars().take(room).collect();
                         format!("{head}-{tail}")
@@ -63,7 +63,7 @@ impl Texts {
         }
         let is_code = self.length == Some(2) && self.style == Style::Country;
         let style = if is_code { Style::CountryCode } else { self.style };
-        let mut text = style.text(self.voice, draw, row, None);
+        let mut text = style.text(&self.voice, draw, row, None);
         if is_code {
             return self.in_case(text);
         }
@@ -109,5 +109,5 @@ fn base36(mut number: u64) -> String {
 }
 
 pub(crate) fn word(draw: Draw, row: u64) -> String {
-    Style::Word.text(Voice::default(), draw.other(77), row, None)
+    Style::Word.text(&Voice::default(), draw.other(77), row, None)
 }

@@ -2,8 +2,11 @@
 //!
 //! The lists are part of what a seed gives: a change of them changes the values of everybody's data.
 
+use std::sync::Arc;
+
 use crate::draw::{Draw, below};
 use crate::locale::{Locale, in_ascii};
+use crate::places::Town;
 
 /// What a text is about, as its column's name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +77,7 @@ impl Style {
     }
 
     /// Makes a text; `tail` stands in it where it makes the text the only one of its kind.
-    pub(crate) fn text(self, voice: Voice, draw: Draw, row: u64, tail: Option<&str>) -> String {
+    pub(crate) fn text(self, voice: &Voice, draw: Draw, row: u64, tail: Option<&str>) -> String {
         fn pick<T>(draw: Draw, row: u64, list: &'static [T]) -> &'static T {
             let index = below(draw.at(row), list.len() as u64);
             &list[usize::try_from(index).expect("it is below a length")]
@@ -83,8 +86,12 @@ impl Style {
         let number = |salt: u64, least: u64, size: u64| least + below(draw.other(salt).at(row), size);
         let shared = voice.shared.unwrap_or(draw);
         let words = voice.locale.words();
-        let (first, last) = (*pick(shared.other(1), row, words.first), *pick(shared.other(2), row, words.last));
-        let town = || pick(shared.other(3), row, words.towns);
+        let told = voice.told.as_deref();
+        let first =
+            told.and_then(|told| told.first.as_deref()).unwrap_or_else(|| *pick(shared.other(1), row, words.first));
+        let last =
+            told.and_then(|told| told.last.as_deref()).unwrap_or_else(|| *pick(shared.other(2), row, words.last));
+        let town = || told.and_then(|told| told.town).unwrap_or_else(|| pick(shared.other(3), row, words.towns));
         let dash = |text: String| match tail {
             Some(tail) => format!("{text}-{tail}"),
             None => text,
@@ -112,6 +119,11 @@ impl Style {
             Self::Code => dash(format!("{}{}", word(3, NOUNS), number(4, 1, 1000))),
             Self::Word => dash(word(3, NOUNS).to_owned()),
         }
+    }
+
+    /// Whether what is given of it tells others of its row something.
+    pub(crate) fn tells(self) -> bool {
+        matches!(self, Self::FirstName | Self::LastName | Self::FullName | Self::City)
     }
 
     /// What a column shares with others of its row, as a name for that: columns of one name are of one person, or one
@@ -162,11 +174,42 @@ impl Style {
 }
 
 /// Whose words a text is made of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Voice {
     pub(crate) locale: Locale,
     /// What the person or place is drawn by, if other columns of the row are about the same one.
     pub(crate) shared: Option<Draw>,
+    /// What is given of that person or place.
+    pub(crate) told: Option<Arc<Told>>,
+}
+
+/// What is given of a person or a place.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct Told {
+    first: Option<String>,
+    last: Option<String>,
+    /// One of those that are known.
+    town: Option<&'static Town>,
+}
+
+impl Told {
+    /// Takes in what a column of a style is given.
+    pub(crate) fn tell(&mut self, locale: Locale, style: Style, given: String) {
+        match style {
+            Style::FirstName => self.first = Some(given),
+            Style::LastName => self.last = Some(given),
+            Style::FullName => {
+                if let Some((first, last)) = given.split_once(' ') {
+                    (self.first, self.last) = (Some(first.to_owned()), Some(last.to_owned()));
+                }
+            }
+            Style::City => {
+                let known = locale.words().towns.iter().chain(Locale::World.words().towns);
+                self.town = known.into_iter().find(|town| town.name == given);
+            }
+            _ => {}
+        }
+    }
 }
 
 /// So many words and one more, the first with a capital letter.
@@ -277,9 +320,9 @@ mod tests {
 
     #[test]
     fn a_city_has_its_postal_code_and_its_country() {
-        let voice = Voice { locale: Locale::German, shared: Some(Draw::of(0, "t", "place ")) };
+        let voice = Voice { locale: Locale::German, shared: Some(Draw::of(0, "t", "place ")), told: None };
         for row in 0..50 {
-            let text = |style: Style| style.text(voice, Draw::of(0, "t", &format!("{style:?}")), row, None);
+            let text = |style: Style| style.text(&voice, Draw::of(0, "t", &format!("{style:?}")), row, None);
             let town = Locale::German.words().towns.iter().find(|town| town.name == text(Style::City)).unwrap();
             let postal = text(Style::PostalCode);
             assert!(postal.starts_with(town.postal.trim_end_matches('#')), "{town:?} {postal}");
@@ -291,7 +334,7 @@ mod tests {
     #[test]
     fn the_same_place_gives_the_same_text_for_ever() {
         let draw = Draw::of(0, "users", "text");
-        let text = |locale: Locale, style: Style| style.text(Voice { locale, shared: None }, draw, 4, None);
+        let text = |locale: Locale, style: Style| style.text(&Voice { locale, ..Voice::default() }, draw, 4, None);
         let made: Vec<String> = Locale::NAMES
             .iter()
             .map(|(_, locale)| {
@@ -327,10 +370,10 @@ mod tests {
     fn a_tail_makes_every_text_the_only_one() {
         let draw = Draw::of(0, "t", "f");
         assert_eq!(
-            Style::Email.text(Voice::default(), draw, 3, Some("z1")).rsplit_once('.').map(|(_, end)| end),
+            Style::Email.text(&Voice::default(), draw, 3, Some("z1")).rsplit_once('.').map(|(_, end)| end),
             Some("com")
         );
-        assert!(Style::Email.text(Voice::default(), draw, 3, Some("z1")).ends_with(".z1@example.com"));
-        assert!(Style::Title.text(Voice::default(), draw, 3, Some("z1")).ends_with("-z1"));
+        assert!(Style::Email.text(&Voice::default(), draw, 3, Some("z1")).ends_with(".z1@example.com"));
+        assert!(Style::Title.text(&Voice::default(), draw, 3, Some("z1")).ends_with("-z1"));
     }
 }

@@ -224,6 +224,22 @@ proptest! {
     }
 }
 
+#[test]
+fn what_is_given_of_a_person_or_place_holds_for_all_that_is_about_it() {
+    let given = [("first_name", "Käthe"), ("last_name", "Weiß"), ("city", "Kiel")];
+    let given = given.map(|(name, value)| (name, Given::Value(text(value))));
+    let mut wanted = Wanted { locale: Locale::German, ..Wanted::default() };
+    wanted.tables.insert("users".to_owned(), vec![group(3, &given)]);
+    let rows = all(&plan(&school(), &wanted));
+    let of = |column: &str, row: usize| rows[&("users".to_owned(), column.to_owned())][row].text().unwrap();
+    for row in 0..3 {
+        assert_eq!(of("email", row), "kaethe.weiss@example.com");
+        assert!(of("username", row).starts_with("kaethe.weiss-"), "{}", of("username", row));
+        assert!(of("zip", row).starts_with("241"), "{}", of("zip", row));
+        assert_eq!(of("country", row), "DE");
+    }
+}
+
 /// These rows are in people's databases: whoever changes them changes the version of the generator with them.
 #[test]
 fn one_version_of_the_generator_gives_the_same_rows_for_ever() {
