@@ -91,6 +91,9 @@ pub(crate) fn number(
     let mut keys: Vec<&Key> = table.keys.iter().collect();
     keys.sort_by_key(|key| key.columns.len());
     for key in keys {
+        if let Some(column) = key.columns.iter().find(|column| is_uneven(&layout.sources[**column])) {
+            return Err(unevenly(table, &[*column], key));
+        }
         let Some(open) = numbered.open(table, layout, key) else { continue };
         let sizes: BTreeMap<Item, u64> = open
             .iter()
@@ -207,15 +210,20 @@ fn spread_evenly(table: &Table, layout: &Layout, key: &Key, open: &BTreeSet<Item
         if let Item::Pool(pool) = item
             && layout.pools[*pool].spread != Spread::Uniform
         {
-            let columns = &table.references[layout.pools[*pool].reference].columns;
-            return Err(format!(
-                "{} is part of the unique key {}, so that its rows cannot be spread unevenly",
-                table.shown(columns),
-                table.shown(&key.columns)
-            ));
+            return Err(unevenly(table, &table.references[layout.pools[*pool].reference].columns, key));
         }
     }
     Ok(())
+}
+
+/// Whether rows of another database are to be picked unevenly.
+fn is_uneven(source: &Source) -> bool {
+    matches!(source, Source::Given(Given::Pick(_)))
+}
+
+fn unevenly(table: &Table, columns: &[usize], key: &Key) -> String {
+    let (columns, key) = (table.shown(columns), table.shown(&key.columns));
+    format!("{columns} is part of the unique key {key}, so that its rows cannot be spread unevenly")
 }
 
 /// Numbers a column alone; gives how many numbers there are.

@@ -384,6 +384,9 @@ records:
     workspace.write("alone.yaml", "seedbed: 1\nrecords: { order: { count: 35 } }\n");
     workspace.seedbed(&["load", "alone.yaml"]).ends_with(0);
     assert_eq!(orders("SELECT count(*) FROM orders"), "35\n");
+    workspace.write("uneven.yaml", "seedbed: 1\nrecords: { order: { count: 40, buyer: { pick: zipf } } }\n");
+    let uneven = workspace.seedbed(&["load", "uneven.yaml"]).ends_with(3);
+    uneven.says(&["(buyer) is part of the unique key (buyer, course_number)", "cannot be spread unevenly"]);
     workspace.write("wrong.yaml", "seedbed: 1\nrecords: { order: [{ number: x, buyer: ada, course: algebro }] }\n");
     workspace.seedbed(&["load", "wrong.yaml"]).ends_with(3).says(&["no learning.course `algebro`"]);
 }
