@@ -8,10 +8,13 @@
 //! `SIGKILL` when its parent dies; a pipe whose last writer is the supervisor sends one to each whole process group;
 //! and what escapes both is found by the next supervisor of the environment (`predecessor.rs`). The first two are Linux'.
 //!
+//! A [`Companion`] is another thing: a process that one command asks line by line, with the same guarantees.
+//!
 //! [`tail`] and [`LogLine`] read what was captured. The format of logs is described in `docs/formats/log.md`.
 
 mod capture;
 mod clock;
+mod companion;
 mod departure;
 mod error;
 mod group;
@@ -29,6 +32,7 @@ mod spawn;
 mod tail;
 
 pub use clock::Clock;
+pub use companion::{Companion, CompanionPipes};
 pub use departure::wait_gone;
 pub use error::RuntimeError;
 pub use log_line::{LogLine, Stream};

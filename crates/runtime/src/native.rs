@@ -201,7 +201,7 @@ impl Processes {
             Rc::new(Source::new(output, Stream::Output).map_err(failed)?),
             Rc::new(Source::new(errors, Stream::Errors).map_err(failed)?),
         ];
-        let Spawned { pid, lifeline } = spawn(process, &self.0.directory, &output_end, &errors_end)?;
+        let Spawned { pid, lifeline } = spawn(process, &self.0.directory, None, &output_end, &errors_end)?;
         let exit = self.0.reaper.exit_of(pid);
         let group = Group::of_leader(pid).expect("a child is not the system's first process");
         let mut capture = self.capture(file, watch);
@@ -272,7 +272,7 @@ impl Processes {
     pub(crate) async fn run_probe(&self, process: &ProcessSpec) -> Result<(), String> {
         let mut output = self.probe_output().map_err(|error| format!("cannot keep the probe's output: {error}"))?;
         let Spawned { pid, lifeline } =
-            spawn(process, &self.0.directory, &output, &output).map_err(|error| error.to_string())?;
+            spawn(process, &self.0.directory, None, &output, &output).map_err(|error| error.to_string())?;
         let exit = self.0.reaper.exit_of(pid);
         let guard = Killed { group: Group::of_leader(pid), _lifeline: lifeline };
         let exit = exit.await.expect("the reaper tells of every child");

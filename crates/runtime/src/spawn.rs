@@ -1,7 +1,7 @@
 //! The start of one process: what is executed, with what, and why it could not be.
 
 use std::fs::File;
-use std::io::{self, PipeWriter};
+use std::io::{self, PipeReader, PipeWriter};
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -23,10 +23,11 @@ pub(crate) struct Spawned {
 #[derive(Debug)]
 pub(crate) struct Lifeline(#[expect(dead_code, reason = "it is held, not used")] PipeWriter);
 
-/// Starts a process with this output.
+/// Starts a process with this input, or none, and this output.
 pub(crate) fn spawn(
     process: &ProcessSpec,
     environment: &Path,
+    input: Option<&PipeReader>,
     output: &impl AsFd,
     errors: &impl AsFd,
 ) -> Result<Spawned, SpawnError> {
@@ -43,7 +44,7 @@ pub(crate) fn spawn(
         path: &path,
         process,
         mark: environment,
-        stdio: [nothing.as_fd(), output.as_fd(), errors.as_fd()],
+        stdio: [input.map_or_else(|| nothing.as_fd(), AsFd::as_fd), output.as_fd(), errors.as_fd()],
         lifeline: lifeline_end.as_fd(),
     };
     let pid = launch(&image).map_err(|error| match error {
