@@ -1,13 +1,17 @@
 //! The data types with every name resolved and every template compiled.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use minijinja::Environment;
 use source::{Place, Problem, Problems, closest};
 
 use crate::formula::{Formula, Need, NeedFrom, Variable};
 use crate::functions::FUNCTIONS;
-use crate::{DataType, Field, FieldKind, Registry};
+use crate::provider::{ProviderKind, ProviderName, ProviderUse, Request};
+use crate::provider_reader::unknown;
+use crate::suggestion::suggestion;
+use crate::{DataType, Field, FieldKind, MadeBy, Maker, Registry};
 
 /// How many types deep natural keys may be made of natural keys; bounds the recursion over them.
 const MAX_KEY_DEPTH: usize = 32;
@@ -29,6 +33,8 @@ pub(crate) struct CompiledType<'e> {
     pub implies: Vec<CompiledImplied<'e>>,
     /// The values of each trait, by its index in the type.
     pub traits: Vec<Vec<(usize, Formula<'e>)>>,
+    /// Who makes its records, if a provider does.
+    pub made_by: Option<MadeBy>,
 }
 
 /// One field.
@@ -288,6 +294,10 @@ impl<'e> Compiler<'e> {
             .collect();
         let key = key(data_type, problems);
         check_columns(data_type, problems);
+        let made_by = match &data_type.maker {
+            Maker::Table(_) => None,
+            Maker::Provider(used) => self.made_by(data_type, used, problems),
+        };
         let value = |(name, _, tree): &'e (String, Place, source::Tree), problems: &mut Problems| {
             // That the type has no such field has been reported.
             let field = data_type.fields.get_index_of(name)?;
@@ -295,7 +305,7 @@ impl<'e> Compiler<'e> {
         };
         let traits = data_type.traits.values();
         let traits = traits.map(|of| of.fields.iter().filter_map(|given| value(given, problems)).collect()).collect();
-        CompiledType { data_type, fields, key, identity: Vec::new(), implies, traits }
+        CompiledType { data_type, fields, key, identity: Vec::new(), implies, traits, made_by }
     }
 
     fn field(&self, data_type: &'e DataType, field: &'e Field, problems: &mut Problems) -> CompiledField<'e> {
@@ -358,6 +368,68 @@ impl<'e> Compiler<'e> {
             }
         }
         compiled
+    }
+
+    /// Finds the provider of a type, and checks how it is asked.
+    fn made_by(&self, data_type: &'e DataType, used: &'e ProviderUse, problems: &mut Problems) -> Option<MadeBy> {
+        let Some(provider) = self.registry.provider_of(data_type) else {
+            let name = ProviderName { service: data_type.name.service.clone(), name: used.provider.clone() };
+            let known: Vec<&str> = self
+                .registry
+                .providers()
+                .filter(|known| known.name.service == name.service)
+                .map(|known| known.name.name.as_str())
+                .collect();
+            let help = if known.is_empty() {
+                "declare it under `providers`".to_owned()
+            } else {
+                suggestion(&name.name, known.iter().copied(), "its providers are")
+            };
+            problems.push(unknown(&name, &used.place, help));
+            return None;
+        };
+        match (&provider.kind, &used.requests) {
+            (ProviderKind::Command(_), Some(_)) => problems.push(
+                Problem::error(
+                    "dataset::requests",
+                    format!("`{}` is a program, and is not asked over HTTP", provider.name),
+                )
+                .at(&used.place, "this data type says under `http` how it is asked")
+                .at(&provider.place, "this provider"),
+            ),
+            (ProviderKind::Http(_), None) => problems.push(
+                Problem::error(
+                    "dataset::requests",
+                    format!("`{}` is asked over HTTP, and it is not said how", provider.name),
+                )
+                .at(&used.place, "there is no `http` in this data type")
+                .help("`http: { find: { path: … }, create: { path: … } }` says which requests find and make a record"),
+            ),
+            _ => {}
+        }
+        for request in used.requests.iter().flat_map(|requests| {
+            [Some(&requests.find), Some(&requests.create), requests.update.as_ref(), requests.remove.as_ref()]
+        }) {
+            self.check_request(data_type, request, problems);
+        }
+        let requests = used.requests.clone().map(Arc::new);
+        Some(MadeBy { provider: Arc::clone(provider), requests })
+    }
+
+    /// What a request is made of is only known when it is sent; that it speaks of what there is is checked here.
+    fn check_request(&self, data_type: &'e DataType, request: Option<&'e Request>, problems: &mut Problems) {
+        let Some(request) = request else { return };
+        let trees = [Some(&request.path), request.body.as_ref()].into_iter().flatten();
+        for tree in trees.chain(request.matches.iter().map(|(_, tree)| tree)) {
+            let Some(formula) = self.formula(data_type, tree, problems) else { continue };
+            for need in formula.needs.iter().filter(|need| matches!(need.from, NeedFrom::Across { .. })) {
+                problems.push(
+                    Problem::error("dataset::requests", "a request speaks of the fields of its own record alone")
+                        .at(&place_of(&tree.place, &need.variable), "a field of another record")
+                        .help("a field of this type can have it as its default"),
+                );
+            }
+        }
     }
 
     fn target(&self, name: &crate::TypeName, place: &Place, problems: &mut Problems) -> Option<usize> {

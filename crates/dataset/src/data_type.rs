@@ -5,6 +5,7 @@ use std::fmt;
 use indexmap::IndexMap;
 use source::{Place, Problem, Tree};
 
+use crate::provider::ProviderUse;
 use crate::suggestion::suggestion;
 
 /// The name of a data type: `lms.user`.
@@ -22,6 +23,15 @@ impl fmt::Display for TypeName {
     }
 }
 
+/// Who makes the records of a type.
+#[derive(Clone, Debug)]
+pub enum Maker {
+    /// Seedbed itself: they are rows of this table.
+    Table(String),
+    /// A provider.
+    Provider(ProviderUse),
+}
+
 /// A kind of record: its table, natural key, fields and what it implies.
 #[derive(Clone, Debug)]
 pub struct DataType {
@@ -29,8 +39,8 @@ pub struct DataType {
     pub name: TypeName,
     /// The database of that service in which the table is.
     pub database: String,
-    /// The table.
-    pub table: String,
+    /// Where its records are, and who makes them.
+    pub maker: Maker,
     /// The fields of the natural key and where they are named, in order.
     pub key: Vec<(String, Place)>,
     /// The key under which a spec lists such records.
@@ -59,6 +69,14 @@ impl DataType {
             }
         }
         now
+    }
+
+    /// Returns the table whose rows its records are; none if a provider makes them.
+    pub fn table(&self) -> Option<&str> {
+        match &self.maker {
+            Maker::Table(table) => Some(table),
+            Maker::Provider(_) => None,
+        }
     }
 
     /// Makes the problem of a trait that the type does not have.

@@ -16,17 +16,24 @@ mod formula;
 mod functions;
 mod load_plan;
 mod order;
+mod provider;
+mod provider_reader;
 mod record;
 mod registry;
+mod request;
 mod row_template;
 mod sequence;
 mod spec;
 mod suggestion;
 mod type_reader;
 
-pub use data_type::{Children, DataType, Field, FieldKind, ImpliedRecord, ReferenceTo, Trait, TypeName};
-pub use load_plan::{Batch, Cell, ColumnWanted, LoadPlan, Missing, Origin, Row, RowId};
+pub use data_type::{Children, DataType, Field, FieldKind, ImpliedRecord, Maker, ReferenceTo, Trait, TypeName};
+pub use load_plan::{Batch, Cell, ColumnWanted, LoadPlan, MadeBy, Missing, Origin, Row, RowId};
 pub use order::{Options, order};
+pub use provider::{
+    Auth, CommandProvider, HttpProvider, Provider, ProviderKind, ProviderName, ProviderUse, Request, Requests,
+};
 pub use registry::Registry;
+pub use request::filled;
 pub use row_template::RowTemplate;
 pub use spec::{SpecKind, SpecSet, TopEntry, kind_of_spec, older_version};

@@ -1,9 +1,12 @@
 //! The load plan: rows in an order in which they can be made.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 use source::{Place, Problems};
+
+use crate::provider::{Provider, Requests};
 
 /// What is to be made sure of, in order: each row is found by its key, or else inserted.
 ///
@@ -40,8 +43,10 @@ pub struct Batch {
     pub database: String,
     /// The data type, by its name in that service.
     pub data_type: String,
-    /// The table.
+    /// The table; `PROVIDER: TYPE` when a provider makes the records.
     pub table: String,
+    /// The provider that makes the records, instead of rows being inserted.
+    pub made_by: Option<MadeBy>,
     /// The columns of the natural key; each row has a cell for each.
     pub key_columns: Vec<String>,
     /// The columns of the cells, in their order; the same for every row.
@@ -52,6 +57,15 @@ pub struct Batch {
     pub rows: Vec<Row>,
     /// What later batches need to know of these rows, each once.
     pub wanted: Vec<ColumnWanted>,
+}
+
+/// The provider of a batch. What are columns elsewhere are its fields.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MadeBy {
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// How it is asked for such records, if over HTTP.
+    pub requests: Option<Arc<Requests>>,
 }
 
 /// The number of a row in its plan, from 0.

@@ -10,7 +10,7 @@ use crate::evaluation::{evaluate, place_order};
 use crate::formula::templates;
 use crate::record::{RecordId, Records, Slot};
 use crate::sequence::{Reason, edges, levels};
-use crate::{Batch, Cell, ColumnWanted, LoadPlan, Missing, Origin, Registry, Row, RowId, SpecSet};
+use crate::{Batch, Cell, ColumnWanted, LoadPlan, Maker, Missing, Origin, Registry, Row, RowId, SpecSet};
 
 /// How to make a plan.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,7 +136,11 @@ impl<'p, 'c, 'e> Planner<'p, 'c, 'e> {
             service: compiled.data_type.name.service.clone(),
             database: compiled.data_type.database.clone(),
             data_type: compiled.data_type.name.name.clone(),
-            table: compiled.data_type.table.clone(),
+            table: match &compiled.data_type.maker {
+                Maker::Table(table) => table.clone(),
+                Maker::Provider(used) => format!("{}: {}", used.provider, compiled.data_type.name.name),
+            },
+            made_by: compiled.made_by.clone(),
             key_columns: compiled.key.iter().filter_map(column).collect(),
             columns: stored.iter().filter_map(column).collect(),
             fields: stored.iter().map(|&field| compiled.field_name(field).to_owned()).collect(),

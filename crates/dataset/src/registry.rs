@@ -1,19 +1,22 @@
 //! All data types of an environment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use source::{Problem, Problems, Tree, closest};
 
 use crate::compiled::Compiled;
 use crate::formula::templates;
+use crate::provider::{Provider, ProviderName};
 use crate::suggestion::suggestion;
-use crate::type_reader::read_types;
-use crate::{DataType, TypeName};
+use crate::type_reader::{TypesRead, read_types};
+use crate::{DataType, MadeBy, TypeName};
 
 /// All data types of an environment: first every file is added, then all are checked together.
 #[derive(Clone, Debug, Default)]
 pub struct Registry {
     types: Vec<DataType>,
+    providers: BTreeMap<ProviderName, Arc<Provider>>,
     /// Service, then name, then the index in `types`.
     by_name: BTreeMap<String, BTreeMap<String, usize>>,
     /// Service, then list name, then the index in `types`.
@@ -28,7 +31,19 @@ impl Registry {
 
     /// Adds the types of one file, which are of that service and stored in that database of it.
     pub fn add(&mut self, service: &str, database: &str, tree: &Tree, problems: &mut Problems) {
-        for data_type in read_types(service, database, tree, problems) {
+        let TypesRead { types, providers } = read_types(service, database, tree, problems);
+        for provider in providers {
+            if let Some(other) = self.providers.get(&provider.name) {
+                problems.push(
+                    Problem::error("dataset::provider-twice", format!("there are two providers `{}`", provider.name))
+                        .at(&provider.place, "the second one")
+                        .at(&other.place, "the first one"),
+                );
+            } else {
+                self.providers.insert(provider.name.clone(), Arc::new(provider));
+            }
+        }
+        for data_type in types {
             let index = self.types.len();
             let names = self.by_name.entry(service.to_owned()).or_default();
             if let Some(&other) = names.get(&data_type.name.name) {
@@ -73,6 +88,36 @@ impl Registry {
     pub fn find(&self, service: &str, name: &str) -> Option<&DataType> {
         let named = self.by_name.get(service).and_then(|names| names.get(name));
         named.copied().or_else(|| self.index_of_list(service, name)).map(|index| &self.types[index])
+    }
+
+    /// Goes through the providers by service and name.
+    pub fn providers(&self) -> impl Iterator<Item = &Arc<Provider>> {
+        self.providers.values()
+    }
+
+    /// Returns the type of that name, if there is one.
+    pub fn data_type(&self, name: &TypeName) -> Option<&DataType> {
+        self.index(name).map(|index| &self.types[index])
+    }
+
+    /// Returns the type of that name, written `SERVICE.TYPE`.
+    pub fn data_type_called(&self, name: &str) -> Option<&DataType> {
+        let (service, name) = name.split_once('.')?;
+        self.data_type(&TypeName { service: service.to_owned(), name: name.to_owned() })
+    }
+
+    /// Returns the provider of a type, if a provider makes its records; none too if that is not declared.
+    pub fn provider_of(&self, data_type: &DataType) -> Option<&Arc<Provider>> {
+        let crate::Maker::Provider(used) = &data_type.maker else { return None };
+        let name = ProviderName { service: data_type.name.service.clone(), name: used.provider.clone() };
+        self.providers.get(&name)
+    }
+
+    /// Returns the provider of the records of a type, with how it is asked; none if they are rows of a table.
+    pub fn made_by(&self, data_type: &DataType) -> Option<MadeBy> {
+        let crate::Maker::Provider(used) = &data_type.maker else { return None };
+        let provider = Arc::clone(self.provider_of(data_type)?);
+        Some(MadeBy { provider, requests: used.requests.clone().map(Arc::new) })
     }
 
     /// Returns the types by index.

@@ -4,7 +4,7 @@ use serde_json::Value;
 use source::{Entry, MapReader, Node, Place, Problem, Problems, Tree, closest};
 
 use crate::suggestion::suggestion;
-use crate::{DataType, FieldKind, Registry};
+use crate::{DataType, FieldKind, Maker, Registry, TypeName};
 
 /// What a spec file is.
 #[derive(Clone, Debug, PartialEq)]
@@ -255,6 +255,11 @@ impl RecordReader<'_> {
                     }
                 }
                 FieldKind::Plain => {
+                    if entry.key == TRAITS
+                        && let Maker::Provider(used) = &data_type.maker
+                    {
+                        check_traits(&used.traits, &data_type.name, &entry.value, problems);
+                    }
                     if let Some(wanted) = wrong_plain(field.default.as_ref(), &entry.value) {
                         let mut problem = entry.value.wrong_type(wanted);
                         if let Some(default) = &field.default {
@@ -273,6 +278,25 @@ impl RecordReader<'_> {
             }
         }
         Some(read)
+    }
+}
+
+/// Finds traits that the provider of a type does not know.
+fn check_traits(known: &[String], data_type: &TypeName, value: &Tree, problems: &mut Problems) {
+    let Some(traits) = value.as_list() else {
+        problems.push(value.wrong_type("names of traits, which is a list"));
+        return;
+    };
+    for wanted in traits {
+        match wanted.as_str() {
+            None => problems.push(wanted.wrong_type("the name of a trait")),
+            Some(name) if known.iter().any(|known| known == name) => {}
+            Some(name) => problems.push(
+                Problem::error("dataset::unknown-trait", format!("`{data_type}` has no trait `{name}`"))
+                    .at(&wanted.place, "not a trait of this data type")
+                    .help(suggestion(name, known.iter().map(String::as_str), "its traits are")),
+            ),
+        }
     }
 }
 

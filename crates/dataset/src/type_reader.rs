@@ -3,14 +3,29 @@
 use indexmap::IndexMap;
 use source::{Entry, MapReader, Node, Place, Problem, Problems, Tree};
 
+use crate::provider::Provider;
+use crate::provider_reader::{provider, provider_use};
 use crate::spec::read_version;
 use crate::suggestion::suggestion;
-use crate::{Children, DataType, Field, FieldKind, ImpliedRecord, ReferenceTo, Trait, TypeName};
+use crate::{Children, DataType, Field, FieldKind, ImpliedRecord, Maker, ReferenceTo, Trait, TypeName};
 
-/// Reads the types of one database; what cannot be read is a problem and left out.
-pub(crate) fn read_types(service: &str, database: &str, tree: &Tree, problems: &mut Problems) -> Vec<DataType> {
-    let Some(mut root) = MapReader::new(tree, problems, "a file of data types") else { return Vec::new() };
-    let entries = root.required("types").map(|types| {
+/// The field that a type gets whose provider knows traits.
+pub(crate) const TRAITS: &str = "traits";
+
+/// What a file of data types holds.
+#[derive(Default)]
+pub(crate) struct TypesRead {
+    pub types: Vec<DataType>,
+    pub providers: Vec<Provider>,
+}
+
+/// Reads the types and providers of one database; what cannot be read is a problem and left out.
+pub(crate) fn read_types(service: &str, database: &str, tree: &Tree, problems: &mut Problems) -> TypesRead {
+    let Some(mut root) = MapReader::new(tree, problems, "a file of data types") else { return TypesRead::default() };
+    let providers = root.optional_map("providers").unwrap_or_default();
+    // A file may have nothing but providers, whose types stand in another one.
+    let types = if providers.is_empty() { root.required("types") } else { root.optional("types") };
+    let entries = types.map(|types| {
         types.as_map().ok_or_else(|| types.wrong_type("data types by name, which is a map")).unwrap_or_else(|problem| {
             root.problems().push(problem);
             &[]
@@ -18,7 +33,12 @@ pub(crate) fn read_types(service: &str, database: &str, tree: &Tree, problems: &
     });
     root.finish();
     let mut reader = TypeReader { service, database, problems };
-    entries.unwrap_or_default().iter().filter_map(|entry| reader.data_type(entry)).collect()
+    for entry in providers {
+        reader.check_name(&entry.key, &entry.key_place, "provider");
+    }
+    let types = entries.unwrap_or_default().iter().filter_map(|entry| reader.data_type(entry)).collect();
+    let providers = providers.iter().filter_map(|entry| provider(service, database, entry, problems)).collect();
+    TypesRead { types, providers }
 }
 
 struct TypeReader<'a> {
@@ -31,25 +51,53 @@ impl TypeReader<'_> {
     fn data_type(&mut self, entry: &Entry) -> Option<DataType> {
         self.check_name(&entry.key, &entry.key_place, "data type");
         let mut reader = MapReader::new(&entry.value, self.problems, "a data type")?.heading(&entry.key_place);
-        let table = reader.required_str("table").map(str::to_owned);
+        let provider = reader.entry("provider");
+        let table = match provider {
+            Some(_) => reader.optional_str("table"),
+            None => reader.required_str("table"),
+        };
+        let provided_traits = provider.and_then(|_| reader.entry(TRAITS));
+        let requests = provider.and_then(|_| reader.entry("http"));
         let key = reader.required("key");
         let list = reader.optional_str("list").map(str::to_owned);
         let fields = reader.optional_map("fields").unwrap_or_default();
         let implies = reader.optional_list("implies").unwrap_or_default();
-        let traits = reader.optional_map("traits").unwrap_or_default();
+        let traits = match provider {
+            Some(_) => &[],
+            None => reader.optional_map(TRAITS).unwrap_or_default(),
+        };
         let version = reader.optional("version");
         let renamed = reader.optional_map("renamed").unwrap_or_default();
         reader.finish();
 
         let version = version.and_then(|tree| read_version(tree, self.problems)).unwrap_or(1);
         let key = key.and_then(|key| self.key(key));
-        let fields: IndexMap<String, Field> =
+        let mut fields: IndexMap<String, Field> =
             fields.iter().filter_map(|field| Some((field.key.clone(), self.field(field)?))).collect();
+        let maker = match (table, provider) {
+            (Some(_), Some(provider)) => {
+                self.problems.push(
+                    Problem::error("dataset::maker", "a data type has either `table` or `provider`")
+                        .at(&provider.key_place, "its records are made by a provider")
+                        .at(&entry.key_place, "and are rows of a table"),
+                );
+                None
+            }
+            (Some(table), None) => Some(Maker::Table(table.to_owned())),
+            (None, Some(provider)) => {
+                let traits = provided_traits.map(|traits| &traits.value);
+                provider_use(provider, traits, requests, self.problems).map(Maker::Provider)
+            }
+            (None, None) => None,
+        };
+        if let Some(traits) = provided_traits {
+            self.add_traits(&mut fields, &traits.key_place);
+        }
         let implies = implies.iter().filter_map(|tree| self.implied_record(tree)).collect();
         Some(DataType {
             name: TypeName { service: self.service.to_owned(), name: entry.key.clone() },
             database: self.database.to_owned(),
-            table: table?,
+            maker: maker?,
             key: key?,
             list: list.unwrap_or_else(|| format!("{}s", entry.key)),
             traits: traits.iter().map(|entry| self.read_trait(entry, &fields)).collect(),
@@ -137,6 +185,22 @@ impl TypeReader<'_> {
             }
         }
         renamed
+    }
+
+    /// The traits of a record are given like a field.
+    fn add_traits(&mut self, fields: &mut IndexMap<String, Field>, place: &Place) {
+        if let Some(other) = fields.get(TRAITS) {
+            self.problems.push(
+                Problem::error("dataset::field-kind", "a data type with traits has no field of that name")
+                    .at(&other.place, "this field")
+                    .at(place, "the traits that a record can have"),
+            );
+            return;
+        }
+        let place = place.clone();
+        let column = Some(TRAITS.to_owned());
+        let field = Field { column, default: None, required: false, kind: FieldKind::Plain, place };
+        fields.insert(TRAITS.to_owned(), field);
     }
 
     fn key(&mut self, tree: &Tree) -> Option<Vec<(String, Place)>> {

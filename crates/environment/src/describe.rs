@@ -173,7 +173,7 @@ struct OtherService {
 impl OtherService {
     fn of(session: &Session<'_>, id: &DatabaseId, table: &TableDescription, profile: usize) -> Vec<Self> {
         let is_of = |declared: &&DataType| {
-            declared.name.service == id.workspace && declared.database == id.name && declared.table == table.name
+            declared.name.service == id.workspace && declared.database == id.name && declared.table() == Some(&*table.name)
         };
         let mut all: BTreeMap<String, Self> = BTreeMap::new();
         for field in session.types.types().filter(is_of).flat_map(|declared| declared.fields.values()) {
@@ -210,7 +210,7 @@ impl OtherService {
         let there = DatabaseId { workspace: self.target.name.service.clone(), name: self.target.database.clone() };
         let mut database = reachable(session, &there)?;
         let description = database.describe().map_err(Error::database(&there))?;
-        let Some(table) = description.table(&self.target.table) else { return Ok(None) };
+        let Some(table) = self.target.table().and_then(|table| description.table(table)) else { return Ok(None) };
         let primary = || table.keys.iter().find(|key| key.primary)?.columns.first().cloned();
         let stored = self.stored.clone().or_else(primary);
         let position = table.columns.iter().position(|column| Some(&column.name) == stored.as_ref());

@@ -55,6 +55,14 @@ pub enum Error {
         /// What there is.
         known: Vec<String>,
     },
+    /// No provider of the service is called that.
+    #[error("there is no provider '{wanted}'")]
+    NoProvider {
+        /// What was asked for.
+        wanted: String,
+        /// What there is, of that service.
+        known: Vec<String>,
+    },
     /// A port that the manifest asks for is taken.
     #[error("port {port} of {service} is in use{}", holder.as_ref().map_or_else(String::new, |who| format!(" by {who}")))]
     PortTaken {
@@ -117,6 +125,18 @@ pub enum Error {
     /// Rows that no load made refer to some that were to be removed.
     #[error("rows that no load made refer to what would be removed: {}", joined(.0))]
     InTheWay(Vec<InTheWay>),
+    /// A provider did not do what it was asked.
+    #[error("{}provider {provider}", record.as_ref().map_or_else(String::new, |record| format!("cannot load {record}: ")))]
+    Provider {
+        /// The provider, as `SERVICE.NAME`.
+        provider: String,
+        /// The record, if one is concerned.
+        record: Option<String>,
+        /// The file and line that wants it.
+        place: Option<String>,
+        /// What it said.
+        source: crate::ProviderFailure,
+    },
     /// Steps of the plan failed.
     #[error("{} step(s) failed", .0.len())]
     Failed(Vec<StepFailure>),
@@ -338,6 +358,13 @@ impl Error {
     pub(crate) fn database(id: &DatabaseId) -> impl FnOnce(database::DatabaseError) -> Self {
         let id = id.clone();
         move |source| Self::Database { id, source }
+    }
+
+    pub(crate) fn provider(name: &dataset::ProviderName, source: crate::ProviderFailure) -> Self {
+        if source.is_interrupted {
+            return Self::Interrupted;
+        }
+        Self::Provider { provider: name.to_string(), record: None, place: None, source }
     }
 
     /// Whether the reason is that a disk is full.

@@ -20,9 +20,10 @@ use crate::ledger_identity::{self, DECLARED};
 use crate::loader::{self, Loading};
 use crate::loader_commit;
 use crate::loader_report::LoadReport;
+use crate::loader_stages;
 use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
-use crate::{Error, Progress, Session, base, physical, resources, states, tasks, unload};
+use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks, unload};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -469,6 +470,7 @@ impl Worker<'_> {
         let session = self.session;
         let open = |id: &DatabaseId| session.database(id);
         let (interrupt, journal) = (&session.context.interrupt, &session.journal);
+        let start = |provider: &dataset::Provider, heeded: &Interrupt| session.start_provider(provider, heeded);
         let mut report = LoadReport::default();
         let declared: Vec<Generation<'_>>;
         let generations = match (self.material.load, self.material.generations) {
@@ -476,13 +478,13 @@ impl Worker<'_> {
                 let (spec, service) = (DECLARED.to_owned(), session.model.root.clone());
                 let identity = ledger_identity::of_records(spec, service, LoadMode::Ensure, &session.declared);
                 let loading = Loading { identity, ..Loading::default() };
-                report = loader::load(&session.declared, &loading, &open, journal, interrupt)?;
+                report = loader::load(&session.declared, &loading, &open, &start, journal, interrupt)?;
                 declared = session.own.iter().map(|own| Generation::of(session, own)).collect();
                 &declared[..]
             }
             (load, generations) => {
                 if let Some((plan, loading)) = load {
-                    report = loader::load(plan, loading, &open, journal, interrupt)?;
+                    report = loader::load(plan, loading, &open, &start, journal, interrupt)?;
                 }
                 generations
             }
@@ -502,7 +504,10 @@ impl Worker<'_> {
         let session = self.session;
         let unloading = self.material.unload.expect("it is planned by who gives it");
         let open = |id: &DatabaseId| session.database(id);
-        let report = unload::carry_out(unloading, &open, &session.journal, &session.context.interrupt)?;
+        let start = |provider: &dataset::Provider, heeded: &Interrupt| session.start_provider(provider, heeded);
+        let made_by = |data_type: &str| session.types.made_by(session.types.data_type_called(data_type)?);
+        let (journal, interrupt) = (&session.journal, &session.context.interrupt);
+        let report = unload::carry_out(unloading, &open, (&start, &made_by), journal, interrupt)?;
         if unloading.spec == DECLARED && !unloading.is_dry {
             // What is declared is not there any more, and the next `up` loads it again.
             for id in &unloading.databases {
@@ -617,12 +622,18 @@ impl Worker<'_> {
         } else {
             session.journal.release()?;
             let load = contents.loads.get(&name).cloned().unwrap_or_default();
-            match loader_commit::take_back(id, &load, &session.journal.rows(), &|id| session.database(id)) {
+            let open = |id: &DatabaseId| session.database(id);
+            match loader_commit::take_back(id, &load, &session.journal.rows(), &open) {
                 Err(Error::InTheWay(_) | Error::Database { source: DatabaseError::Constraint { .. }, .. }) => {
                     let text = format!("rows that a load has left in {id} are in use by now, and stay");
                     session.context.monitor.on(Progress::Note(text));
                 }
                 result => result?,
+            }
+            let start = |provider: &dataset::Provider, heeded: &Interrupt| session.start_provider(provider, heeded);
+            let made_by = |data_type: &str| session.types.made_by(session.types.data_type_called(data_type)?);
+            for text in loader_stages::undo_in(id, &session.journal, &open, &start, &made_by)? {
+                session.context.monitor.on(Progress::Note(text));
             }
             // Only where the load is kept undoable to the end of its command was it remembered before that end.
             if !contents.protected.is_empty() {

@@ -271,6 +271,7 @@ impl Made {
                 data_type: table.name.clone(),
                 primary: if key.is_some_and(|key| key.primary) { columns.len() } else { 0 },
                 keys: columns,
+                provided: false,
                 changed: Vec::new(),
                 group: None,
                 generated: true,

@@ -8,9 +8,11 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use plan::{DatabaseId, ResourceId};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::record::{DatabaseRecord, UndoRecord};
 use crate::{Error, durable};
@@ -23,6 +25,8 @@ const FORMAT: u32 = 2;
 pub struct Journal {
     path: PathBuf,
     contents: Mutex<Contents>,
+    /// Whether the load that goes on commits in stages, and all of them are to be undone when it fails.
+    is_staged: AtomicBool,
 }
 
 /// What is to be undone.
@@ -42,6 +46,9 @@ pub struct Contents {
     /// What a load is about to commit to databases that are neither of the above, to be taken back from each that has it.
     #[serde(default)]
     pub loads: BTreeMap<String, LoadToUndo>,
+    /// What the earlier stages of a load have done, in order; to be undone in reverse.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageToUndo>,
     /// What a command has put aside that has succeeded, as long as it is not under the names by which `undo` finds it. This
     /// is the one thing that is to be finished, not undone.
     #[serde(default)]
@@ -61,6 +68,45 @@ pub struct LoadToUndo {
 /// How much space taking a load back may need, in bytes.
 const RESERVE: usize = 1 << 20;
 
+/// What a stage of a load has done.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StageToUndo {
+    /// It has committed to these databases.
+    Rows(BTreeMap<String, LoadToUndo>),
+    /// A provider has made records, or changed some.
+    Provided(ProvidedToUndo),
+}
+
+/// What a provider has made or changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProvidedToUndo {
+    /// The database into which its records go, as `workspace/name`.
+    pub database: String,
+    /// The data type, as `SERVICE.TYPE`.
+    pub data_type: String,
+    /// The records that it was to create.
+    pub created: Vec<ProvidedRecord>,
+    /// Records that it was to change, with what their fields were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<ProvidedRecord>,
+}
+
+/// A record of a provider.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ProvidedRecord {
+    /// Its name.
+    pub name: String,
+    /// Its natural key.
+    pub key: Map<String, Value>,
+    /// The fields to which it is to be brought.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub fields: Map<String, Value>,
+    /// What the provider said that it made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made: Option<Value>,
+}
+
 /// The name under which a database's content is kept while a command overwrites it.
 pub const UNDO: &str = "undo";
 
@@ -72,7 +118,7 @@ impl Journal {
         if !matches!(contents.seedbed_journal, 0 | FORMAT) {
             return Err(Error::RecordVersion { path, version: contents.seedbed_journal });
         }
-        Ok(Self { path, contents: Mutex::new(contents) })
+        Ok(Self { path, contents: Mutex::new(contents), is_staged: AtomicBool::new(false) })
     }
 
     /// What there is to undo.
@@ -154,9 +200,58 @@ impl Journal {
         self.path.with_file_name("journal-reserve")
     }
 
-    /// The file of the rows that a load removes or changes.
+    /// The file of the rows that a load removes or changes, in the stage that goes on.
     pub fn rows(&self) -> PathBuf {
-        self.path.with_file_name("journal-rows.jsonl")
+        self.rows_of(self.contents.lock().expect("nothing panics while it holds this").stages.len())
+    }
+
+    /// The same of a stage, by its number from 0.
+    pub fn rows_of(&self, stage: usize) -> PathBuf {
+        let name = if stage == 0 { "journal-rows.jsonl".to_owned() } else { format!("journal-rows-{stage}.jsonl") };
+        self.path.with_file_name(name)
+    }
+
+    /// Says that a load commits in stages, all of which are to be undone when one fails.
+    pub fn begin_stages(&self) {
+        self.is_staged.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a load commits in stages.
+    pub fn is_staged(&self) -> bool {
+        self.is_staged.load(Ordering::Relaxed)
+    }
+
+    /// Says that what was about to be committed is one stage of several.
+    pub fn stage_committed(&self) -> Result<(), Error> {
+        self.change(|contents| {
+            let loads = std::mem::take(&mut contents.loads);
+            if !loads.is_empty() {
+                contents.stages.push(StageToUndo::Rows(loads));
+            }
+        })
+    }
+
+    /// Says what a provider is about to do, as a stage of its own; or what came of it, in place of the last stage.
+    pub fn provided(&self, stage: ProvidedToUndo, is_known: bool) -> Result<(), Error> {
+        self.change(|contents| {
+            if is_known {
+                contents.stages.pop();
+            }
+            contents.stages.push(StageToUndo::Provided(stage));
+        })
+    }
+
+    /// Says that the last stage is undone.
+    pub fn stage_undone(&self) -> Result<(), Error> {
+        self.change(|contents| drop(contents.stages.pop()))
+    }
+
+    /// Says that all stages are there to stay.
+    pub fn settle_stages(&self) -> Result<(), Error> {
+        let stages = self.contents().stages.len();
+        self.is_staged.store(false, Ordering::Relaxed);
+        self.change(|contents| contents.stages.clear())?;
+        (0..stages).try_for_each(|stage| durable::remove(&self.rows_of(stage)))
     }
 
     /// Says that all went well with these databases, or that all is undone.
@@ -198,7 +293,7 @@ impl Journal {
         }
         // What no load needs any more goes after what says so.
         if contents.loads.is_empty() {
-            durable::remove(&self.rows())?;
+            durable::remove(&self.rows_of(contents.stages.len()))?;
             durable::remove(&self.reserved())?;
         }
         Ok(())
@@ -216,17 +311,36 @@ impl Contents {
         self.protected.retain(|name, _| !is_settled(name));
         self.made.retain(|name| !is_settled(name));
         self.loads.retain(|name, _| !is_settled(name));
+        for stage in &mut self.stages {
+            if let StageToUndo::Rows(loads) = stage {
+                loads.retain(|name, _| !is_settled(name));
+            }
+        }
+        let is_left = |stage: &StageToUndo| match stage {
+            StageToUndo::Rows(loads) => !loads.is_empty(),
+            StageToUndo::Provided(provided) => !is_settled(&provided.database),
+        };
+        // The number of a stage names its file.
+        if !self.stages.iter().any(is_left) {
+            self.stages.clear();
+        }
     }
 
     /// Whether there is nothing to undo and nothing to finish.
     pub fn is_empty(&self) -> bool {
         let has_databases = !(self.protected.is_empty() && self.made.is_empty() && self.loads.is_empty());
-        !has_databases && self.resources.is_empty() && self.succeeded.is_none()
+        !has_databases && self.stages.is_empty() && self.resources.is_empty() && self.succeeded.is_none()
     }
 
     /// The databases that are concerned.
     pub fn databases(&self) -> BTreeSet<DatabaseId> {
-        let names = self.protected.keys().chain(&self.made).chain(self.loads.keys());
-        names.filter_map(|name| DatabaseId::parse(name)).collect()
+        let mut names: BTreeSet<&String> = self.protected.keys().chain(&self.made).chain(self.loads.keys()).collect();
+        for stage in &self.stages {
+            match stage {
+                StageToUndo::Rows(loads) => names.extend(loads.keys()),
+                StageToUndo::Provided(provided) => names.extend([&provided.database]),
+            }
+        }
+        names.into_iter().filter_map(|name| DatabaseId::parse(name)).collect()
     }
 }

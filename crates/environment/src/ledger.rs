@@ -117,6 +117,9 @@ pub(crate) struct PieceHead {
     pub(crate) keys: Vec<String>,
     /// How many of these are the primary key; 0 for a table without one.
     pub(crate) primary: usize,
+    /// Whether a provider made them: they are rows of no table, and the last of the keys is what it said that it made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) provided: bool,
     /// The columns that were changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) changed: Vec<String>,
@@ -357,6 +360,7 @@ mod tests {
             data_type: "user".to_owned(),
             keys: vec!["id".to_owned(), "username".to_owned()],
             primary: 1,
+            provided: false,
             changed: Vec::new(),
             group: None,
             generated: false,

@@ -55,7 +55,7 @@ pub(crate) fn of_generation(own: &OwnSpec, mode: LoadMode, types: &dataset::Regi
             |(name, field): (&String, &dataset::Field)| format!("{name} {:?} {:?}", field.column, field.default);
         let fields: Vec<String> = declared.fields.iter().map(field).collect();
         let traits: Vec<String> = declared.traits.iter().map(|(name, of)| format!("{name} {:?}", of.fields)).collect();
-        format!("{} {} {:?} {fields:?} {traits:?}", declared.name, declared.table, declared.key)
+        format!("{} {:?} {:?} {fields:?} {traits:?}", declared.name, declared.table(), declared.key)
     });
     LoadIdentity {
         spec: own.name.clone(),

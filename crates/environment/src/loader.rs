@@ -3,7 +3,7 @@
 //! What is made of rows that are there depends on the [mode](LoadMode); what was done stands in the
 //! [ledger](crate::ledger) of each database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use database::{Database, DatabaseError, Schema};
 use dataset::{Batch, Cell, ColumnWanted, LoadPlan, Origin, Row, RowId};
@@ -17,7 +17,13 @@ use crate::ledger::{self, Did, LoadIdentity, LoadMode, Piece, PieceHead, identit
 use crate::loader_commit::{Open, Transactions, commit};
 use crate::loader_part::Part;
 use crate::loader_report::{Difference, LoadReport};
+use crate::loader_stages::{self, Stage};
+use crate::provider::{Providers, Start};
 use crate::{Error, Interrupt};
+
+mod provided;
+
+use provided::{PRIMARY_KEY, Told};
 
 /// How records are loaded.
 #[derive(Clone, Debug, Default)]
@@ -35,17 +41,28 @@ pub(crate) fn load(
     plan: &LoadPlan,
     loading: &Loading,
     open: &Open<'_>,
+    start: &Start<'_>,
     journal: &Journal,
     interrupt: &Interrupt,
 ) -> Result<LoadReport, Error> {
-    match attempt(plan, loading, open, journal, interrupt, None) {
+    let hands = Hands { open, start, journal, interrupt };
+    match attempt(plan, loading, hands, None) {
         // The database refused one of many rows and does not say which: row by row it will.
         Err(Failed { batch: Some(batch), error }) if !error.is_disk_full() => {
-            attempt(plan, loading, open, journal, interrupt, Some(batch))
+            attempt(plan, loading, hands, Some(batch))
         }
         result => result,
     }
     .map_err(|failed| failed.error)
+}
+
+/// What a load works with.
+#[derive(Clone, Copy)]
+struct Hands<'a, 's> {
+    open: &'a Open<'a>,
+    start: &'a Start<'s>,
+    journal: &'a Journal,
+    interrupt: &'a Interrupt,
 }
 
 /// Why an attempt failed.
@@ -65,15 +82,13 @@ impl From<Error> for Failed {
 fn attempt(
     plan: &LoadPlan,
     loading: &Loading,
-    open: &Open<'_>,
-    journal: &Journal,
-    interrupt: &Interrupt,
+    hands: Hands<'_, '_>,
     row_by_row: Option<usize>,
 ) -> Result<LoadReport, Failed> {
     let mut databases: BTreeMap<DatabaseId, Box<dyn Database>> = BTreeMap::new();
     for id in plan.batches.iter().map(database_of).chain(loading.databases.iter().cloned()) {
         if !databases.contains_key(&id) {
-            let database = open(&id)?;
+            let database = (hands.open)(&id)?;
             databases.insert(id, database);
         }
     }
@@ -82,7 +97,7 @@ fn attempt(
         schemas.insert(id.clone(), database.inspect().map_err(Error::database(id))?);
         database.prepare_ledger().map_err(Error::database(id))?;
     }
-    let done = carry_out(plan, loading, (&mut databases, &schemas), open, journal, interrupt, row_by_row);
+    let done = in_stages(plan, loading, (&mut databases, &schemas), hands, row_by_row);
     for (id, database) in &mut databases {
         let tidied = database.tidy_ledger().map_err(Error::database(id));
         // Of an empty ledger that stays nobody sees anything; why the load failed is worth more.
@@ -93,37 +108,120 @@ fn attempt(
     done
 }
 
-fn carry_out(
+/// Carries out the stages of a plan; without providers, and where nothing is to be written, there is one.
+fn in_stages(
     plan: &LoadPlan,
     loading: &Loading,
     (databases, schemas): (&mut BTreeMap<DatabaseId, Box<dyn Database>>, &BTreeMap<DatabaseId, Schema>),
-    open: &Open<'_>,
-    journal: &Journal,
-    interrupt: &Interrupt,
+    hands: Hands<'_, '_>,
     row_by_row: Option<usize>,
 ) -> Result<LoadReport, Failed> {
-    let sources = sources(plan, schemas).map_err(Error::Problems)?;
+    let mut stages = loader_stages::cut(plan);
+    if loading.is_dry {
+        stages = vec![Stage { batches: 0..plan.batches.len(), is_provided: false }];
+    }
+    let is_staged = stages.len() > 1;
     // A load that spans databases can come to stand with some of its rows committed and others not; and one in the course
     // of a command that has protected databases is undone with that command.
-    let is_undoable = databases.len() > 1 || !journal.contents().protected.is_empty();
+    let is_undoable = databases.len() > 1 || is_staged || !hands.journal.contents().protected.is_empty();
+    if is_staged {
+        hands.journal.begin_stages();
+    }
+    let mut providers = Providers::new(hands.start, hands.interrupt);
+    let mut carried = Carried {
+        sources: sources(plan, schemas).map_err(Error::Problems)?,
+        report: LoadReport { is_dry: loading.is_dry, ..LoadReport::default() },
+        ..Carried::default()
+    };
+    let mut done = Ok(());
+    for (number, stage) in stages.iter().enumerate() {
+        let scene =
+            Scene { plan, loading, schemas, hands, row_by_row, is_undoable, is_last: number + 1 == stages.len() };
+        done = carry_out(stage, &scene, databases, &mut providers, &mut carried);
+        if done.is_err() {
+            break;
+        }
+    }
+    let ended = providers.end();
+    let done = done.and_then(|()| Ok(ended?));
+    if is_staged && done.is_ok() {
+        if hands.journal.contents().protected.is_empty() {
+            hands.journal.settle_stages()?;
+        }
+    } else if is_staged {
+        let made_by = |data_type: &str| {
+            let is_of = |batch: &&Batch| format!("{}.{}", batch.service, batch.data_type) == data_type;
+            plan.batches.iter().find(is_of)?.made_by.clone()
+        };
+        // What cannot be undone now stays in the journal, and is undone before anything else is done.
+        let undone = loader_stages::undo(hands.journal, hands.open, hands.start, &made_by);
+        if undone.is_ok() {
+            hands.journal.settle_stages()?;
+        }
+    }
+    done.map(|()| carried.report)
+}
+
+/// What the stages of a load have in common.
+struct Scene<'a, 's> {
+    plan: &'a LoadPlan,
+    loading: &'a Loading,
+    schemas: &'a BTreeMap<DatabaseId, Schema>,
+    hands: Hands<'a, 's>,
+    row_by_row: Option<usize>,
+    is_undoable: bool,
+    is_last: bool,
+}
+
+/// What one stage of a load leaves to the next.
+#[derive(Default)]
+struct Carried {
+    sources: Vec<Source>,
+    report: LoadReport,
+    /// By database and table, the rows that the spec has; only where others are removed.
+    wanted: BTreeMap<DatabaseId, HashMap<String, HashSet<String>>>,
+    /// What providers have made, to be written down.
+    told: BTreeMap<DatabaseId, Told>,
+}
+
+/// Carries out one stage, and commits it.
+fn carry_out<'a, 's>(
+    stage: &Stage,
+    scene: &Scene<'a, 's>,
+    databases: &mut BTreeMap<DatabaseId, Box<dyn Database>>,
+    providers: &mut Providers<'a, 's>,
+    carried: &mut Carried,
+) -> Result<(), Failed> {
+    let Scene { plan, loading, schemas, hands, row_by_row, is_undoable, is_last } = *scene;
     let mut parts: BTreeMap<DatabaseId, Part<'_>> = BTreeMap::new();
-    for (id, database) in databases {
-        let part = Part::begin(id, &mut **database).map_err(Error::database(id))?;
+    // Whoever makes records outside of our transactions must not wait for them.
+    for (id, database) in databases.iter_mut().filter(|_| !stage.is_provided) {
+        let mut part = Part::begin(id, &mut **database).map_err(Error::database(id))?;
+        part.wanted = carried.wanted.remove(id).unwrap_or_default();
+        if let Some(told) = carried.told.remove(id) {
+            (part.pieces, part.made) = (told.pieces, told.made);
+            for (head, found) in told.found {
+                part.share(id, plan, &loading.identity, head, found)?;
+            }
+        }
         parts.insert(id.clone(), part);
     }
     let mut writer = Writer {
         plan,
         loading,
-        interrupt,
+        interrupt: hands.interrupt,
+        journal: hands.journal,
         schemas,
         parts,
+        providers,
         owners: owners(plan),
-        sources,
-        former: FormerRows::new(journal.rows(), is_undoable && !loading.is_dry),
-        report: LoadReport { is_dry: loading.is_dry, ..LoadReport::default() },
+        sources: std::mem::take(&mut carried.sources),
+        former: FormerRows::new(hands.journal.rows(), is_undoable && !loading.is_dry),
+        report: std::mem::take(&mut carried.report),
+        told: std::mem::take(&mut carried.told),
         refused: Problems::default(),
     };
-    for index in 0..plan.batches.len() {
+    for index in stage.batches.clone() {
         let at_once = if row_by_row == Some(index) { 1 } else { AT_ONCE };
         writer.batch(index, at_once).map_err(|error| {
             let batch = matches!(error, Error::Load { .. }).then_some(index).filter(|_| at_once > 1);
@@ -133,23 +231,32 @@ fn carry_out(
     if !writer.refused.is_empty() {
         return Err(Error::Problems(writer.refused).into());
     }
-    if loading.identity.mode == LoadMode::Replace {
+    if is_last && loading.identity.mode == LoadMode::Replace {
         writer.remove_the_rest()?;
+        if plan.batches.iter().any(|batch| batch.made_by.is_some()) {
+            let note = "records that providers made and the spec no longer has stay; `unload` removes all of a spec's";
+            writer.report.notes.push(note.to_owned());
+        }
     }
     let mut loads = BTreeMap::new();
     for (id, part) in &mut writer.parts {
         loads.extend(part.write(id, &loading.identity)?.map(|load| (id.clone(), load)));
     }
-    let Writer { parts, former, report, .. } = writer;
+    let Writer { mut parts, former, report, sources, told, .. } = writer;
+    carried.wanted.extend(parts.iter_mut().map(|(id, part)| (id.clone(), std::mem::take(&mut part.wanted))));
+    (carried.report, carried.sources, carried.told) = (report, sources, told);
     let transactions: Transactions<'_> = parts.into_iter().map(|(id, part)| (id, part.transaction)).collect();
     if loading.is_dry {
         for (id, transaction) in transactions {
             transaction.rollback().map_err(Error::database(&id))?;
         }
-        return Ok(report);
+        return Ok(());
     }
-    commit(transactions, loads, former, open, journal)?;
-    Ok(report)
+    commit(transactions, loads, former, hands.open, hands.journal)?;
+    if hands.journal.is_staged() {
+        hands.journal.stage_committed()?;
+    }
+    Ok(())
 }
 
 /// How many rows the database is given at once; between two of these the user's wish to end is heard.
@@ -184,7 +291,10 @@ fn sources(plan: &LoadPlan, schemas: &BTreeMap<DatabaseId, Schema>) -> Result<Ve
     let mut sources = Vec::with_capacity(plan.batches.len());
     for batch in &plan.batches {
         let table = schemas.get(&database_of(batch)).and_then(|schema| schema.table(&batch.table));
-        let primary_key = table.map(|table| table.primary_key.clone()).unwrap_or_default();
+        let primary_key = match &batch.made_by {
+            Some(_) => vec![PRIMARY_KEY.to_owned()],
+            None => table.map(|table| table.primary_key.clone()).unwrap_or_default(),
+        };
         let mut columns = primary_key.clone();
         for wanted in &batch.wanted {
             match wanted {
@@ -231,24 +341,31 @@ fn owners(plan: &LoadPlan) -> Vec<usize> {
     batches.flat_map(|(index, batch)| std::iter::repeat_n(index, batch.rows.len())).collect()
 }
 
-struct Writer<'a> {
+struct Writer<'a, 'd, 's> {
     plan: &'a LoadPlan,
     loading: &'a Loading,
     interrupt: &'a Interrupt,
+    journal: &'a Journal,
     schemas: &'a BTreeMap<DatabaseId, Schema>,
-    parts: BTreeMap<DatabaseId, Part<'a>>,
+    /// None while a provider makes records.
+    parts: BTreeMap<DatabaseId, Part<'d>>,
+    providers: &'d mut Providers<'a, 's>,
     owners: Vec<usize>,
     sources: Vec<Source>,
     /// What is removed or changed, if it may have to be put back after a commit.
     former: FormerRows,
     report: LoadReport,
+    told: BTreeMap<DatabaseId, Told>,
     refused: Problems,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> Writer<'a, '_, '_> {
     /// Finds the rows of a batch and inserts those that are missing, so many at once.
     fn batch(&mut self, index: usize, at_once: usize) -> Result<(), Error> {
         let batch: &'a Batch = &self.plan.batches[index];
+        if batch.made_by.is_some() {
+            return self.provide(index);
+        }
         let mut values: Vec<Option<Vec<Value>>> = batch.rows.iter().map(|row| self.values(row)).collect();
         let mut rows = self.find(index, &values, at_once)?;
 
@@ -268,7 +385,9 @@ impl<'a> Writer<'a> {
         if self.refused.is_empty() {
             self.compare(index, &values, &rows)?;
             self.share(index, &values, &rows)?;
-            for chunk in missing.chunks(at_once) {
+            // Where nothing is written, what refers to a record that a provider would make is not known.
+            let known: Vec<usize> = missing.into_iter().filter(|row| values[*row].is_some()).collect();
+            for chunk in known.chunks(at_once) {
                 let given: Vec<Vec<Value>> = chunk.iter().filter_map(|row| values[*row].take()).collect();
                 for (row, read) in chunk.iter().zip(self.insert(index, chunk, &given)?) {
                     rows[*row] = Some(read);
@@ -416,20 +535,13 @@ impl<'a> Writer<'a> {
         let batch: &'a Batch = &self.plan.batches[index];
         let (id, source) = (database_of(batch), &self.sources[index]);
         let part = self.parts.get_mut(&id).expect("every batch's database was opened");
-        let (others, own) = part.named(&id, self.plan, &self.loading.identity)?;
+        let (others, _) = part.named(&id, self.plan, &self.loading.identity)?;
         if others.is_empty() {
             return Ok(());
         }
-        let head = head(batch, source, Did::Shared);
         let known = values.iter().zip(rows).filter_map(|(given, read)| Some((given.as_ref()?, read.as_ref()?)));
-        let known = known.map(|(given, read)| known_by(batch, source, given, read));
-        let is_shared = |row: &Vec<Value>| {
-            let identity = head.identity(row);
-            others.has(&batch.table, &identity) && !own.has(&batch.table, &identity)
-        };
-        let shared: Vec<Vec<Value>> = known.filter(is_shared).collect();
-        part.pieces.extend(ledger::pieces(head, shared));
-        Ok(())
+        let known = known.map(|(given, read)| known_by(batch, source, given, read)).collect();
+        part.share(&id, self.plan, &self.loading.identity, head(batch, source, Did::Shared), known)
     }
 
     /// Removes what earlier loads of the spec made and it does not have any more.
@@ -485,6 +597,7 @@ fn head(batch: &Batch, source: &Source, did: Did) -> PieceHead {
         data_type: batch.data_type.clone(),
         keys: source.primary_key.iter().chain(natural).cloned().collect(),
         primary: source.primary_key.len(),
+        provided: false,
         changed: Vec::new(),
         group: None,
         generated: false,

@@ -35,7 +35,8 @@ pub(crate) fn commit(
 ) -> Result<(), Error> {
     // Where a protected database may get its old content back, the rows of the others must go with the new one.
     let is_protecting = !journal.contents().protected.is_empty();
-    let several = loads.len() > 1 || is_protecting && !loads.is_empty();
+    let is_kept = is_protecting || journal.is_staged();
+    let several = loads.len() > 1 || is_kept && !loads.is_empty();
     if several {
         journal.reserve()?;
         former.finish()?;
@@ -49,7 +50,7 @@ pub(crate) fn commit(
         }
     }
     match failed {
-        None if several && !is_protecting => journal.settle_load(),
+        None if several && !is_kept => journal.settle_load(),
         None => Ok(()),
         Some(error) if !several => {
             // The answer to a commit can be lost when it is done.

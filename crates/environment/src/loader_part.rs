@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::journal::LoadToUndo;
 use crate::journal_rows::{Former, FormerRows, hexadecimal};
-use crate::ledger::{self, Did, Entry, LoadIdentity, Named, Piece};
+use crate::ledger::{self, Did, Entry, LoadIdentity, Named, Piece, PieceHead};
 use crate::loader_removal::{Going, Removal};
 use crate::{Error, Interrupt};
 
@@ -64,6 +64,24 @@ impl<'a> Part<'a> {
             self.named = Some((others, own));
         }
         Ok(self.named.as_ref().expect("it was just read"))
+    }
+
+    /// Writes down which of some rows that are there loads of other specs made, save those that this spec has already.
+    pub(crate) fn share(
+        &mut self,
+        id: &DatabaseId,
+        plan: &LoadPlan,
+        load: &LoadIdentity,
+        head: PieceHead,
+        mut known: Vec<Vec<Value>>,
+    ) -> Result<(), Error> {
+        let (others, own) = self.named(id, plan, load)?;
+        known.retain(|row| {
+            let identity = head.identity(row);
+            others.has(&head.table, &identity) && !own.has(&head.table, &identity)
+        });
+        self.pieces.extend(ledger::pieces(head, known));
+        Ok(())
     }
 
     /// Removes what earlier loads of the spec made and it does not have any more, and says how many of each data type, and
@@ -156,7 +174,9 @@ impl<'a> Part<'a> {
 
 /// Which rows of a piece go; what was changed can be put back, whatever becomes of it.
 fn old_rows(piece: &Piece, is_wanted: &dyn Fn(&Piece, usize) -> bool) -> Vec<bool> {
-    (0..piece.rows.len()).map(|row| piece.head.did != Did::Changed && !is_wanted(piece, row)).collect()
+    // Only a provider can remove what it made; `unload` asks it to.
+    let can_go = piece.head.did != Did::Changed && !piece.head.provided;
+    (0..piece.rows.len()).map(|row| can_go && !is_wanted(piece, row)).collect()
 }
 
 /// Keeps an entry that is about to be removed, so that it can be put back.

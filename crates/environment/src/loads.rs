@@ -87,6 +87,11 @@ fn of_database(session: &Session<'_>, id: &DatabaseId) -> Result<Vec<LoadInfo>, 
                 Did::Changed => of.changed += count,
                 Did::Made => {
                     of.made += count;
+                    // Only its provider could say whether it still has them.
+                    if piece.head.provided {
+                        of.there += count;
+                        continue;
+                    }
                     let found = transaction.find(&piece.head.table, &piece.head.keys, &piece.rows, &[]);
                     of.there += found.map_err(Error::database(id))?.iter().flatten().count() as u64;
                 }

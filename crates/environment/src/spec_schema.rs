@@ -62,7 +62,7 @@ impl Maker<'_> {
             );
             let known = choices.get(&table.name);
             self.add(id, &names, &definition, group(id, table, None, known));
-            for declared in types.iter().filter(|declared| declared.table == table.name) {
+            for declared in types.iter().filter(|declared| declared.table() == Some(&*table.name)) {
                 let names = [declared.name.name.as_str(), declared.list.as_str()];
                 self.add(id, &names, &declared.name.to_string(), group(id, table, Some(declared), known));
             }

@@ -92,7 +92,8 @@ fn of_database(id: &DatabaseId, description: &Description, types: &Registry) -> 
             .map(|(column, from)| (column.as_str(), from.as_str()))
             .collect();
         let is_of = |declared: &&DataType| {
-            declared.name.service == id.workspace && declared.database == id.name && declared.table == table.name
+            let is_here = declared.name.service == id.workspace && declared.database == id.name;
+            is_here && declared.table() == Some(&*table.name)
         };
         let mut declared = types.types().filter(is_of).peekable();
         if declared.peek().is_none() {

@@ -15,10 +15,12 @@ use crate::loader_commit::{Open, Transactions, commit, put_back, remove};
 use crate::loader_part::{Part, keep_entry};
 use crate::loader_removal::Removal;
 use crate::loader_report::LoadReport;
+use crate::loader_stages::MadeByOf;
 use crate::material::Material;
+use crate::provider::Start;
 use crate::report::{millis, step_reports};
 use crate::session::Session;
-use crate::{Error, Interrupt, data, times};
+use crate::{Error, Interrupt, data, times, unload_provided};
 
 /// What to unload.
 #[derive(Debug, Clone)]
@@ -67,6 +69,7 @@ pub fn unload(context: &Context<'_>, target: &Target, options: &UnloadOptions<'_
 pub(crate) fn carry_out(
     unloading: &Unloading,
     open: &Open<'_>,
+    (start, made_by): (&Start<'_>, &MadeByOf<'_>),
     journal: &Journal,
     interrupt: &Interrupt,
 ) -> Result<LoadReport, Error> {
@@ -74,7 +77,8 @@ pub(crate) fn carry_out(
     for id in &unloading.databases {
         databases.insert(id.clone(), open(id)?);
     }
-    let report = in_databases(unloading, &mut databases, open, journal, interrupt)?;
+    let mut report = unload_provided::carry_out(unloading, &mut databases, start, made_by, interrupt)?;
+    report.extend(in_databases(unloading, &mut databases, open, journal, interrupt)?);
     for (id, database) in &mut databases {
         database.tidy_ledger().map_err(Error::database(id))?;
     }

@@ -249,7 +249,7 @@ impl<'a> Builder<'a> {
         let mut types = self.generation.types.types();
         let data_type = types.find(|declared| {
             let of_database = declared.name.service == target.id.workspace && declared.database == target.id.name;
-            of_database && declared.table == table.name
+            of_database && declared.table() == Some(&*table.name)
         });
         let parent = Target { id: target.id, table, data_type };
         let named = std::mem::take(values);
@@ -329,7 +329,7 @@ impl<'a> Builder<'a> {
             let databases = || self.described.iter().filter(move |(id, _)| id.workspace == service);
             if let Some(declared) = self.generation.types.find(service, name) {
                 let mut databases = databases().filter(|(id, _)| id.name == declared.database);
-                let found = databases.find_map(|(id, description)| Some((*id, description.table(&declared.table)?)));
+                let found = databases.find_map(|(id, description)| Some((*id, description.table(declared.table()?)?)));
                 if let Some((id, table)) = found {
                     return Some(Target { id, table, data_type: Some(declared) });
                 }

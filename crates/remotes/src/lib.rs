@@ -3,6 +3,7 @@
 //! [`open`] gives the [`Backend`] for an address; [`fetch`] brings single files. What each place guarantees stands in
 //! `docs/formats/remotes.md`. Neither may be called from within an asynchronous runtime: each backend has its own.
 
+mod ask;
 mod aws;
 mod checksum;
 mod claims;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use store::{Backend, DirectoryBackend};
 
+pub use ask::{Asker, Asking};
 pub use checksum::{BadChecksum, Checksum};
 pub use error::RemoteError;
 pub use fetch::fetch;

@@ -273,6 +273,9 @@ pub struct SchemaArguments {
 pub struct TypesArguments {
     /// Only those of this service
     pub service: Option<String>,
+    /// What this provider of the service can make, as a file of data types; of the root workspace when no service is named
+    #[arg(long, value_name = "NAME")]
+    pub provider: Option<String>,
 }
 
 /// Arguments of `snapshot`.

@@ -42,6 +42,16 @@ impl Failure {
             Error::Load { place: Some(place), .. } | Error::PortTaken { place: Some(place), .. } => {
                 format!("error: {}\n  wanted at {place}\n", with_causes(error))
             }
+            Error::Provider { place, source, .. } => {
+                let mut text = format!("error: {}\n", with_causes(error));
+                if let Some(place) = place {
+                    writeln!(text, "  wanted at {place}").expect("writing to a string cannot fail");
+                }
+                for line in &source.last_lines {
+                    writeln!(text, "  | {line}").expect("writing to a string cannot fail");
+                }
+                text
+            }
             Error::Findings(findings) => findings.iter().fold(String::new(), |text, finding| {
                 let example =
                     if finding.example.is_empty() { String::new() } else { format!(", such as {}", finding.example) };
@@ -73,6 +83,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Record { .. } | Error::RecordVersion { .. } => (4, "record"),
         Error::NoEnvironment(_) | Error::NotRunning(_) => (5, "no-environment"),
         Error::NoService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
+        Error::NoProvider { .. } => (5, "no-provider"),
         Error::Store(store::StoreError::NotFound { .. } | store::StoreError::Ambiguous { .. }) => (5, "no-snapshot"),
         Error::Name(_)
         | Error::Profile { .. }
@@ -100,6 +111,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         | Error::Unreadable { .. } => (1, "snapshot"),
         Error::Load { .. } => (1, "load"),
         Error::InTheWay(_) => (6, "in-the-way"),
+        Error::Provider { .. } => (1, "provider"),
         Error::Database { .. } => (1, "database"),
         Error::Failed(_) => (1, "step"),
         Error::Stopped => (1, "stopped"),
@@ -196,6 +208,11 @@ fn hint(error: &Error) -> Option<String> {
         Error::Script { .. } => Some(
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
         ),
+        Error::NoProvider { known, .. } if known.is_empty() => {
+            Some("a file of data types declares one: `providers: { NAME: { command: [PROGRAM, …] } }`".to_owned())
+        }
+        Error::NoProvider { wanted, known } => Some(near(wanted, known)),
+        Error::Provider { record: Some(_), .. } => Some("what was loaded before it is taken back".to_owned()),
         Error::Load { .. } => Some("nothing was loaded; every database is as before".to_owned()),
         Error::Supervisor(daemon::ClientError::Closed | daemon::ClientError::Lost(_)) => Some(
             "its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned(),

@@ -13,7 +13,7 @@ use database_mysql::MysqlEngine;
 use database_postgres::PostgresEngine;
 use database_redis::RedisEngine;
 use database_sqlite::SqliteEngine;
-use environment::{Interrupt, Monitor, Progress, RemoteFailure, Remotes};
+use environment::{Answered, Interrupt, Monitor, Progress, Question, RemoteFailure, Remotes};
 use store::Backend;
 
 use crate::arguments::{Color, Global};
@@ -53,11 +53,14 @@ pub struct World {
 }
 
 /// The way to other places, as `remotes` has it.
-pub struct Elsewhere(remotes::Settings);
+pub struct Elsewhere {
+    settings: remotes::Settings,
+    asker: remotes::Asker,
+}
 
 impl Remotes for Elsewhere {
     fn open(&self, url: &str) -> Result<Arc<dyn Backend>, RemoteFailure> {
-        Ok(remotes::open(url, &self.0)?)
+        Ok(remotes::open(url, &self.settings)?)
     }
 
     fn finish(&self, backend: &dyn Backend) -> Result<(), RemoteFailure> {
@@ -67,7 +70,20 @@ impl Remotes for Elsewhere {
     fn fetch_package(&self, package: &ServerPackage, to: &Path, monitor: &dyn Monitor) -> Result<(), RemoteFailure> {
         let progress = |bytes, of| monitor.on(Progress::Downloaded { bytes, of });
         let checksum = format!("sha256:{}", package.sha256).parse()?;
-        Ok(remotes::fetch_package(package.package, package.file, &checksum, to, &self.0, &progress)?)
+        Ok(remotes::fetch_package(package.package, package.file, &checksum, to, &self.settings, &progress)?)
+    }
+
+    fn ask(&self, question: &Question) -> Result<Answered, RemoteFailure> {
+        let asking = remotes::Asking {
+            method: &question.method,
+            url: &question.url,
+            headers: &question.headers,
+            login: question.login.as_ref(),
+            body: question.body.as_deref(),
+            timeout: question.timeout,
+        };
+        let (status, body) = self.asker.ask(&asking, &self.settings)?;
+        Ok(Answered { status, body })
     }
 
     fn fetch(
@@ -83,7 +99,7 @@ impl Remotes for Elsewhere {
         });
         let checksum = text.map(|text| text.parse()).transpose()?;
         let progress = |bytes, of| monitor.on(Progress::Downloaded { bytes, of });
-        Ok(remotes::fetch(url, checksum.as_ref(), to, &self.0, &progress)?)
+        Ok(remotes::fetch(url, checksum.as_ref(), to, &self.settings, &progress)?)
     }
 }
 
@@ -131,7 +147,10 @@ impl World {
             packages: shared.join("packages"),
             templates: shared.join("templates"),
             author: word(["USER", "LOGNAME"]),
-            remotes: Elsewhere(remotes::Settings { env: variables.clone(), cache, home }),
+            remotes: Elsewhere {
+                settings: remotes::Settings { env: variables.clone(), cache, home },
+                asker: remotes::Asker::default(),
+            },
             engines: vec![
                 Box::new(SqliteEngine),
                 Box::new(PostgresEngine),

@@ -13,7 +13,11 @@ pub fn render(plan: &LoadPlan, places: bool) -> String {
         let wanted = if wanted.is_empty() { String::new() } else { format!(", wanted: {}", wanted.join(", ")) };
         let key = batch.key_columns.join(", ");
         let head = format!("{}/{} {}", batch.service, batch.database, batch.data_type);
-        writeln!(text, "{head}: table {}, key {key}{wanted}", batch.table).unwrap();
+        let maker = match &batch.made_by {
+            None => format!("table {}", batch.table),
+            Some(made_by) => format!("provider {}", made_by.provider.name),
+        };
+        writeln!(text, "{head}: {maker}, key {key}{wanted}").unwrap();
         for row in &batch.rows {
             assert!(row.cells.iter().map(|(column, _)| column).eq(&batch.columns), "{}", row.name);
             let origin = match &row.origin {

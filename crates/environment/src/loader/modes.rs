@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::lost::{Loss, Lost};
-use super::tests::{World, id, message, plan};
+use super::tests::{World, id, message, no_provider, plan};
 use super::*;
 use crate::ledger::LoadMode;
 use crate::unload::{Unloading, carry_out as unload};
@@ -19,12 +19,12 @@ fn loading(spec: &str, mode: LoadMode) -> Loading {
 impl World {
     fn load_as(&self, spec: &str, mode: LoadMode, texts: &[(&str, &str)]) -> Result<LoadReport, Error> {
         let plan = plan(texts, false);
-        load(&plan, &loading(spec, mode), &|id| self.open(id), &self.journal(), &Interrupt::default())
+        load(&plan, &loading(spec, mode), &|id| self.open(id), &no_provider, &self.journal(), &Interrupt::default())
     }
 
     fn unload(&self, spec: &str, takes_along: bool) -> Result<LoadReport, Error> {
         let unloading = unloading(spec, takes_along);
-        unload(&unloading, &|id| self.open(id), &self.journal(), &Interrupt::default())
+        unload(&unloading, &|id| self.open(id), (&no_provider, &|_: &str| None), &self.journal(), &Interrupt::default())
     }
 
     /// A column of all rows of a table, in the order of another one.
@@ -183,11 +183,11 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     let content = world.content();
     let less = plan(&[("lms", "{ users: [{ username: ada, age: 37 }, { username: new }] }")], false);
     let dry = Loading { is_dry: true, ..loading("spec", LoadMode::Replace) };
-    let report = load(&less, &dry, &|id| world.open(id), &world.journal(), &Interrupt::default()).unwrap();
+    let report = load(&less, &dry, &|id| world.open(id), &no_provider, &world.journal(), &Interrupt::default()).unwrap();
     assert_eq!((report.created(), report.changed(), report.removed()), (1, 1, 6));
     assert_eq!(world.content(), content);
     let dry = Unloading { is_dry: true, ..unloading("spec", false) };
-    let report = unload(&dry, &|id| world.open(id), &world.journal(), &Interrupt::default()).unwrap();
+    let report = unload(&dry, &|id| world.open(id), (&no_provider, &|_: &str| None), &world.journal(), &Interrupt::default()).unwrap();
     assert_eq!(report.removed(), 7);
     assert_eq!(world.content(), content);
 }
@@ -204,11 +204,11 @@ fn at_every_statement_everything_is_as_before_or_as_after() {
     let load_with = |mode: LoadMode, texts: &[(&str, &str)]| {
         let plan = plan(texts, false);
         move |world: &World, open: &Open<'_>| {
-            load(&plan, &loading("spec", mode), open, &world.journal(), &Interrupt::default())
+            load(&plan, &loading("spec", mode), open, &no_provider, &world.journal(), &Interrupt::default())
         }
     };
     let unload_all = |world: &World, open: &Open<'_>| {
-        unload(&unloading("spec", false), open, &world.journal(), &Interrupt::default())
+        unload(&unloading("spec", false), open, (&no_provider, &|_: &str| None), &world.journal(), &Interrupt::default())
     };
     let operations: [(&str, Operation<'_>); 4] = [
         ("ensure", &load_with(LoadMode::Ensure, &BOTH)),

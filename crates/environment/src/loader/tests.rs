@@ -106,7 +106,7 @@ impl World {
     }
 
     fn carry_out(&self, plan: &LoadPlan) -> Result<LoadReport, Error> {
-        load(plan, &Loading::default(), &|id| self.open(id), &self.journal(), &Interrupt::default())
+        load(plan, &Loading::default(), &|id| self.open(id), &no_provider, &self.journal(), &Interrupt::default())
     }
 
     /// Does what a command does that finds the journal.
@@ -139,6 +139,11 @@ impl World {
         let wanted: Vec<String> = wanted.iter().map(|name| (*name).to_owned()).collect();
         transaction.find(table, &[key.0.to_owned()], &[vec![key.1]], &wanted).unwrap().remove(0)
     }
+}
+
+/// These loads have records of no provider.
+pub(super) fn no_provider(provider: &dataset::Provider, _: &Interrupt) -> Result<Box<dyn crate::provider::Work>, Error> {
+    panic!("{} is not needed", provider.name)
 }
 
 pub(super) fn id(name: &str) -> DatabaseId {
@@ -332,7 +337,8 @@ fn what_cannot_be_taken_back_stays_in_the_journal() {
         }
     };
     let error =
-        load(&plan(&spec, false), &Loading::default(), &open, &world.journal(), &Interrupt::default()).unwrap_err();
+        load(&plan(&spec, false), &Loading::default(), &open, &no_provider, &world.journal(), &Interrupt::default())
+            .unwrap_err();
     assert!(message(&error).contains("deferred reference to regions"), "the first error is told: {error:?}");
     assert_eq!(world.count("lms", "users"), 1);
     let left = world.journal().contents();
@@ -347,7 +353,7 @@ fn rows_of_protected_databases_stay_undoable_when_the_load_has_succeeded() {
     let journal = world.journal();
     journal.protect(&id("shop"), crate::record::DatabaseRecord::default()).unwrap();
     let spec = plan(&[("lms", "{ users: [{ username: new }] }")], false);
-    load(&spec, &Loading::default(), &|id| world.open(id), &journal, &Interrupt::default()).unwrap();
+    load(&spec, &Loading::default(), &|id| world.open(id), &no_provider, &journal, &Interrupt::default()).unwrap();
     world.take_back();
     assert_eq!(world.count("lms", "users"), 0);
 }
@@ -358,8 +364,15 @@ fn an_interrupt_ends_a_load_and_leaves_nothing() {
     let content = world.content();
     let interrupt = Interrupt::default();
     interrupt.raise();
-    let error =
-        load(&plan(&BOTH, false), &Loading::default(), &|id| world.open(id), &world.journal(), &interrupt).unwrap_err();
+    let error = load(
+        &plan(&BOTH, false),
+        &Loading::default(),
+        &|id| world.open(id),
+        &no_provider,
+        &world.journal(),
+        &interrupt,
+    )
+    .unwrap_err();
     assert!(matches!(error, Error::Interrupted), "{error:?}");
     assert_eq!(world.content(), content);
 }

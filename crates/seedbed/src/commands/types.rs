@@ -11,6 +11,9 @@ use crate::failure::Failure;
 use crate::table::table;
 
 pub fn run(job: &Job<'_>, arguments: &TypesArguments) -> Result<Outcome, Failure> {
+    if let Some(provider) = &arguments.provider {
+        return provided(job, arguments.service.as_deref(), provider);
+    }
     let types = job.tell(environment::types(job.context, &job.target()?, arguments.service.as_deref()))?;
     let mut text = String::new();
     for info in &types {
@@ -40,6 +43,25 @@ pub fn run(job: &Job<'_>, arguments: &TypesArguments) -> Result<Outcome, Failure
     let end = if text.is_empty() { "there are no tables\n" } else { "\n" };
     text.push_str(end);
     Ok(Outcome::of(text, json!({ "types": types.iter().map(type_json).collect::<Vec<_>>() })))
+}
+
+fn provided(job: &Job<'_>, service: Option<&str>, provider: &str) -> Result<Outcome, Failure> {
+    let types = job.tell(environment::provided_types(job.context, &job.target()?, service, provider))?;
+    let json: Vec<Value> = types
+        .iter()
+        .map(|provided| {
+            let fields: Vec<Value> = provided
+                .fields
+                .iter()
+                .map(|field| json!({ "name": field.name, "references": field.references, "from": field.source }))
+                .collect();
+            json!({
+                "name": provided.name, "list": provided.list, "key": provided.key, "traits": provided.traits,
+                "fields": fields,
+            })
+        })
+        .collect();
+    Ok(Outcome::of(environment::as_types_file(&types, provider), json!({ "provider": provider, "types": json })))
 }
 
 fn type_json(info: &TypeInfo) -> Value {
