@@ -29,7 +29,7 @@ pub enum Maker {
     /// Seedbed itself: they are rows of this table.
     Table(String),
     /// A provider.
-    Provider(ProviderUse),
+    Provider(Box<ProviderUse>),
 }
 
 /// A kind of record: its table, natural key, fields and what it implies.

@@ -86,7 +86,7 @@ impl TypeReader<'_> {
             (Some(table), None) => Some(Maker::Table(table.to_owned())),
             (None, Some(provider)) => {
                 let traits = provided_traits.map(|traits| &traits.value);
-                provider_use(provider, traits, requests, self.problems).map(Maker::Provider)
+                provider_use(provider, traits, requests, self.problems).map(Box::new).map(Maker::Provider)
             }
             (None, None) => None,
         };

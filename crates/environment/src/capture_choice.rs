@@ -58,9 +58,9 @@ impl Capture<'_, '_> {
                 known.push(declared.name.to_string());
                 let id = ids.iter().find(|id| id.name == declared.database);
                 if let (true, Some(id)) = (declared.name.name == name, id) {
-                    let table = declared.table.clone();
+                    let table = declared.table().map(str::to_owned);
                     self.open(id)?;
-                    if let Some(table) = self.position(id, &table) {
+                    if let Some(table) = table.and_then(|table| self.position(id, &table)) {
                         return Ok((id.clone(), table));
                     }
                 }

@@ -139,7 +139,7 @@ impl Capture<'_, '_> {
         let types = self.session.types.types();
         let of_table: Vec<DataType> = types
             .filter(|declared| {
-                declared.name.service == id.workspace && declared.database == id.name && declared.table == name
+                declared.name.service == id.workspace && declared.database == id.name && declared.table() == Some(&*name)
             })
             .cloned()
             .collect();
@@ -157,7 +157,7 @@ impl Capture<'_, '_> {
             if !self.sources[&there].is_clean {
                 self.clean(&there, &mut [])?;
             }
-            let Some(parent) = self.position(&there, &other.table) else { continue };
+            let Some(parent) = other.table().and_then(|table| self.position(&there, table)) else { continue };
             let source = self.sources.get_mut(&there).expect("it was opened");
             let described = &source.description.tables[parent];
             let primary = || described.keys.iter().find(|key| key.primary)?.columns.first().cloned();

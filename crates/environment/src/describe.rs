@@ -173,7 +173,9 @@ struct OtherService {
 impl OtherService {
     fn of(session: &Session<'_>, id: &DatabaseId, table: &TableDescription, profile: usize) -> Vec<Self> {
         let is_of = |declared: &&DataType| {
-            declared.name.service == id.workspace && declared.database == id.name && declared.table() == Some(&*table.name)
+            declared.name.service == id.workspace
+                && declared.database == id.name
+                && declared.table() == Some(&*table.name)
         };
         let mut all: BTreeMap<String, Self> = BTreeMap::new();
         for field in session.types.types().filter(is_of).flat_map(|declared| declared.fields.values()) {

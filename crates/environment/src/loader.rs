@@ -3,6 +3,7 @@
 //! What is made of rows that are there depends on the [mode](LoadMode); what was done stands in the
 //! [ledger](crate::ledger) of each database.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use database::{Database, DatabaseError, Schema};
@@ -65,6 +66,9 @@ struct Hands<'a, 's> {
     interrupt: &'a Interrupt,
 }
 
+/// The databases of a load.
+type Databases = BTreeMap<DatabaseId, Box<dyn Database>>;
+
 /// Why an attempt failed.
 struct Failed {
     error: Error,
@@ -85,11 +89,11 @@ fn attempt(
     hands: Hands<'_, '_>,
     row_by_row: Option<usize>,
 ) -> Result<LoadReport, Failed> {
-    let mut databases: BTreeMap<DatabaseId, Box<dyn Database>> = BTreeMap::new();
+    let mut databases = Databases::new();
     for id in plan.batches.iter().map(database_of).chain(loading.databases.iter().cloned()) {
-        if !databases.contains_key(&id) {
-            let database = (hands.open)(&id)?;
-            databases.insert(id, database);
+        if let Entry::Vacant(entry) = databases.entry(id) {
+            let database = (hands.open)(entry.key())?;
+            entry.insert(database);
         }
     }
     let mut schemas = BTreeMap::new();
@@ -112,7 +116,7 @@ fn attempt(
 fn in_stages(
     plan: &LoadPlan,
     loading: &Loading,
-    (databases, schemas): (&mut BTreeMap<DatabaseId, Box<dyn Database>>, &BTreeMap<DatabaseId, Schema>),
+    (databases, schemas): (&mut Databases, &BTreeMap<DatabaseId, Schema>),
     hands: Hands<'_, '_>,
     row_by_row: Option<usize>,
 ) -> Result<LoadReport, Failed> {
@@ -188,7 +192,7 @@ struct Carried {
 fn carry_out<'a, 's>(
     stage: &Stage,
     scene: &Scene<'a, 's>,
-    databases: &mut BTreeMap<DatabaseId, Box<dyn Database>>,
+    databases: &mut Databases,
     providers: &mut Providers<'a, 's>,
     carried: &mut Carried,
 ) -> Result<(), Failed> {

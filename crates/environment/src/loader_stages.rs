@@ -108,9 +108,8 @@ fn undo_provided(
 ) -> Result<(), Error> {
     let Some(made_by) = made_by(&provided.data_type) else {
         let gone = ProviderFailure::new("its data type is not declared any more");
-        let (provider, record) = (provided.data_type.clone(), provided.created.first());
-        let record = record.map(|record| record.name.clone());
-        return Err(Error::Provider { provider, record, place: None, source: gone });
+        let record = provided.created.first().map(|record| record.name.clone());
+        return Err(Error::Provider { provider: provided.data_type.clone(), record, place: None, source: gone });
     };
     let name = &made_by.provider.name;
     let work = providers.get(&made_by.provider)?;

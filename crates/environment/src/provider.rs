@@ -158,18 +158,15 @@ impl Session<'_> {
     /// The process of a provider: its command, run as a service is, or as what migrates its database.
     fn provider_process(&self, provider: &Provider, command: &CommandProvider) -> Result<ProcessSpec, Error> {
         let workspace = &provider.name.service;
-        let base = match &provider.service {
-            Some((service, place)) => {
-                let id = UnitId::new(format!("{workspace}/{service}"));
-                let Some(model) = self.model.services.get(&id) else {
-                    return Err(Error::Problems(no_service(service, workspace, place, &self.service_names(workspace))));
-                };
-                Some(model.process.clone())
-            }
-            None => {
-                let id = DatabaseId { workspace: workspace.clone(), name: provider.database.clone() };
-                self.model.databases.get(&id).and_then(|model| model.schema.as_ref()?.process.clone())
-            }
+        let base = if let Some((service, place)) = &provider.service {
+            let id = UnitId::new(format!("{workspace}/{service}"));
+            let Some(model) = self.model.services.get(&id) else {
+                return Err(Error::Problems(no_service(service, workspace, place, &self.service_names(workspace))));
+            };
+            Some(model.process.clone())
+        } else {
+            let id = DatabaseId { workspace: workspace.clone(), name: provider.database.clone() };
+            self.model.databases.get(&id).and_then(|model| model.schema.as_ref()?.process.clone())
         };
         let directory = self.model.directory(workspace).expect("a provider is of a workspace of this environment");
         let mut process = base.unwrap_or_else(|| ProcessSpec {

@@ -155,13 +155,11 @@ impl CommandWork {
 
     /// Waits until it has ended, and says how.
     fn how_it_ended(&mut self) -> String {
-        match self.exit_within(FAREWELL) {
-            Some(exit) => exit.to_string(),
-            None => {
-                self.companion.kill();
-                "closed its output".to_owned()
-            }
+        if let Some(exit) = self.exit_within(FAREWELL) {
+            return exit.to_string();
         }
+        self.companion.kill();
+        "closed its output".to_owned()
     }
 
     fn exit_within(&mut self, patience: Duration) -> Option<Exit> {

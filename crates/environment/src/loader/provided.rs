@@ -267,7 +267,7 @@ fn is_same(one: &Value, other: &Value) -> bool {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let moment = |text: &str| text.replace(' ', "T").replace("+00:00", "Z");
     let (one, other) = (text(one), text(other));
-    let numbers = || Some(one.parse::<f64>().ok()? == other.parse::<f64>().ok()?);
+    let numbers = || Some(one.parse::<f64>().ok()?.total_cmp(&other.parse().ok()?).is_eq());
     one == other || moment(&one) == moment(&other) || numbers().unwrap_or(false)
 }
 

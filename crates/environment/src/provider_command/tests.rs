@@ -27,7 +27,8 @@ fn start_plain(script: &str, timeout: Duration) -> Result<CommandWork, ProviderF
 fn made_by() -> MadeBy {
     let file = source::SourceFile::new("types.yaml", "x");
     let place = source::parse(&file).unwrap().place;
-    let command = CommandProvider { command: vec!["sh".to_owned()], env: Default::default(), inputs: Vec::new() };
+    let command =
+        CommandProvider { command: vec!["sh".to_owned()], env: indexmap::IndexMap::default(), inputs: Vec::new() };
     let provider = Provider {
         name: ProviderName { service: "shop".to_owned(), name: "code".to_owned() },
         database: "shop".to_owned(),

@@ -10,10 +10,13 @@ use store::Backend;
 use super::*;
 use crate::{Monitor, RemoteFailure};
 
+/// A status and a body, or no answer.
+type Reply = Result<(u16, &'static str), &'static str>;
+
 /// A service that answers one question after the other, and keeps what it was asked.
 #[derive(Default)]
 struct Service {
-    answers: Mutex<Vec<Result<(u16, &'static str), &'static str>>>,
+    answers: Mutex<Vec<Reply>>,
     asked: Mutex<Vec<Question>>,
 }
 
@@ -46,7 +49,7 @@ impl Remotes for Service {
 }
 
 impl Service {
-    fn new(answers: &[Result<(u16, &'static str), &'static str>]) -> Self {
+    fn new(answers: &[Reply]) -> Self {
         Self { answers: Mutex::new(answers.to_vec()), asked: Mutex::default() }
     }
 
@@ -122,7 +125,7 @@ fn with<T>(
 }
 
 const BEARER: &str = "{ bearer: secret }";
-const FOUND: Result<(u16, &str), &str> =
+const FOUND: Reply =
     Ok((200, r#"{"results":[{"id":4,"course":{"id":"x"}},{"id":5,"course":{"id":"a/b"},"mode":"honor"}]}"#));
 
 #[test]
@@ -172,7 +175,7 @@ fn what_a_service_could_not_do_is_tried_again_but_not_done_twice() {
 
 #[test]
 fn what_a_service_refuses_is_told_with_its_words() {
-    let cases: [(&[Result<(u16, &str), &str>], &str); 4] = [
+    let cases: [(&[Reply], &str); 4] = [
         (
             &[Ok((400, r#"{"field":"mode","reason":"no such mode"}"#))],
             r#"POST http://lms/enrollments was answered with status 400: {"field":"mode","reason":"no such mode"}"#,

@@ -35,6 +35,7 @@ sessions! {
     loading
     names
     profiles
+    providers
     remotes
     resources
     resets
