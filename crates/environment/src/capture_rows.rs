@@ -139,7 +139,9 @@ impl Capture<'_, '_> {
         let types = self.session.types.types();
         let of_table: Vec<DataType> = types
             .filter(|declared| {
-                declared.name.service == id.workspace && declared.database == id.name && declared.table() == Some(&*name)
+                declared.name.service == id.workspace
+                    && declared.database == id.name
+                    && declared.table() == Some(&*name)
             })
             .cloned()
             .collect();
