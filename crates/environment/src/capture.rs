@@ -107,7 +107,9 @@ impl Capture<'_, '_> {
     pub(crate) fn data_type(&self, id: &DatabaseId, table: usize, named: Option<&str>) -> Option<&DataType> {
         let name = &self.sources[id].description.tables[table].name;
         let is_of = |declared: &&DataType| {
-            declared.name.service == id.workspace && declared.database == id.name && declared.table() == Some(name.as_str())
+            declared.name.service == id.workspace
+                && declared.database == id.name
+                && declared.table() == Some(name.as_str())
         };
         let is_named = |declared: &&DataType| {
             named.is_some_and(|named| declared.name.name == named || declared.name.to_string() == named)

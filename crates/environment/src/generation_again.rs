@@ -148,6 +148,7 @@ impl Again<'_> {
                     changed: Vec::new(),
                     group: None,
                     generated: true,
+                    provided: false,
                     implied: false,
                 };
                 let compared = Compared { head: &head, columns: &columns, keys: vec![known], given: vec![given] };

@@ -183,11 +183,14 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     let content = world.content();
     let less = plan(&[("lms", "{ users: [{ username: ada, age: 37 }, { username: new }] }")], false);
     let dry = Loading { is_dry: true, ..loading("spec", LoadMode::Replace) };
-    let report = load(&less, &dry, &|id| world.open(id), &no_provider, &world.journal(), &Interrupt::default()).unwrap();
+    let report =
+        load(&less, &dry, &|id| world.open(id), &no_provider, &world.journal(), &Interrupt::default()).unwrap();
     assert_eq!((report.created(), report.changed(), report.removed()), (1, 1, 6));
     assert_eq!(world.content(), content);
     let dry = Unloading { is_dry: true, ..unloading("spec", false) };
-    let report = unload(&dry, &|id| world.open(id), (&no_provider, &|_: &str| None), &world.journal(), &Interrupt::default()).unwrap();
+    let report =
+        unload(&dry, &|id| world.open(id), (&no_provider, &|_: &str| None), &world.journal(), &Interrupt::default())
+            .unwrap();
     assert_eq!(report.removed(), 7);
     assert_eq!(world.content(), content);
 }
@@ -208,7 +211,13 @@ fn at_every_statement_everything_is_as_before_or_as_after() {
         }
     };
     let unload_all = |world: &World, open: &Open<'_>| {
-        unload(&unloading("spec", false), open, (&no_provider, &|_: &str| None), &world.journal(), &Interrupt::default())
+        unload(
+            &unloading("spec", false),
+            open,
+            (&no_provider, &|_: &str| None),
+            &world.journal(),
+            &Interrupt::default(),
+        )
     };
     let operations: [(&str, Operation<'_>); 4] = [
         ("ensure", &load_with(LoadMode::Ensure, &BOTH)),

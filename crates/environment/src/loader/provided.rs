@@ -282,5 +282,7 @@ fn head(batch: &dataset::Batch) -> PieceHead {
         provided: true,
         changed: Vec::new(),
         group: None,
+        generated: false,
+        implied: false,
     }
 }

@@ -142,7 +142,10 @@ impl World {
 }
 
 /// These loads have records of no provider.
-pub(super) fn no_provider(provider: &dataset::Provider, _: &Interrupt) -> Result<Box<dyn crate::provider::Work>, Error> {
+pub(super) fn no_provider(
+    provider: &dataset::Provider,
+    _: &Interrupt,
+) -> Result<Box<dyn crate::provider::Work>, Error> {
     panic!("{} is not needed", provider.name)
 }
 
