@@ -15,6 +15,7 @@ mod context;
 mod copy;
 mod data;
 mod databases;
+mod defaults;
 mod describe;
 mod destroy;
 mod diff;

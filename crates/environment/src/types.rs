@@ -10,9 +10,9 @@ use plan::DatabaseId;
 use crate::Error;
 use crate::context::{Context, Mode, Target};
 use crate::databases::reachable;
+use crate::defaults::declared_default;
 use crate::load::relational;
 use crate::session::Session;
-use crate::wanted::declared_default;
 
 /// A kind of record.
 #[derive(Debug, Clone, PartialEq, Eq)]
