@@ -153,7 +153,7 @@ impl Drop for MysqlBulk<'_> {
 
 /// Finds a row that refers to nothing.
 pub(crate) fn verify(conn: &mut Conn, database: &str, schema: &str, table: &str) -> Result<(), DatabaseError> {
-    let action = format!("verify the foreign keys of {}", table);
+    let action = format!("verify the foreign keys of {table}");
     let rows: Vec<(String, String, String, String, String)> = conn
         .query(format!(
             "SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,

@@ -242,7 +242,7 @@ fn write_all(
             transaction.rollback().map_err(Error::database(&id))?;
         }
     } else {
-        commit(transactions, loads, former, open, journal)?;
+        commit(transactions, &loads, former, open, journal)?;
     }
     Ok(lacks_rows)
 }

@@ -297,9 +297,10 @@ fn is_wanted(wanted: &Wanted, made: &MadeRows, records: &Records, piece: &Piece,
     };
     // Of more rows than the group has, the first ones stay.
     let place = made.before(table, group, first) + row as u64;
-    let count = match wanted.tables.contains_key(table) {
-        true => group_of(wanted, table, group).map_or(0, |(_, group)| group.count),
-        false => wanted.fill.unwrap_or(0),
+    let count = if wanted.tables.contains_key(table) {
+        group_of(wanted, table, group).map_or(0, |(_, group)| group.count)
+    } else {
+        wanted.fill.unwrap_or(0)
     };
     place < count
 }

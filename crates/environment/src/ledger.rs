@@ -370,7 +370,7 @@ mod tests {
 
     #[test]
     fn rows_come_back_in_their_order_in_pieces() {
-        let rows: Vec<Vec<Value>> = (0..ROWS as i64 + 5)
+        let rows: Vec<Vec<Value>> = (0..i64::try_from(ROWS).unwrap() + 5)
             .map(|number| {
                 vec![json!(number * number % 7919 - 9), if number % 3 == 0 { json!(null) } else { json!("x\n") }]
             })

@@ -69,11 +69,12 @@ fn write_run(bytes: &mut Vec<u8>, run: Option<(i64, u64)>) {
 
 /// Appends a number, seven bits in each byte, the lowest first.
 fn number(bytes: &mut Vec<u8>, mut value: u64) {
+    let low = |value: u64| u8::try_from(value & 0x7f).expect("seven bits fit into a byte");
     while value >= 0x80 {
-        bytes.push((value & 0x7f) as u8 | 0x80);
+        bytes.push(low(value) | 0x80);
         value >>= 7;
     }
-    bytes.push(value as u8);
+    bytes.push(low(value));
 }
 
 /// Reads so many rows of so many columns; `None` for what is not their form.

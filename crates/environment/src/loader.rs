@@ -256,7 +256,7 @@ fn carry_out<'a, 's>(
         }
         return Ok(());
     }
-    commit(transactions, loads, former, hands.open, hands.journal)?;
+    commit(transactions, &loads, former, hands.open, hands.journal)?;
     if hands.journal.is_staged() {
         hands.journal.stage_committed()?;
     }

@@ -28,7 +28,7 @@ pub(crate) type Transactions<'a> = BTreeMap<DatabaseId, Box<dyn Transaction + 'a
 /// `loads` has those databases to which something was written.
 pub(crate) fn commit(
     transactions: Transactions<'_>,
-    loads: BTreeMap<DatabaseId, LoadToUndo>,
+    loads: &BTreeMap<DatabaseId, LoadToUndo>,
     former: FormerRows,
     open: &Open<'_>,
     journal: &Journal,
@@ -61,8 +61,9 @@ pub(crate) fn commit(
             // Also of the one that failed it is not known whether it has committed. What cannot be taken back now stays in
             // the journal, and is taken back before anything else is done.
             journal.release()?;
-            let taken_back = |(id, load)| take_back(id, load, &journal.rows(), open).is_ok();
-            if loads.iter().map(taken_back).fold(true, |all, done| all && done) {
+            let left = |(id, load): &(&DatabaseId, &LoadToUndo)| take_back(id, load, &journal.rows(), open).is_err();
+            // Each of them, whatever becomes of the others.
+            if loads.iter().filter(left).count() == 0 {
                 journal.settle_load()?;
             }
             Err(error)

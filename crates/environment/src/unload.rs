@@ -150,7 +150,7 @@ fn in_databases(
         }
         return Ok(report);
     }
-    commit(transactions, loads, former, open, journal)?;
+    commit(transactions, &loads, former, open, journal)?;
     Ok(report)
 }
 

@@ -195,6 +195,8 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     assert_eq!(world.content(), content);
 }
 
+type Operation<'a> = &'a dyn Fn(&World, &Open<'_>) -> Result<LoadReport, Error>;
+
 /// The connection is lost at each call of each operation; and the process is killed there, so that the next command finds
 /// the journal as it was.
 #[test]
@@ -203,7 +205,6 @@ fn at_every_statement_everything_is_as_before_or_as_after() {
         ("lms", "{ users: [{ username: ada, age: 37 }, { username: new }] }"),
         ("shop", "{ buyers: [{ name: ada }] }"),
     ];
-    type Operation<'a> = &'a dyn Fn(&World, &Open<'_>) -> Result<LoadReport, Error>;
     let load_with = |mode: LoadMode, texts: &[(&str, &str)]| {
         let plan = plan(texts, false);
         move |world: &World, open: &Open<'_>| {
@@ -238,8 +239,8 @@ fn at_every_statement_everything_is_as_before_or_as_after() {
                 let world = first.copy();
                 let calls = Arc::new(AtomicUsize::new(0));
                 let open = |id: &DatabaseId| -> Result<Box<dyn Database>, Error> {
-                    let loss = Loss { calls: Arc::clone(&calls), at, is_killed };
-                    Ok(Box::new(Lost { inner: world.open(id)?, loss }))
+                    let how = Loss { calls: Arc::clone(&calls), at, is_killed };
+                    Ok(Box::new(Lost { inner: world.open(id)?, loss: how }))
                 };
                 let done = operation(&world, &open);
                 let told = format!("{name}, {}, call {at}", if is_killed { "killed" } else { "lost" });
