@@ -46,7 +46,19 @@ impl DeclaredData {
                 reader.named(workspace, spec);
             }
         }
-        let Reader { types, specs, own, files, .. } = reader;
+        let Reader { types, specs, own, mut files, .. } = reader;
+        for provider in types.providers() {
+            let dataset::ProviderKind::Command(command) = &provider.kind else { continue };
+            let place = tree.find(&provider.name.service).map(|id| &tree.workspace(id).directory);
+            let place = place.expect("a provider is of a workspace that was read");
+            match crate::inputs::digest(place, command.inputs.iter().map(String::as_str)) {
+                Ok(digest) => files.texts.push(digest),
+                Err(error) => files.problems.push(
+                    Problem::error("provider::inputs", crate::with_causes(&error))
+                        .at(&provider.place, "the inputs of this provider"),
+                ),
+            }
+        }
         let digest = Key::of("data").texts(files.texts.iter().map(String::as_str)).end().to_string();
         Self { types, specs, own, digest, files: files.digests, words: words.join("\n") }
     }
