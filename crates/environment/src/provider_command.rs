@@ -182,10 +182,9 @@ impl CommandWork {
 
     /// A failure with what it printed last.
     fn failure(&mut self, message: impl Into<String>) -> ProviderFailure {
-        // What explains it may be on its way.
-        if self.companion.exit().is_some() {
-            let _ = self.errors_ended.recv_timeout(Duration::from_millis(200));
-        }
+        // What explains it may be on its way; from one that has ended there is an end to wait for.
+        let patience = if self.companion.exit().is_some() { 1000 } else { 100 };
+        let _ = self.errors_ended.recv_timeout(Duration::from_millis(patience));
         let printed = self.printed.lock().expect("nothing panics while it holds this");
         ProviderFailure { last_lines: printed.iter().cloned().collect(), ..ProviderFailure::new(message) }
     }
