@@ -68,11 +68,23 @@ pub struct Records {
 }
 
 /// How the rows of a table are told from each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Identity {
-    Columns(Vec<usize>),
-    /// By all that they hold.
-    Whole,
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Identity {
+    /// Unique keys, the best first; a row is known by the first of which it holds all.
+    keys: Vec<Vec<usize>>,
+    /// The columns with values of its own, if no two rows without a key hold the same in them.
+    own: Option<Vec<usize>>,
+}
+
+impl Identity {
+    /// The columns that a row is known by; `None`: all.
+    fn of(&self, row: &Row) -> Option<&Vec<usize>> {
+        self.key(row).or(self.own.as_ref())
+    }
+
+    fn key(&self, row: &Row) -> Option<&Vec<usize>> {
+        self.keys.iter().find(|columns| Reference::tuple(columns, row).is_some())
+    }
 }
 
 /// How many records deep a record is known by others.
@@ -119,10 +131,11 @@ pub fn records(
                 continue;
             }
         };
-        if writer.identities[number] == Identity::Whole {
+        let identity = &writer.identities[number];
+        if writer.rows[number].iter().any(|row| identity.key(row).is_none()) {
             let is_referred_to = writer.references.iter().flatten().any(|reference| reference.table == number);
             let different: BTreeSet<&Record> = records.iter().collect();
-            if is_referred_to && different.len() < records.len() {
+            if is_referred_to && identity.own.is_none() && different.len() < records.len() {
                 let reason = "it has no natural key, and two of its rows differ in nothing but keys that the database made, so that \
                               references to them cannot be told apart; declare a data type with a `key` for it, or choose one of them"
                     .to_owned();
@@ -130,7 +143,7 @@ pub fn records(
                 continue;
             }
             written.notes.push(format!(
-                "{name} has no natural key: its rows are known by all their values, and are made again each time that the spec is loaded"
+                "{name} has rows without a natural key: they are known by their values, and are made again each time that the spec is loaded"
             ));
         }
         written.tables.push((name.clone(), records));
@@ -210,6 +223,7 @@ impl Writer<'_> {
         &self,
         table: usize,
         row: &Row,
+        only: Option<&Vec<usize>>,
         depth: usize,
     ) -> Result<(BTreeMap<usize, Record>, BTreeSet<usize>), String> {
         let (mut heads, mut settled) = (BTreeMap::new(), BTreeSet::new());
@@ -217,7 +231,8 @@ impl Writer<'_> {
             let open: Vec<usize> =
                 reference.columns.iter().copied().filter(|column| !settled.contains(column)).collect();
             let is_literal = |column: &usize| self.is_literal(reference.table, *column, 0);
-            if open.is_empty() || reference.referenced.iter().all(is_literal) {
+            let is_wanted = only.is_none_or(|only| reference.columns.iter().any(|column| only.contains(column)));
+            if !is_wanted || open.is_empty() || reference.referenced.iter().all(is_literal) {
                 continue;
             }
             let Some(tuple) = Reference::tuple(&reference.columns, row) else { continue };
@@ -244,14 +259,11 @@ impl Writer<'_> {
         if depth > DEPTH {
             return Err(format!("it is known by rows that are known by rows, more than {DEPTH} deep"));
         }
-        match &self.identities[table] {
-            Identity::Whole => self.fields(table, row, None, depth),
-            Identity::Columns(columns) => self.fields(table, row, Some(columns), depth),
-        }
+        self.fields(table, row, self.identities[table].of(row), depth)
     }
 
     fn fields(&self, table: usize, row: &Row, only: Option<&Vec<usize>>, depth: usize) -> Result<Record, String> {
-        let (heads, settled) = self.referred(table, row, depth)?;
+        let (heads, settled) = self.referred(table, row, only, depth)?;
         let described = &self.description.tables[table];
         // A part of a reference stands where the whole of it is written.
         let is_wanted = |column: usize| {
@@ -310,11 +322,13 @@ fn identity(
     let is_made = |column: &ColumnDescription| matches!(column.filled, Filled::Counter | Filled::Generated);
     let mut made: BTreeSet<usize> =
         table.columns.iter().enumerate().filter(|(_, column)| is_made(column)).map(|(number, _)| number).collect();
-    let fits = |columns: &Vec<usize>, made: &BTreeSet<usize>| {
+    // A declared key may be none of the database's.
+    let is_unique = |columns: &Vec<usize>| {
         let mut seen = BTreeSet::new();
-        !columns.is_empty()
-            && columns.iter().all(|column| !made.contains(column))
-            && rows.iter().all(|row| Reference::tuple(columns, row).is_some_and(|tuple| seen.insert(tuple)))
+        rows.iter().filter_map(|row| Reference::tuple(columns, row)).all(|tuple| seen.insert(tuple))
+    };
+    let fits = |columns: &Vec<usize>, made: &BTreeSet<usize>| {
+        !columns.is_empty() && columns.iter().all(|column| !made.contains(column)) && is_unique(columns)
     };
     let refers = |columns: &Vec<usize>| {
         columns.iter().filter(|column| references.iter().any(|reference| reference.columns.contains(column))).count()
@@ -338,14 +352,31 @@ fn identity(
     if let [key] = primary.as_slice()
         && worked_out(key)
         && !references.iter().any(|reference| reference.columns.contains(key))
-        && candidates.iter().any(|columns| !columns.contains(key) && fits(columns, &made))
+        && candidates.iter().any(|columns| {
+            let is_whole = || rows.iter().all(|row| Reference::tuple(columns, row).is_some());
+            !columns.contains(key) && fits(columns, &made) && is_whole()
+        })
     {
         made.insert(*key);
     }
-    match candidates.into_iter().find(|columns| fits(columns, &made)) {
-        Some(columns) => (Identity::Columns(columns), made),
-        None => (Identity::Whole, made),
+    let mut identity =
+        Identity { keys: candidates.into_iter().filter(|columns| fits(columns, &made)).collect(), own: None };
+    // What is compared for sure, on every engine.
+    let is_own = |number: &usize| {
+        let kind = &table.columns[*number].kind;
+        let is_compared = !matches!(
+            kind,
+            Kind::Json | Kind::Xml | Kind::Float | Kind::Bytes { .. } | Kind::Figure(_) | Kind::Unknown
+        );
+        is_compared && !made.contains(number) && !references.iter().any(|reference| reference.columns.contains(number))
+    };
+    let own: Vec<usize> = (0..table.columns.len()).filter(is_own).collect();
+    let mut seen = BTreeSet::new();
+    let value = |row: &Row| own.iter().map(|number| row[*number].clone()).collect::<Row>();
+    if !own.is_empty() && rows.iter().filter(|row| identity.key(row).is_none()).all(|row| seen.insert(value(row))) {
+        identity.own = Some(own);
     }
+    (identity, made)
 }
 
 /// The tables in an order in which what is referred to comes first, as far as there is one.
@@ -442,7 +473,7 @@ mod tests {
         ]);
         assert_eq!(
             written(&description, &rows),
-            "# notes has no natural key: its rows are known by all their values, and are made again each time that the spec is loaded
+            "# notes has rows without a natural key: they are known by their values, and are made again each time that the spec is loaded
 seedbed: 1
 records:
   users:
@@ -458,6 +489,33 @@ records:
     - { text: null, post_id: null }
 "
         );
+    }
+
+    #[test]
+    fn a_row_without_a_key_is_known_by_its_own_values_and_by_others_only_where_they_are_the_same() {
+        let description =
+            Description { tables: vec![table("pages", &["code", "title"], &[("above_id", "pages")], &[&["code"]])] };
+        let pages = rows(&[(
+            "pages",
+            &[
+                &["1", "a", "top", "-"],
+                &["2", "-", "middle", "1"],
+                &["3", "-", "middle 2", "2"],
+                &["4", "-", "low", "3"],
+            ],
+        )]);
+        let chain: Vec<Row> = (1..40)
+            .map(|number: u32| {
+                let above = (number > 1).then(|| (number - 1).to_string());
+                vec![Some(number.to_string()), None, Some(format!("page {number}")), above]
+            })
+            .collect();
+        let deep = Rows::from([("pages".to_owned(), chain)]);
+        assert!(written(&description, &deep).contains("above_id: { record: { code: null, title: page 38 } }"));
+        let spec = written(&description, &pages);
+        for part in ["above_id: { record: { code: a } }", "above_id: { record: { code: null, title: middle 2 } }"] {
+            assert!(spec.contains(part), "{part}: {spec}");
+        }
     }
 
     #[test]
