@@ -161,10 +161,14 @@ fn hint(error: &Error) -> Option<String> {
         Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks', 'store', 'store-cache' or 'downloads'".to_owned()),
         Error::NoEnvironment(_) => Some("`seedbed up` makes it; `--name` chooses another".to_owned()),
         Error::NotRunning(_) => Some("`seedbed up` starts it".to_owned()),
+        Error::NoProvider { known, .. } if known.is_empty() => {
+            Some("a file of data types declares one: `providers: { NAME: { command: [PROGRAM, …] } }`".to_owned())
+        }
         Error::NoService { wanted, known }
         | Error::NoDatabase { wanted, known }
         | Error::NoBase { wanted, known }
         | Error::NoWorkspace { wanted, known }
+        | Error::NoProvider { wanted, known }
         | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
         Error::Store(store::StoreError::Damaged { .. }) => {
@@ -208,10 +212,6 @@ fn hint(error: &Error) -> Option<String> {
         Error::Script { .. } => Some(
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
         ),
-        Error::NoProvider { known, .. } if known.is_empty() => {
-            Some("a file of data types declares one: `providers: { NAME: { command: [PROGRAM, …] } }`".to_owned())
-        }
-        Error::NoProvider { wanted, known } => Some(near(wanted, known)),
         Error::Provider { record: Some(_), .. } => Some("what was loaded before it is taken back".to_owned()),
         Error::Load { .. } => Some("nothing was loaded; every database is as before".to_owned()),
         Error::Supervisor(daemon::ClientError::Closed | daemon::ClientError::Lost(_)) => Some(
