@@ -1,5 +1,7 @@
 //! `cargo xtask test`: what CI runs, and nothing else.
 
+use std::process::Command;
+
 use anyhow::{Result, ensure};
 
 use crate::postgres::Server;
@@ -27,11 +29,12 @@ pub fn lint() -> Result<()> {
     Ok(())
 }
 
-/// Every test: the rooms and the program, then the campus on both engines.
+/// Every test: the rooms and the program, the kit for Python, then the campus on both engines.
 pub fn all() -> Result<()> {
     // The campus is built first: the program's tests bring it up, and time it.
     run(&mut cargo("campus", &["build", "--workspace", "--locked", "--quiet"]))?;
     tests("", &[])?;
+    python()?;
     match Server::start()? {
         Some(server) => tests("campus", &[("CAMPUS_TEST_POSTGRES_URL", server.url())]),
         None => {
@@ -39,6 +42,21 @@ pub fn all() -> Result<()> {
             tests("campus", &[])
         }
     }
+}
+
+/// The kit for Python, with a real project from the package index, in an environment of its own below `target`.
+fn python() -> Result<()> {
+    if !has("python3", "--version") {
+        ensure!(std::env::var_os("CI").is_none(), "python3 is not installed, and in CI nothing is skipped");
+        eprintln!("skipped: the kit for Python, since python3 is not installed");
+        return Ok(());
+    }
+    let kit = root().join("python/seedbed");
+    let place = root().join("target/python-kit");
+    let program = |name: &str| Command::new(place.join("bin").join(name));
+    run(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
+    run(program("pip").args(["install", "--quiet", "-r"]).arg(kit.join("tests/requirements.txt")))?;
+    run(program("python").args(["-m", "pytest", "-q"]).env("PYTHONPATH", kit.join("src")).current_dir(&kit))
 }
 
 /// Rewrites what file-driven tests expect; the diff is for people to read.
