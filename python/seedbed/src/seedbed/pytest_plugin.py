@@ -51,23 +51,19 @@ def seedbed_load(seedbed_program: str, pytestconfig: pytest.Config) -> Iterator[
     this run has made when it ends.
     """
     directory = pytestconfig.invocation_params.dir
-    unloaded: list[list[str]] = []
+    unloaded: list[str] = []
 
     def load(spec: str | Path, *, service: str | None = None, unload: bool = False) -> Loaded:
         arguments = [str(spec), *(["--service", service] if service else [])]
-        report = json.loads(_run(directory, [seedbed_program, "load", "--json", *arguments]))
-        loaded = Loaded(
-            created=sum(kind["created"] for kind in report["types"]),
-            found=sum(kind["found"] for kind in report["types"]),
-            report=report,
-        )
+        report = json.loads(_run(directory, [seedbed_program, "load", "--json", *arguments]))["load"]
+        loaded = Loaded(created=report["created"], found=report["found"], report=report)
         if unload and loaded.created:
-            unloaded.append(arguments)
+            unloaded.append(str(spec))
         return loaded
 
     yield load
-    for arguments in reversed(unloaded):
-        _run(directory, [seedbed_program, "unload", *arguments])
+    for spec in reversed(unloaded):
+        _run(directory, [seedbed_program, "unload", spec])
 
 
 def _run(directory: Path, command: list[str]) -> str:
