@@ -14,6 +14,12 @@ fn family(word: &str) -> String {
     format!("sleep {word} & sh -c 'sleep {word} & wait' & sleep {word} & wait")
 }
 
+/// What tells why a process is still there.
+fn circumstances(pid: u32) -> String {
+    let file = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}")).unwrap_or_default();
+    format!("{}, waiting in {:?}, {}", file("cmdline").replace('\0', " "), file("wchan"), file("status"))
+}
+
 fn kill_supervisors(trials: u32, user: Option<UserId>) {
     for trial in 0..trials {
         let place = Place::new();
@@ -43,7 +49,7 @@ fn kill_supervisors(trials: u32, user: Option<UserId>) {
             }
             // What is dead and not yet reaped by the system's first process is gone as well.
             let left = processes_with(&format!("sleep {word}"));
-            if left.is_empty() { Ok(()) } else { Err(left) }
+            if left.is_empty() { Ok(()) } else { Err(left.into_iter().map(circumstances).collect::<Vec<_>>()) }
         });
         assert!(begin.elapsed() < Duration::from_secs(5));
     }
