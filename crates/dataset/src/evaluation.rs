@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 use source::{Place, Problem, Problems};
 
-use crate::compiled::{Compiled, CompiledReference};
+use crate::compiled::CompiledReference;
 use crate::formula::{Formula, Need, NeedFrom};
 use crate::record::{Given, GivenValue, RecordId, Records, Slot, Unidentified};
 use crate::spec::SpecRecord;
@@ -18,13 +18,12 @@ use crate::spec::SpecRecord;
 /// How many steps long a chain of records may be in which each implies the next.
 const MAX_ROUNDS: usize = 64;
 
-/// Works everything out; what is wrong is added to the problems.
+/// Works everything out, beginning with records of which nothing is known but their keys; what is wrong is added to the problems.
 pub(crate) fn evaluate<'c, 'e>(
-    compiled: &'c Compiled<'e>,
+    mut records: Records<'c, 'e>,
     specs: Vec<SpecRecord>,
     problems: &mut Problems,
 ) -> Records<'c, 'e> {
-    let mut records = Records::new(compiled);
     for record in specs {
         declare(&mut records, record, None, problems);
     }
@@ -47,7 +46,7 @@ pub(crate) fn evaluate<'c, 'e>(
 }
 
 /// Takes in one record of a spec, and the children that are listed in it.
-fn declare(
+pub(crate) fn declare(
     records: &mut Records<'_, '_>,
     record: SpecRecord,
     parent: Option<(usize, RecordId)>,
@@ -471,7 +470,7 @@ impl<'c, 'e> Round<'c, 'e> {
     }
 }
 
-fn unidentified(reason: Unidentified, place: &Place, of: &str) -> Problem {
+pub(crate) fn unidentified(reason: Unidentified, place: &Place, of: &str) -> Problem {
     Problem::error("dataset::key", reason.message).at(place, of).maybe_help(reason.help)
 }
 

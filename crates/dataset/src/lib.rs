@@ -10,6 +10,7 @@
 //! described in `docs/formats/dev-data.md`.
 
 mod compiled;
+mod copy;
 mod data_type;
 mod evaluation;
 mod formula;
@@ -29,7 +30,7 @@ mod type_reader;
 
 pub use data_type::{Children, DataType, Field, FieldKind, ImpliedRecord, Maker, ReferenceTo, Trait, TypeName};
 pub use load_plan::{Batch, Cell, ColumnWanted, LoadPlan, MadeBy, Missing, Origin, Row, RowId};
-pub use order::{Options, order};
+pub use order::{Options, order, order_copy};
 pub use provider::{
     Auth, CommandProvider, HttpProvider, Provider, ProviderKind, ProviderName, ProviderUse, Request, Requests,
 };

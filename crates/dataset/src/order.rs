@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use source::{Place, Problems};
 
 use crate::compiled::Compiled;
+use crate::copy::prepare;
 use crate::evaluation::{evaluate, place_order};
 use crate::formula::templates;
 use crate::record::{RecordId, Records, Slot};
@@ -26,19 +27,44 @@ pub struct Options {
 /// The plan depends on what the specs say, and not on the order of files, entries and records. Everything that is wrong
 /// is returned together.
 pub fn order(registry: &Registry, specs: SpecSet, options: &Options) -> Result<LoadPlan, Problems> {
+    let plan = order_copy(registry, specs, options, 1)?;
+    Ok(plan.expect("the first copy has the keys of the specs"))
+}
+
+/// Makes the plan of a copy of all records of the specs: the same records with other natural keys, and what refers to one
+/// of them refers to its copy.
+///
+/// Copies count from 1, which has the keys as the specs give them. A key is another one through a reference to a record
+/// of the specs, whose copy is meant then; else its texts get the number (`ada-2`), else its whole numbers go on counting.
+/// `None` if the specs have a record with a key of this copy themselves.
+pub fn order_copy(
+    registry: &Registry,
+    specs: SpecSet,
+    options: &Options,
+    copy: u64,
+) -> Result<Option<LoadPlan>, Problems> {
     let templates = templates(options.seed);
     let mut problems = Problems::new();
     let compiled = Compiled::new(registry, &templates, &mut problems);
     if problems.has_errors() {
         return Err(problems);
     }
-    let records = evaluate(&compiled, specs.into_records(), &mut problems);
+    let specs = specs.into_records();
+    let mut records = Records::new(&compiled);
+    if copy > 1 {
+        match prepare(&compiled, &specs, copy, &mut problems) {
+            Some(prepared) => records = prepared,
+            None if problems.has_errors() => return Err(problems),
+            None => return Ok(None),
+        }
+    }
+    let records = evaluate(records, specs, &mut problems);
     let levels = levels(&records, &mut problems);
     if problems.has_errors() {
         return Err(problems);
     }
     let batches = Planner::new(&records, levels).batches();
-    Ok(LoadPlan { batches, warnings: problems, strict: options.strict })
+    Ok(Some(LoadPlan { batches, warnings: problems, strict: options.strict }))
 }
 
 /// A record with what it is sorted and put together by.

@@ -1,7 +1,7 @@
 //! The records of a load, each once, by type and natural key.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 
@@ -21,13 +21,14 @@ const MAX_DISTANCE: u32 = 100;
 pub(crate) struct RecordId(u32);
 
 /// Type and natural key.
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Identity {
     pub data_type: usize,
     pub key: Vec<KeyPart>,
 }
 
 /// One field of a natural key.
+#[derive(Clone)]
 pub(crate) enum KeyPart {
     /// A string, number or boolean. Equal when the text is.
     Scalar(Value),
@@ -103,6 +104,8 @@ impl Unidentified {
 pub(crate) struct Records<'c, 'e> {
     pub compiled: &'c Compiled<'e>,
     all: IndexMap<Identity, Record>,
+    /// Records that others stand for, wherever these are named.
+    copies: HashMap<Identity, Identity>,
 }
 
 impl KeyPart {
@@ -172,7 +175,7 @@ impl Record {
 
 impl<'c, 'e> Records<'c, 'e> {
     pub fn new(compiled: &'c Compiled<'e>) -> Self {
-        Self { compiled, all: IndexMap::new() }
+        Self { compiled, all: IndexMap::new(), copies: HashMap::new() }
     }
 
     pub fn ids(&self) -> impl Iterator<Item = RecordId> + use<> {
@@ -195,7 +198,7 @@ impl<'c, 'e> Records<'c, 'e> {
         self.identity(id).data_type
     }
 
-    fn identity(&self, id: RecordId) -> &Identity {
+    pub fn identity(&self, id: RecordId) -> &Identity {
         let (identity, _) = self.all.get_index(id.index()).expect("ids are only made for records that are there");
         identity
     }
@@ -378,7 +381,18 @@ impl<'c, 'e> Records<'c, 'e> {
         self.intern(Identity { data_type, key }, distance)
     }
 
+    /// From now on, another record stands for this one.
+    pub fn stands_for(&mut self, identity: Identity, other: Identity) {
+        self.copies.insert(identity, other);
+    }
+
     fn intern(&mut self, identity: Identity, distance: u32) -> Result<RecordId, Unidentified> {
+        let identity = self.copies.get(&identity).cloned().unwrap_or(identity);
+        self.add(identity, distance)
+    }
+
+    /// Finds or makes the record with this very key.
+    pub fn add(&mut self, identity: Identity, distance: u32) -> Result<RecordId, Unidentified> {
         let index = if let Some((index, known, record)) = self.all.get_full_mut(&identity) {
             record.distance = record.distance.min(distance);
             for (known, other) in known.key.iter().zip(&identity.key) {

@@ -478,13 +478,14 @@ impl Worker<'_> {
                 let (spec, service) = (DECLARED.to_owned(), session.model.root.clone());
                 let identity = ledger_identity::of_records(spec, service, LoadMode::Ensure, &session.declared);
                 let loading = Loading { identity, ..Loading::default() };
-                report = loader::load(&session.declared, &loading, &open, &start, journal, interrupt)?;
+                report = loader::load(&session.declared, &loading, None, &open, &start, journal, interrupt)?;
                 declared = session.own.iter().map(|own| Generation::of(session, own)).collect();
                 &declared[..]
             }
             (load, generations) => {
                 if let Some((plan, loading)) = load {
-                    report = loader::load(plan, loading, &open, &start, journal, interrupt)?;
+                    let make_copy = self.material.make_copy;
+                    report = loader::load(plan, loading, make_copy, &open, &start, journal, interrupt)?;
                 }
                 generations
             }

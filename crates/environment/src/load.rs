@@ -13,7 +13,7 @@ use crate::databases::reachable;
 use crate::generation::Generation;
 use crate::ledger::LoadMode;
 use crate::ledger_identity::{self, FILL};
-use crate::loader::Loading;
+use crate::loader::{Loading, MakeCopy};
 use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::report::{millis, step_reports};
@@ -83,7 +83,13 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
     if problems.has_errors() {
         return Err(Error::Problems(problems));
     }
-    let ordered = dataset::order(&session.types, specs, &data::options(options.strict)).map_err(Error::Problems)?;
+    let make_copy =
+        |copy: u64| dataset::order_copy(&session.types, specs.clone(), &data::options(options.strict), copy);
+    let ordered = make_copy(1).map_err(Error::Problems)?.expect("the first copy has the keys of the specs");
+    if options.mode == LoadMode::Add {
+        // What cannot be made once more is said before anything begins.
+        make_copy(2).map_err(Error::Problems)?;
+    }
     problems.extend(ordered.warnings.iter().cloned());
     if !problems.is_empty() {
         context.monitor.on(Progress::Warnings(&problems));
@@ -103,7 +109,8 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
     let mut databases: BTreeSet<DatabaseId> = of_records.chain(loading.databases.iter().cloned()).collect();
     databases.extend(generations.iter().flat_map(|generation| generation.databases.iter().cloned()));
     let load = (has_records || generations.is_empty()).then_some((&ordered, &loading));
-    execute(&session, &databases, &Material { load, generations: &generations, ..Material::of("load") })
+    let make_copy: Option<&MakeCopy<'_>> = (options.mode == LoadMode::Add).then_some(&make_copy);
+    execute(&session, &databases, &Material { load, make_copy, generations: &generations, ..Material::of("load") })
 }
 
 /// What a spec wants, as the user wants it.

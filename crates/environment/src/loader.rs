@@ -22,8 +22,10 @@ use crate::loader_stages::{self, Stage};
 use crate::provider::{Providers, Start};
 use crate::{Error, Interrupt};
 
+mod copies;
 mod provided;
 
+pub(crate) use copies::MakeCopy;
 use provided::{PRIMARY_KEY, Told};
 
 /// How records are loaded.
@@ -37,16 +39,23 @@ pub(crate) struct Loading {
     pub(crate) databases: BTreeSet<DatabaseId>,
 }
 
-/// Carries out a load plan. When it fails, every database is as it was before.
+/// Carries out a load plan, or the first copy of it of which nothing is there yet, if copies can be made. When it fails,
+/// every database is as it was before.
 pub(crate) fn load(
     plan: &LoadPlan,
     loading: &Loading,
+    make_copy: Option<&MakeCopy<'_>>,
     open: &Open<'_>,
     start: &Start<'_>,
     journal: &Journal,
     interrupt: &Interrupt,
 ) -> Result<LoadReport, Error> {
     let hands = Hands { open, start, journal, interrupt };
+    let copy = match make_copy {
+        Some(make) => copies::free_copy(plan, make, loading, hands)?,
+        None => None,
+    };
+    let plan = copy.as_ref().unwrap_or(plan);
     match attempt(plan, loading, hands, None) {
         // The database refused one of many rows and does not say which: row by row it will.
         Err(Failed { batch: Some(batch), error }) if !error.is_disk_full() => {

@@ -11,7 +11,7 @@ use store::{Content, ObjectId, ObjectWriter, Record, RecordDetails, Snapshot, St
 use tree::Saved;
 
 use crate::generation::Generation;
-use crate::loader::Loading;
+use crate::loader::{Loading, MakeCopy};
 use crate::physical::PHYSICAL;
 use crate::session::Session;
 use crate::unload::Unloading;
@@ -24,6 +24,8 @@ pub(crate) struct Material<'a> {
     pub(crate) command: &'static str,
     /// What `load` loads; the declared data when it is not given.
     pub(crate) load: Option<(&'a LoadPlan, &'a Loading)>,
+    /// How copies of what `load` loads are made, where each load makes new records.
+    pub(crate) make_copy: Option<&'a MakeCopy<'a>>,
     /// What `load` generates after that, or instead; the declared specs of our own form when neither is given.
     pub(crate) generations: &'a [Generation<'a>],
     /// What `unload` removes.

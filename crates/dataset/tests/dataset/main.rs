@@ -4,6 +4,7 @@
 
 mod case;
 mod cases;
+mod copies;
 mod fake_database;
 mod graph;
 mod properties;

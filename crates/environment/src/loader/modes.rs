@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::lost::{Loss, Lost};
-use super::tests::{World, id, message, no_provider, plan};
+use super::tests::{World, copy, id, message, no_provider, plan};
 use super::*;
 use crate::ledger::LoadMode;
 use crate::unload::{Unloading, carry_out as unload};
@@ -19,7 +19,17 @@ fn loading(spec: &str, mode: LoadMode) -> Loading {
 impl World {
     fn load_as(&self, spec: &str, mode: LoadMode, texts: &[(&str, &str)]) -> Result<LoadReport, Error> {
         let plan = plan(texts, false);
-        load(&plan, &loading(spec, mode), &|id| self.open(id), &no_provider, &self.journal(), &Interrupt::default())
+        let make = |number: u64| copy(texts, false, number);
+        let make_copy: Option<&MakeCopy<'_>> = (mode == LoadMode::Add).then_some(&make);
+        load(
+            &plan,
+            &loading(spec, mode),
+            make_copy,
+            &|id| self.open(id),
+            &no_provider,
+            &self.journal(),
+            &Interrupt::default(),
+        )
     }
 
     fn unload(&self, spec: &str, takes_along: bool) -> Result<LoadReport, Error> {
@@ -131,6 +141,30 @@ fn replace_removes_what_the_spec_no_longer_has() {
 }
 
 #[test]
+fn add_makes_new_records_each_time_and_unload_takes_all_of_them_out() {
+    let world = World::new();
+    world.execute("lms", "INSERT INTO users (username) VALUES ('bob-3')");
+    let content = world.content();
+    for _ in 0..3 {
+        let report = world.load_as("spec", LoadMode::Add, &BOTH).unwrap();
+        assert_eq!((report.created(), report.found(), report.differing), (7, 0, 0));
+    }
+    // What somebody else has is no copy of ours: that number is not taken for any record.
+    let mut users = world.column("lms", "users", 1);
+    users.sort();
+    assert_eq!(users, ["ada", "ada-2", "ada-4", "bob", "bob-2", "bob-3", "bob-4", "eve", "eve-2", "eve-4"]);
+    assert_eq!(world.column("shop", "orders", 0), ["n1", "n1-2", "n1-4"]);
+    assert_eq!(world.column("shop", "buyers", 1), ["ada", "bob", "ada-2", "bob-2", "ada-4", "bob-4"]);
+    let id_of = |name: &str| world.row("lms", "users", ("username", name.into()), &["id"]).unwrap().remove(0);
+    for name in ["bob", "bob-2", "bob-4"] {
+        let enrolment = world.row("lms", "enrolments", ("user_id", id_of(name)), &["course"]);
+        assert_eq!(enrolment, Some(vec!["x".into()]), "a key is new through what it refers to");
+    }
+    assert_eq!(world.unload("spec", false).unwrap().removed(), 21);
+    assert_eq!(world.content(), content);
+}
+
+#[test]
 fn a_record_of_two_specs_goes_with_the_last_of_them() {
     let world = World::new();
     let content = world.content();
@@ -184,7 +218,7 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     let less = plan(&[("lms", "{ users: [{ username: ada, age: 37 }, { username: new }] }")], false);
     let dry = Loading { is_dry: true, ..loading("spec", LoadMode::Replace) };
     let report =
-        load(&less, &dry, &|id| world.open(id), &no_provider, &world.journal(), &Interrupt::default()).unwrap();
+        load(&less, &dry, None, &|id| world.open(id), &no_provider, &world.journal(), &Interrupt::default()).unwrap();
     assert_eq!((report.created(), report.changed(), report.removed()), (1, 1, 6));
     assert_eq!(world.content(), content);
     let dry = Unloading { is_dry: true, ..unloading("spec", false) };
@@ -208,7 +242,7 @@ fn at_every_statement_everything_is_as_before_or_as_after() {
     let load_with = |mode: LoadMode, texts: &[(&str, &str)]| {
         let plan = plan(texts, false);
         move |world: &World, open: &Open<'_>| {
-            load(&plan, &loading("spec", mode), open, &no_provider, &world.journal(), &Interrupt::default())
+            load(&plan, &loading("spec", mode), None, open, &no_provider, &world.journal(), &Interrupt::default())
         }
     };
     let unload_all = |world: &World, open: &Open<'_>| {

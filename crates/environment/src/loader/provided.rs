@@ -37,20 +37,11 @@ impl Writer<'_, '_, '_> {
         let batch = &plan.batches[index];
         let made_by = batch.made_by.as_ref().expect("it is a batch of a provider");
         let values: Vec<Option<Vec<Value>>> = batch.rows.iter().map(|row| self.values(row)).collect();
-        let known: Vec<usize> = (0..values.len()).filter(|row| values[*row].is_some()).collect();
         let asked =
             |row: &usize| asked(&batch.columns, &batch.key_columns, values[*row].as_ref().expect("it is known"));
-        let mut rows: Vec<Option<Vec<Value>>> = vec![None; values.len()];
-        for chunk in known.chunks(AT_ONCE) {
-            self.heed_interrupt()?;
-            let records: Vec<Asked> = chunk.iter().map(asked).collect();
-            let found = self.ask(index, chunk, |work, of| work.find(of, &records))?;
-            for (row, found) in chunk.iter().zip(found) {
-                rows[*row] = found.map(|found| self.read(index, found));
-            }
-        }
-        let found = known.iter().filter(|row| rows[**row].is_some()).map(|row| {
-            let asked = asked(row);
+        let mut rows = self.find_provided(index, &values)?;
+        let found = (0..rows.len()).filter(|row| rows[*row].is_some()).map(|row| {
+            let asked = asked(&row);
             batch.key_columns.iter().map(|column| asked.key[column].clone()).chain([Value::Null]).collect()
         });
         let found: Vec<Vec<Value>> = found.collect();
@@ -84,6 +75,27 @@ impl Writer<'_, '_, '_> {
         self.need_primary_keys(index, made_by, &rows)?;
         self.sources[index].rows = rows;
         Ok(())
+    }
+
+    /// Looks for the records of a batch by their keys.
+    pub(super) fn find_provided(
+        &mut self,
+        index: usize,
+        values: &[Option<Vec<Value>>],
+    ) -> Result<Vec<Option<Vec<Value>>>, Error> {
+        let batch = &self.plan.batches[index];
+        let known: Vec<usize> = (0..values.len()).filter(|row| values[*row].is_some()).collect();
+        let mut rows: Vec<Option<Vec<Value>>> = vec![None; values.len()];
+        for chunk in known.chunks(AT_ONCE) {
+            self.heed_interrupt()?;
+            let given = chunk.iter().filter_map(|row| values[*row].as_ref());
+            let records: Vec<Asked> = given.map(|values| asked(&batch.columns, &batch.key_columns, values)).collect();
+            let found = self.ask(index, chunk, |work, of| work.find(of, &records))?;
+            for (row, found) in chunk.iter().zip(found) {
+                rows[*row] = found.map(|found| self.read(index, found));
+            }
+        }
+        Ok(rows)
     }
 
     /// Has some records created, and writes down what was made.

@@ -106,7 +106,7 @@ impl World {
     }
 
     fn carry_out(&self, plan: &LoadPlan) -> Result<LoadReport, Error> {
-        load(plan, &Loading::default(), &|id| self.open(id), &no_provider, &self.journal(), &Interrupt::default())
+        load(plan, &Loading::default(), None, &|id| self.open(id), &no_provider, &self.journal(), &Interrupt::default())
     }
 
     /// Does what a command does that finds the journal.
@@ -154,6 +154,14 @@ pub(super) fn id(name: &str) -> DatabaseId {
 }
 
 pub(super) fn plan(specs: &[(&str, &str)], strict: bool) -> LoadPlan {
+    match copy(specs, strict, 1) {
+        Ok(plan) => plan.unwrap(),
+        Err(problems) => panic!("{}", rendered(&problems)),
+    }
+}
+
+/// The plan of a copy of what specs declare.
+pub(super) fn copy(specs: &[(&str, &str)], strict: bool, number: u64) -> Result<Option<LoadPlan>, Problems> {
     let mut problems = Problems::default();
     let mut types = Registry::default();
     for (service, text) in [("lms", LMS_TYPES), ("shop", SHOP_TYPES)] {
@@ -165,10 +173,7 @@ pub(super) fn plan(specs: &[(&str, &str)], strict: bool) -> LoadPlan {
         set.add(&types, service, None, &parse(&format!("{service}.yaml"), text), &mut problems);
     }
     assert!(!problems.has_errors(), "{}", rendered(&problems));
-    match dataset::order(&types, set, &Options { strict, seed: 0 }) {
-        Ok(plan) => plan,
-        Err(problems) => panic!("{}", rendered(&problems)),
-    }
+    dataset::order_copy(&types, set, &Options { strict, seed: 0 }, number)
 }
 
 fn parse(name: &str, text: &str) -> source::Tree {
@@ -339,9 +344,16 @@ fn what_cannot_be_taken_back_stays_in_the_journal() {
             world.open(id)
         }
     };
-    let error =
-        load(&plan(&spec, false), &Loading::default(), &open, &no_provider, &world.journal(), &Interrupt::default())
-            .unwrap_err();
+    let error = load(
+        &plan(&spec, false),
+        &Loading::default(),
+        None,
+        &open,
+        &no_provider,
+        &world.journal(),
+        &Interrupt::default(),
+    )
+    .unwrap_err();
     assert!(message(&error).contains("deferred reference to regions"), "the first error is told: {error:?}");
     assert_eq!(world.count("lms", "users"), 1);
     let left = world.journal().contents();
@@ -356,7 +368,8 @@ fn rows_of_protected_databases_stay_undoable_when_the_load_has_succeeded() {
     let journal = world.journal();
     journal.protect(&id("shop"), crate::record::DatabaseRecord::default()).unwrap();
     let spec = plan(&[("lms", "{ users: [{ username: new }] }")], false);
-    load(&spec, &Loading::default(), &|id| world.open(id), &no_provider, &journal, &Interrupt::default()).unwrap();
+    load(&spec, &Loading::default(), None, &|id| world.open(id), &no_provider, &journal, &Interrupt::default())
+        .unwrap();
     world.take_back();
     assert_eq!(world.count("lms", "users"), 0);
 }
@@ -370,6 +383,7 @@ fn an_interrupt_ends_a_load_and_leaves_nothing() {
     let error = load(
         &plan(&BOTH, false),
         &Loading::default(),
+        None,
         &|id| world.open(id),
         &no_provider,
         &world.journal(),
