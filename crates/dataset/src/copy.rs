@@ -103,9 +103,9 @@ fn vary(identity: &mut Identity, ranges: &Ranges, copy: u64) -> bool {
     }
     for (place, part) in identity.key.iter_mut().enumerate() {
         if let KeyPart::Scalar(value) = part
-            && let Some((least, greatest)) = ranges.get(&(identity.data_type, place))
+            && let Some(range) = ranges.get(&(identity.data_type, place))
             && let Some(number) = value.as_i64()
-            && let Some(next) = counted_on(number, *least, *greatest, copy)
+            && let Some(next) = counted_on(number, *range, copy)
         {
             *value = next.into();
             is_varied = true;
@@ -114,8 +114,9 @@ fn vary(identity: &mut Identity, ranges: &Ranges, copy: u64) -> bool {
     is_varied
 }
 
-/// The number that stands for another one in a copy: 1, 2 and 3 become 4, 5 and 6 in the second one.
-fn counted_on(number: i64, least: i64, greatest: i64, copy: u64) -> Option<i64> {
+/// The number that stands for another one in a copy, of numbers between these two: 1, 2 and 3 become 4, 5 and 6 in the
+/// second one. `None` if there is no such number.
+pub fn counted_on(number: i64, (least, greatest): (i64, i64), copy: u64) -> Option<i64> {
     let count = greatest.checked_sub(least)?.checked_add(1)?;
     let above = count.checked_mul(i64::try_from(copy.checked_sub(1)?).ok()?)?;
     number.checked_add(above)

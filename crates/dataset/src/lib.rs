@@ -28,6 +28,7 @@ mod spec;
 mod suggestion;
 mod type_reader;
 
+pub use copy::counted_on;
 pub use data_type::{Children, DataType, Field, FieldKind, ImpliedRecord, Maker, ReferenceTo, Trait, TypeName};
 pub use load_plan::{Batch, Cell, ColumnWanted, LoadPlan, MadeBy, Missing, Origin, Row, RowId};
 pub use order::{Options, order, order_copy};

@@ -16,6 +16,7 @@ use source::Problems;
 
 use crate::elsewhere::{self, Referred};
 use crate::generation_again::{Again, MadeRows};
+use crate::generation_copies;
 use crate::journal::Journal;
 use crate::journal_rows::FormerRows;
 use crate::ledger::{Did, LoadIdentity, LoadMode, PieceHead, PieceWriter};
@@ -121,6 +122,9 @@ fn once(
         let (database, description) = opened.get_mut(&id).expect("what is wanted is wanted of one of these");
         let (database, description) = (&mut **database, description.clone());
         let mut work = Work { id: &id, database, description, is_only, places, load, interrupt, report: &mut report };
+        if mode == LoadMode::Add {
+            wanted = work.free_copy(&wanted)?;
+        }
         let plan = work.plan_what_is_missing(&wanted)?;
         let places = work.places;
         let is_concerned = plan.is_some() || mode.updates();
@@ -456,6 +460,23 @@ impl Work<'_> {
             problems.push(problem(impossible, &self.places));
         }
         problems
+    }
+
+    /// The first copy of what is wanted of whose records none is there.
+    fn free_copy(&mut self, wanted: &Wanted) -> Result<Wanted, Error> {
+        for number in 1.. {
+            if self.interrupt.is_raised() {
+                return Err(Error::Interrupted);
+            }
+            let copy = generation_copies::copy(wanted, &self.description, number);
+            let copy = copy.map_err(|impossible| Error::Problems(self.problems(&impossible)))?;
+            if let Some(copy) = copy
+                && self.look_for_records(&copy)?.1.is_empty()
+            {
+                return Ok(copy);
+            }
+        }
+        unreachable!("there are more numbers than records")
     }
 
     /// Takes the records that are there out of what is wanted, and resolves references to rows that are there.

@@ -29,6 +29,7 @@ mod execute;
 mod facts;
 mod generation;
 mod generation_again;
+mod generation_copies;
 mod images;
 mod implied;
 mod inputs;

@@ -147,7 +147,12 @@ fn walk(seed: u64) {
     assert!(removed > 0 || all.iter().all(|table| table.rows == 1), "seed {seed}");
     assert_eq!(world.load("replace"), [0, 0, 0], "seed {seed}");
     let [added, _, _] = world.load("add");
-    assert!(added > 0, "seed {seed}");
+    let groups: u64 = all.iter().map(|table| (table.rows / 2).max(1)).sum();
+    assert!(added >= groups + all.len() as u64, "seed {seed}: {added}, with a copy of each record");
+    for table in all.iter().filter(|table| table.name.starts_with("lite")) {
+        let sql = format!("SELECT code FROM {} WHERE code LIKE 'special%' ORDER BY code", table.name);
+        assert_eq!(world.workspace.sql("shop/lite", &sql), "special\nspecial-2\n", "seed {seed}, {}", table.name);
+    }
     assert_eq!(world.workspace.sql("shop/lite", "PRAGMA foreign_key_check"), "", "seed {seed}");
     world.workspace.seedbed(&["unload", "spec.yaml", "--dry-run"]).ends_with(0);
     world.workspace.seedbed(&["unload", "spec.yaml"]).ends_with(0);
