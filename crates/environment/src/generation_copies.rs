@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use database::{Datum, Description, Kind, TableDescription};
+use database::{Datum, Description, KeyDescription, Kind, TableDescription};
 use factory::{Given, Group, Impossible, RecordRef, Wanted};
 use indexmap::IndexMap;
 
@@ -28,7 +28,10 @@ pub(crate) fn copy(wanted: &Wanted, description: &Description, number: u64) -> R
                 impossible.push(reason);
                 BTreeSet::new()
             }) {
-                let Some(value) = varied(&given[&column], ranges.get(&column), number) else { continue };
+                let Some(value) = varied(&given[&column], ranges.get(&column), number) else {
+                    impossible.push(fixed(table, Some(&column)));
+                    continue;
+                };
                 is_taken |= number > 1 && groups.iter().any(|other| other.given.get(&column) == Some(&value));
                 given.insert(column, value);
             }
@@ -76,14 +79,10 @@ impl<'a> Records<'a> {
     /// The columns that must get other values, so that each key of a record is another one.
     fn varying(&self, table: &TableDescription, given: &Values) -> Result<BTreeSet<String>, Impossible> {
         let mut varying = BTreeSet::new();
-        for key in table.keys.iter().filter(|key| key.expressions.is_empty() && key.condition.is_none()) {
-            let is_whole = key.columns.iter().all(|column| {
-                matches!(given.get(column), Some(Given::Records(_)))
-                    || matches!(given.get(column), Some(Given::Value(value)) if *value != Datum::Null)
-            });
+        for key in whole_keys(table, given) {
             let is_new =
                 key.columns.iter().any(|column| varying.contains(column) || self.is_copied(table, given, column));
-            if !is_whole || is_new {
+            if is_new {
                 continue;
             }
             let of = |is_meant: &dyn Fn(&Datum) -> bool| -> Vec<String> {
@@ -95,11 +94,7 @@ impl<'a> Records<'a> {
             let texts = of(&|value| matches!(value, Datum::Text(_)));
             let chosen = if texts.is_empty() { of(&|value| matches!(value, Datum::Integer(_))) } else { texts };
             if chosen.is_empty() {
-                return Err(Impossible {
-                    table: table.name.clone(),
-                    column: key.columns.first().cloned(),
-                    reason: "the record cannot be made once more: nothing in its key can vary".to_owned(),
-                });
+                return Err(fixed(table, key.columns.first()));
             }
             varying.extend(chosen);
         }
@@ -110,12 +105,34 @@ impl<'a> Records<'a> {
     fn is_copied(&self, table: &TableDescription, given: &Values, column: &str) -> bool {
         let Some(Given::Records(refs)) = given.get(column) else { return false };
         let Some(target) = target(table, column) else { return false };
+        let Some(described) = self.description.table(target) else { return false };
         let groups = self.wanted.tables.get(target).into_iter().flatten().filter(|group| group.is_record);
-        let known: Vec<&Values> = groups.map(|group| &group.given).collect();
+        // What no key tells apart is not found again, so it is not another one either.
+        let known = groups.map(|group| &group.given).filter(|given| whole_keys(described, given).next().is_some());
+        let known: Vec<&Values> = known.collect();
         !refs.is_empty()
             && refs.iter().all(|(record, _)| {
                 matches!(record, RecordRef::By(values) if known.iter().any(|known| is_meant(values, known)))
             })
+    }
+}
+
+/// The keys of a table by which a record of which this is given can be found.
+fn whole_keys<'a>(table: &'a TableDescription, given: &'a Values) -> impl Iterator<Item = &'a KeyDescription> {
+    let is_given = |column: &String| match given.get(column) {
+        Some(Given::Value(value)) => *value != Datum::Null,
+        Some(Given::Records(_)) => true,
+        _ => false,
+    };
+    let plain = table.keys.iter().filter(|key| key.expressions.is_empty() && key.condition.is_none());
+    plain.filter(move |key| key.columns.iter().all(is_given))
+}
+
+fn fixed(table: &TableDescription, column: Option<&String>) -> Impossible {
+    Impossible {
+        table: table.name.clone(),
+        column: column.cloned(),
+        reason: "the record cannot be made once more: nothing in its key can vary".to_owned(),
     }
 }
 
@@ -150,10 +167,11 @@ fn ranges(groups: &[&Group]) -> BTreeMap<String, (i64, i64)> {
     ranges
 }
 
-/// What stands for a value in a copy; `None` if it stays.
+/// What stands for a value in a copy; `None` if there is nothing that could.
 fn varied(value: &Given, range: Option<&(i64, i64)>, copy: u64) -> Option<Given> {
     match value {
-        Given::Value(Datum::Text(text)) if copy > 1 => Some(Given::Value(Datum::Text(format!("{text}-{copy}")))),
+        Given::Value(Datum::Text(_)) if copy == 1 => Some(value.clone()),
+        Given::Value(Datum::Text(text)) => Some(Given::Value(Datum::Text(format!("{text}-{copy}")))),
         Given::Value(Datum::Integer(number)) => {
             let next = dataset::counted_on(*number, *range?, copy)?;
             Some(Given::Value(Datum::Integer(next)))
@@ -177,9 +195,10 @@ fn follow(
                 for (record, _) in refs {
                     let RecordRef::By(values) = record else { continue };
                     if let Some((_, copy)) = copies_there.clone().find(|(former, _)| is_meant(values, former)) {
-                        for (column, value) in values.iter_mut() {
-                            value.clone_from(&copy[column]);
-                        }
+                        // What it is referred to by may be no key, and the same for both.
+                        let keys = whole_keys(target, copy).flat_map(|key| &key.columns);
+                        let named: Vec<String> = keys.chain(values.keys()).cloned().collect();
+                        values.extend(named.into_iter().map(|column| (column.clone(), copy[&column].clone())));
                     }
                     follow(values, target, description, copies);
                 }
@@ -233,8 +252,11 @@ mod tests {
 
     /// A reference to the user of this name.
     fn user(name: &str) -> Given {
-        let by = [("name".to_owned(), text(name))].into_iter().collect();
-        Given::Records(vec![(RecordRef::By(by), 1)])
+        by(&[("name", text(name))])
+    }
+
+    fn by(given: &[(&str, Given)]) -> Given {
+        Given::Records(vec![(RecordRef::By(values(given)), 1)])
     }
 
     fn values(given: &[(&str, Given)]) -> Values {
@@ -257,7 +279,7 @@ mod tests {
     fn copies_have_other_keys_and_what_refers_to_them_follows() {
         let description = description();
         let ada = [("name", text("ada")), ("mail", text("a@b"))];
-        let cases: [(&str, u64, Rows<'_>, Rows<'_>); 6] = [
+        let cases: [(&str, u64, Rows<'_>, Rows<'_>); 7] = [
             ("the first has the keys as they are", 1, &[("users", &ada)], &[("users", &ada)]),
             (
                 "only texts of keys vary",
@@ -289,6 +311,18 @@ mod tests {
                 ],
             ),
             (
+                "what is referred to by something else than its key is told by that, too",
+                2,
+                &[("users", &ada), ("posts", &[("slug", text("x")), ("user_id", by(&[("mail", text("a@b"))]))])],
+                &[
+                    ("users", &[("name", text("ada-2")), ("mail", text("a@b"))]),
+                    (
+                        "posts",
+                        &[("slug", text("x")), ("user_id", by(&[("mail", text("a@b")), ("name", text("ada-2"))]))],
+                    ),
+                ],
+            ),
+            (
                 "what refers to others stays",
                 2,
                 &[("posts", &[("slug", text("x")), ("user_id", user("eve"))])],
@@ -317,6 +351,8 @@ mod tests {
         let flag = wanted(&[("flags", &[("is_on", Given::Value(Datum::Boolean(true)))])]);
         let impossible = copy(&flag, &description, 1).unwrap_err();
         assert_eq!((impossible[0].table.as_str(), impossible[0].column.as_deref()), ("flags", Some("is_on")));
+        let far = wanted(&[("levels", &[("number", number(0))]), ("levels", &[("number", number(i64::MAX))])]);
+        assert_eq!(copy(&far, &description, 2).unwrap_err()[0].table, "levels");
         let both = wanted(&[("users", &[("name", text("ada"))]), ("users", &[("name", text("ada-2"))])]);
         assert!(copy(&both, &description, 2).unwrap().is_none());
         assert!(copy(&both, &description, 3).unwrap().is_some());

@@ -1,6 +1,6 @@
 //! Where each load makes new records: the first copy of which none is there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use database::Schema;
 use dataset::{LoadPlan, Origin};
@@ -25,12 +25,10 @@ pub(super) fn free_copy(
     hands: Hands<'_, '_>,
 ) -> Result<Option<LoadPlan>, Error> {
     let (mut databases, mut schemas) = (Databases::new(), BTreeMap::new());
-    for id in plan.batches.iter().map(database_of) {
-        if !databases.contains_key(&id) {
-            let mut database = (hands.open)(&id)?;
-            schemas.insert(id.clone(), database.inspect().map_err(Error::database(&id))?);
-            databases.insert(id, database);
-        }
+    for id in plan.batches.iter().map(database_of).collect::<BTreeSet<_>>() {
+        let mut database = (hands.open)(&id)?;
+        schemas.insert(id.clone(), database.inspect().map_err(Error::database(&id))?);
+        databases.insert(id, database);
     }
     let search = |plan: &LoadPlan, databases: &mut Databases| {
         Search { plan, loading, schemas: &schemas, hands }.is_free(databases)
