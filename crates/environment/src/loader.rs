@@ -382,17 +382,7 @@ impl<'a> Writer<'a, '_, '_> {
         let mut values: Vec<Option<Vec<Value>>> = batch.rows.iter().map(|row| self.values(row)).collect();
         let mut rows = self.find(index, &values, at_once)?;
 
-        let missing: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].is_none()).collect();
-        let report = self.report.of_batch(batch);
-        report.created += missing.len();
-        report.found += rows.len() - missing.len();
-        for &row in &missing {
-            let row = &batch.rows[row];
-            if !matches!(row.origin, Origin::Declared(_)) {
-                self.report.implied.push(row.name.clone());
-            }
-            self.refused.extend(refusal(self.plan, row));
-        }
+        let missing = self.count(batch, &rows);
         // Once something is refused nothing more is written, but what else is missing shall be named too, as far as it
         // can be looked for.
         if self.refused.is_empty() {
@@ -417,6 +407,22 @@ impl<'a> Writer<'a, '_, '_> {
         }
         self.sources[index].rows = rows;
         Ok(())
+    }
+
+    /// Writes down which rows of a batch were found, and which of the others may not be made; gives the missing ones.
+    fn count<T>(&mut self, batch: &Batch, rows: &[Option<T>]) -> Vec<usize> {
+        let missing: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].is_none()).collect();
+        let report = self.report.of_batch(batch);
+        report.created += missing.len();
+        report.found += rows.len() - missing.len();
+        for &row in &missing {
+            let row = &batch.rows[row];
+            if !matches!(row.origin, Origin::Declared(_)) {
+                self.report.implied.push(row.name.clone());
+            }
+            self.refused.extend(refusal(self.plan, row));
+        }
+        missing
     }
 
     /// Looks for the rows of a batch by their keys.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use dataset::{MadeBy, Origin};
+use dataset::MadeBy;
 use serde_json::{Map, Value};
 
-use super::{Writer, database_of, place_of, refusal};
+use super::{Writer, database_of, place_of};
 use crate::Error;
 use crate::journal::{ProvidedRecord, ProvidedToUndo};
 use crate::ledger::{self, Did, PieceHead};
@@ -49,17 +49,7 @@ impl Writer<'_, '_, '_> {
             let head = PieceHead { did: Did::Shared, ..head(batch) };
             self.told.entry(database_of(batch)).or_default().found.push((head, found));
         }
-        let missing: Vec<usize> = (0..rows.len()).filter(|row| rows[*row].is_none()).collect();
-        let report = self.report.of_batch(batch);
-        report.created += missing.len();
-        report.found += rows.len() - missing.len();
-        for &row in &missing {
-            let row = &batch.rows[row];
-            if !matches!(row.origin, Origin::Declared(_)) {
-                self.report.implied.push(row.name.clone());
-            }
-            self.refused.extend(refusal(plan, row));
-        }
+        let missing = self.count(batch, &rows);
         if self.refused.is_empty() {
             self.compare_provided(index, &values, &rows)?;
             if !self.loading.is_dry {

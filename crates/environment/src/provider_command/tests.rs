@@ -1,3 +1,5 @@
+//! Providers that are programs: real processes which answer as they should, and as they should not.
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

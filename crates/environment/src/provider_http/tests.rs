@@ -1,3 +1,5 @@
+//! Providers that are services: what is asked of one, and what is made of its answers, by a service that answers as it is told.
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
