@@ -192,6 +192,16 @@ fn write(
     written
 }
 
+/// What the database said of rows of a table, with the place at which these are wanted.
+fn refused(table: Option<String>, places: &Places, source: DatabaseError) -> Error {
+    let place = table
+        .as_ref()
+        .and_then(|table| places.get(table))
+        .map(|(place, _)| format!("{}:{}", place.file().name(), place.line()));
+    let record = table.map_or_else(|| "the generated rows".to_owned(), |table| format!("the rows of {table}"));
+    Error::Load { record, place, source }
+}
+
 fn write_all(
     (load, is_dry): (&LoadIdentity, bool),
     planned: &mut [Planned],
@@ -227,11 +237,7 @@ fn write_all(
                     Some(failure) => Error::Problems([problem(&failure, places)].into_iter().collect()),
                     None => Error::Interrupted,
                 },
-                Some(source) => {
-                    let record =
-                        table.map_or_else(|| "the generated rows".to_owned(), |table| format!("the rows of {table}"));
-                    Error::Load { record, place: None, source }
-                }
+                Some(source) => refused(table, places, source),
             })?;
             for table in &tables {
                 *part.made.entry(table.name.clone()).or_default() += table.rows;
@@ -610,17 +616,17 @@ impl Work<'_> {
                 return Ok(left_out);
             }
             let Err((table, error)) = self.try_rows(&plan) else { return Ok(left_out) };
-            let DatabaseError::Constraint { table: refused, constraint, detail, .. } = &error else {
+            let DatabaseError::Constraint { table: violated, constraint, detail, .. } = &error else {
                 return Err(Error::database(self.id)(error));
             };
             let doubts = &plan.doubts;
             let is_doubtful = |name: &String| doubts.contains_key(name);
-            let culprit = table.filter(is_doubtful).or_else(|| {
-                let ending = format!(".{refused}");
-                doubts.keys().find(|name| *name == refused || name.ends_with(&ending)).cloned()
+            let culprit = table.clone().filter(is_doubtful).or_else(|| {
+                let ending = format!(".{violated}");
+                doubts.keys().find(|name| *name == violated || name.ends_with(&ending)).cloned()
             });
             let Some(culprit) = culprit.filter(|name| !wanted.tables.contains_key(name)) else {
-                return Err(Error::database(self.id)(error));
+                return Err(refused(table, &self.places, error));
             };
             let reason = format!(
                 "{} was not understood, and rows made without it are refused ({constraint}: {detail})",
