@@ -8,6 +8,7 @@ mod after;
 mod base;
 mod cold;
 mod command;
+mod container;
 mod database;
 mod declared;
 mod dependency;
@@ -40,6 +41,10 @@ pub use after::{After, AfterTarget, Condition};
 pub use base::{Base, BaseSource, Digest};
 pub use cold::Cold;
 pub use command::Command;
+pub use container::{
+    Build, Container, ContainerFile, FileContent, HealthCheck, HealthTest, ImageSource, Limits, Logging, Mount,
+    MountSource, Network, NetworkConnection, NetworkMode, Protocol, PublishedPort, PullPolicy, Volume, Workload,
+};
 pub use database::{Database, Durability, SchemaStep};
 pub use dependency::Dependency;
 pub use engine::Engine;

@@ -31,6 +31,13 @@ pub struct Reference {
 }
 
 impl Template {
+    /// Makes a template of text that has no references, whatever is in it.
+    pub fn literal(text: impl Into<String>, place: Place) -> Self {
+        let text = text.into();
+        let parts = if text.is_empty() { Vec::new() } else { vec![Part::Text(text)] };
+        Self { parts, place }
+    }
+
     /// Returns the parts in order; no two texts are side by side, and none is empty.
     pub fn parts(&self) -> &[Part] {
         &self.parts
