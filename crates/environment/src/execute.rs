@@ -13,17 +13,13 @@ use supervisor::{Failure, UnitId, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
 use crate::facts::kind_of;
-use crate::generation::{self, Generation};
 use crate::journal::UNDO;
-use crate::ledger::LoadMode;
-use crate::ledger_identity::{self, DECLARED};
-use crate::loader::{self, Loading};
 use crate::loader_commit;
 use crate::loader_report::LoadReport;
 use crate::loader_stages;
 use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
-use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks, unload};
+use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -257,11 +253,12 @@ impl Session<'_> {
 }
 
 /// Does the steps that the supervisor hands back, each on a thread of its own.
-struct Worker<'a> {
-    session: &'a Session<'a>,
+pub(crate) struct Worker<'a> {
+    pub(crate) session: &'a Session<'a>,
     steps: BTreeMap<UnitId, &'a Step>,
-    material: &'a Material<'a>,
-    load: Mutex<Option<LoadReport>>,
+    pub(crate) material: &'a Material<'a>,
+    /// What the load did, if there was one.
+    pub(crate) load: Mutex<Option<LoadReport>>,
     first_error: Mutex<Option<Error>>,
     /// The steps that were done here.
     done: Mutex<BTreeSet<UnitId>>,
@@ -464,59 +461,6 @@ impl Worker<'_> {
 
     fn remember(&self, id: &DatabaseId, database: DatabaseRecord) -> Result<(), Error> {
         self.session.remember(id, |record| *record = database)
-    }
-
-    fn load(&self, keys: &[(DatabaseId, Key)]) -> Result<(), Error> {
-        let session = self.session;
-        let open = |id: &DatabaseId| session.database(id);
-        let (interrupt, journal) = (&session.context.interrupt, &session.journal);
-        let start = |provider: &dataset::Provider, heeded: &Interrupt| session.start_provider(provider, heeded);
-        let mut report = LoadReport::default();
-        let declared: Vec<Generation<'_>>;
-        let generations = match (self.material.load, self.material.generations) {
-            (None, []) => {
-                let (spec, service) = (DECLARED.to_owned(), session.model.root.clone());
-                let identity = ledger_identity::of_records(spec, service, LoadMode::Ensure, &session.declared);
-                let loading = Loading { identity, ..Loading::default() };
-                report = loader::load(&session.declared, &loading, None, &open, &start, journal, interrupt)?;
-                declared = session.own.iter().map(|own| Generation::of(session, own)).collect();
-                &declared[..]
-            }
-            (load, generations) => {
-                if let Some((plan, loading)) = load {
-                    let make_copy = self.material.make_copy;
-                    report = loader::load(plan, loading, make_copy, &open, &start, journal, interrupt)?;
-                }
-                generations
-            }
-        };
-        for generation in generations {
-            report.is_dry |= generation.is_dry;
-            report.extend(generation::generate(generation, &open, journal, interrupt)?);
-        }
-        for (id, key) in keys {
-            session.remember(id, |record| record.data = Some(key.to_string()))?;
-        }
-        *self.load.lock().expect("nothing panics while it holds this") = Some(report);
-        Ok(())
-    }
-
-    fn unload(&self) -> Result<(), Error> {
-        let session = self.session;
-        let unloading = self.material.unload.expect("it is planned by who gives it");
-        let open = |id: &DatabaseId| session.database(id);
-        let start = |provider: &dataset::Provider, heeded: &Interrupt| session.start_provider(provider, heeded);
-        let made_by = |data_type: &str| session.types.made_by(session.types.data_type_called(data_type)?);
-        let (journal, interrupt) = (&session.journal, &session.context.interrupt);
-        let report = unload::carry_out(unloading, &open, (&start, &made_by), journal, interrupt)?;
-        if unloading.spec == DECLARED && !unloading.is_dry {
-            // What is declared is not there any more, and the next `up` loads it again.
-            for id in &unloading.databases {
-                session.remember(id, |record| record.data = None)?;
-            }
-        }
-        *self.load.lock().expect("nothing panics while it holds this") = Some(report);
-        Ok(())
     }
 
     /// Changes the content of a database as a whole; what it held is put aside until the command has succeeded.

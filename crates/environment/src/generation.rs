@@ -59,6 +59,13 @@ impl<'a> Generation<'a> {
     }
 }
 
+impl Generation<'_> {
+    /// How many times it may commit: what is removed with rows that a spec no longer has is made anew after that.
+    pub(crate) fn passes(&self) -> usize {
+        if self.identity.mode == LoadMode::Replace { 2 } else { 1 }
+    }
+}
+
 /// How many rows are made at once; between two of these the user's wish to end is heard.
 const AT_ONCE: u64 = 2000;
 
@@ -211,7 +218,7 @@ fn write_all(
     interrupt: &Interrupt,
 ) -> Result<bool, Error> {
     let mut lacks_rows = false;
-    let is_undoable = planned.len() > 1 && load.mode.updates() && !is_dry;
+    let is_undoable = (planned.len() > 1 || journal.keeps_undoable()) && load.mode.updates() && !is_dry;
     let mut former = FormerRows::new(journal.rows(), is_undoable);
     let (mut transactions, mut loads) = (Transactions::new(), BTreeMap::new());
     for Planned { id, database, description, is_only, wanted, plan, places } in planned {

@@ -241,6 +241,12 @@ impl Journal {
         })
     }
 
+    /// Whether what a load commits to a single database, too, may have to be undone when it has succeeded: with the other parts
+    /// of a load, or with the command.
+    pub fn keeps_undoable(&self) -> bool {
+        self.is_staged() || !self.contents().protected.is_empty()
+    }
+
     /// Says that the last stage is undone.
     pub fn stage_undone(&self) -> Result<(), Error> {
         self.change(|contents| drop(contents.stages.pop()))
@@ -248,10 +254,8 @@ impl Journal {
 
     /// Says that all stages are there to stay.
     pub fn settle_stages(&self) -> Result<(), Error> {
-        let stages = self.contents().stages.len();
         self.is_staged.store(false, Ordering::Relaxed);
-        self.change(|contents| contents.stages.clear())?;
-        (0..stages).try_for_each(|stage| durable::remove(&self.rows_of(stage)))
+        self.change(|contents| contents.stages.clear())
     }
 
     /// Says that all went well with these databases, or that all is undone.
@@ -284,6 +288,7 @@ impl Journal {
 
     fn change(&self, change: impl FnOnce(&mut Contents)) -> Result<(), Error> {
         let mut contents = self.contents.lock().expect("nothing panics while it holds this");
+        let stages = contents.stages.len();
         change(&mut contents);
         contents.seedbed_journal = FORMAT;
         if contents.is_empty() {
@@ -292,11 +297,12 @@ impl Journal {
             durable::write_json(&self.path, &*contents)?;
         }
         // What no load needs any more goes after what says so.
+        let left = contents.stages.len();
         if contents.loads.is_empty() {
-            durable::remove(&self.rows_of(contents.stages.len()))?;
+            durable::remove(&self.rows_of(left))?;
             durable::remove(&self.reserved())?;
         }
-        Ok(())
+        (left + 1..=stages).try_for_each(|stage| durable::remove(&self.rows_of(stage)))
     }
 }
 

@@ -26,6 +26,7 @@ mod durable;
 mod elsewhere;
 mod error;
 mod execute;
+mod execute_load;
 mod facts;
 mod generation;
 mod generation_again;

@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use database::{Database, DatabaseError, Schema};
-use dataset::{Batch, Cell, ColumnWanted, LoadPlan, Origin, Row, RowId};
+use dataset::{Batch, Cell, ColumnWanted, LoadPlan, MadeBy, Origin, Row, RowId};
 use plan::DatabaseId;
 use serde_json::Value;
 use source::{Place, Problem, Problems};
@@ -39,6 +39,13 @@ pub(crate) struct Loading {
     pub(crate) databases: BTreeSet<DatabaseId>,
 }
 
+impl Loading {
+    /// Whether what earlier loads made may be removed.
+    pub(crate) fn removes(&self) -> bool {
+        self.identity.mode == LoadMode::Replace
+    }
+}
+
 /// Carries out a load plan, or the first copy of it of which nothing is there yet, if copies can be made. When it fails,
 /// every database is as it was before.
 pub(crate) fn load(
@@ -59,7 +66,11 @@ pub(crate) fn load(
     match attempt(plan, loading, hands, None) {
         // The database refused one of many rows and does not say which: row by row it will.
         Err(Failed { batch: Some(batch), error }) if !error.is_disk_full() => {
-            attempt(plan, loading, hands, Some(batch))
+            // Records are the first part of a load of several, so all that is committed is of this attempt.
+            match loader_stages::undo(journal, open, start, &made_by_of(plan)) {
+                Ok(()) => attempt(plan, loading, hands, Some(batch)),
+                Err(_) => return Err(error),
+            }
         }
         result => result,
     }
@@ -136,43 +147,38 @@ fn in_stages(
     let is_staged = stages.len() > 1;
     // A load that spans databases can come to stand with some of its rows committed and others not; and one in the course
     // of a command that has protected databases is undone with that command.
-    let is_undoable = databases.len() > 1 || is_staged || !hands.journal.contents().protected.is_empty();
-    if is_staged {
-        hands.journal.begin_stages();
-    }
+    let is_undoable = databases.len() > 1 || is_staged || hands.journal.keeps_undoable();
     let mut providers = Providers::new(hands.start, hands.interrupt);
     let mut carried = Carried {
         sources: sources(plan, schemas).map_err(Error::Problems)?,
         report: LoadReport { is_dry: loading.is_dry, ..LoadReport::default() },
         ..Carried::default()
     };
-    let mut done = Ok(());
-    for (number, stage) in stages.iter().enumerate() {
-        let scene =
-            Scene { plan, loading, schemas, hands, row_by_row, is_undoable, is_last: number + 1 == stages.len() };
-        done = carry_out(stage, &scene, databases, &mut providers, &mut carried);
-        if done.is_err() {
-            break;
+    let mut work = || {
+        let mut stages = stages.iter().peekable();
+        while let Some(stage) = stages.next() {
+            let is_last = stages.peek().is_none();
+            let scene = Scene { plan, loading, schemas, hands, row_by_row, is_undoable, is_last };
+            carry_out(stage, &scene, databases, &mut providers, &mut carried)?;
         }
-    }
+        Ok(())
+    };
+    let done: Result<(), Failed> = if is_staged {
+        loader_stages::together(hands.journal, hands.open, hands.start, &made_by_of(plan), work)
+    } else {
+        work()
+    };
     let ended = providers.end();
-    let done = done.and_then(|()| Ok(ended?));
-    if is_staged && done.is_ok() {
-        if hands.journal.contents().protected.is_empty() {
-            hands.journal.settle_stages()?;
-        }
-    } else if is_staged {
-        let made_by = |data_type: &str| {
-            let is_of = |batch: &&Batch| format!("{}.{}", batch.service, batch.data_type) == data_type;
-            plan.batches.iter().find(is_of)?.made_by.clone()
-        };
-        // What cannot be undone now stays in the journal, and is undone before anything else is done.
-        let undone = loader_stages::undo(hands.journal, hands.open, hands.start, &made_by);
-        if undone.is_ok() {
-            hands.journal.settle_stages()?;
-        }
+    done.and_then(|()| Ok(ended?))?;
+    Ok(carried.report)
+}
+
+/// How the provider of a data type of a plan is found.
+fn made_by_of(plan: &LoadPlan) -> impl Fn(&str) -> Option<MadeBy> + Sync {
+    |data_type| {
+        let is_of = |batch: &&Batch| format!("{}.{}", batch.service, batch.data_type) == data_type;
+        plan.batches.iter().find(is_of)?.made_by.clone()
     }
-    done.map(|()| carried.report)
 }
 
 /// What the stages of a load have in common.
@@ -266,9 +272,6 @@ fn carry_out<'a, 's>(
         return Ok(());
     }
     commit(transactions, &loads, former, hands.open, hands.journal)?;
-    if hands.journal.is_staged() {
-        hands.journal.stage_committed()?;
-    }
     Ok(())
 }
 

@@ -34,8 +34,7 @@ pub(crate) fn commit(
     journal: &Journal,
 ) -> Result<(), Error> {
     // Where a protected database may get its old content back, the rows of the others must go with the new one.
-    let is_protecting = !journal.contents().protected.is_empty();
-    let is_kept = is_protecting || journal.is_staged();
+    let is_kept = journal.keeps_undoable();
     let several = loads.len() > 1 || is_kept && !loads.is_empty();
     if several {
         journal.reserve()?;
@@ -51,6 +50,7 @@ pub(crate) fn commit(
     }
     match failed {
         None if several && !is_kept => journal.settle_load(),
+        None if journal.is_staged() => journal.stage_committed(),
         None => Ok(()),
         Some(error) if !several => {
             // The answer to a commit can be lost when it is done.

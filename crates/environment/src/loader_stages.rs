@@ -1,5 +1,6 @@
-//! A load with records that providers make goes in stages: what a provider is to see must be committed before, and what it
-//! makes is committed by itself. When a stage fails, those before it are undone in reverse.
+//! A load goes in stages where it commits more than once: what a provider is to see must be committed before, and what it
+//! makes is committed by itself; and rows that are generated are planned from what is there. When a stage fails, those before
+//! it are undone in reverse.
 //!
 //! [The design](../../../docs/design/018-providers.md) says why.
 
@@ -41,18 +42,50 @@ pub(crate) fn cut(plan: &LoadPlan) -> Vec<Stage> {
 /// How a provider is found that has made records of a data type: `SERVICE.TYPE`.
 pub(crate) type MadeByOf<'a> = dyn Fn(&str) -> Option<MadeBy> + Sync + 'a;
 
+/// Does work that commits more than once, all of it or nothing: when it fails, what it has committed is undone.
+pub(crate) fn together<T, E: From<Error>>(
+    journal: &Journal,
+    open: &Open<'_>,
+    start: &Start<'_>,
+    made_by: &MadeByOf<'_>,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    // What is a part of more is undone with that.
+    if journal.is_staged() {
+        return work();
+    }
+    journal.begin_stages();
+    let done = work();
+    let is_to_stay = match &done {
+        // Where a protected database may get its old content back, all of it must go when the command fails later.
+        Ok(_) => journal.contents().protected.is_empty(),
+        // What cannot be undone now stays in the journal, and is undone before anything else is done.
+        Err(_) => undo(journal, open, start, made_by).is_ok(),
+    };
+    if is_to_stay {
+        journal.settle_stages()?;
+    }
+    done
+}
+
 /// Undoes the stages of a load, the last first. What cannot be undone stays in the journal.
 pub(crate) fn undo(journal: &Journal, open: &Open<'_>, start: &Start<'_>, made_by: &MadeByOf<'_>) -> Result<(), Error> {
     // What is undone must come to its end.
     let interrupt = Interrupt::default();
     let mut providers = Providers::new(start, &interrupt);
+    // A stage of which some commits were not taken back comes before the others; its file of rows is known by their number.
+    for (name, load) in journal.contents().loads {
+        take_back(&database(&name), &load, &journal.rows(), open)?;
+    }
+    if !journal.contents().loads.is_empty() {
+        journal.settle_load()?;
+    }
     while let Some(stage) = journal.contents().stages.pop() {
         match &stage {
             StageToUndo::Rows(loads) => {
                 let rows = journal.rows_of(journal.contents().stages.len() - 1);
                 for (name, load) in loads {
-                    let id = DatabaseId::parse(name).expect("the journal has names of databases");
-                    take_back(&id, load, &rows, open)?;
+                    take_back(&database(name), load, &rows, open)?;
                 }
             }
             StageToUndo::Provided(provided) => undo_provided(provided, &mut providers, made_by)?,
@@ -60,6 +93,10 @@ pub(crate) fn undo(journal: &Journal, open: &Open<'_>, start: &Start<'_>, made_b
         journal.stage_undone()?;
     }
     providers.end()
+}
+
+fn database(name: &str) -> DatabaseId {
+    DatabaseId::parse(name).expect("the journal has names of databases")
 }
 
 /// Undoes the part of all stages in one database, the last first. Says which records stay, and why.
