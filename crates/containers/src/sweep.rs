@@ -1,0 +1,57 @@
+//! The end of what an environment has in an engine.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::container::text;
+use crate::engine::escaped;
+use crate::{Engine, EngineError};
+
+/// The label of everything that is made; its value is the directory of the environment.
+pub const LABEL: &str = "seedbed.environment";
+
+/// How much is removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sweep {
+    /// Containers and networks; volumes stay.
+    Running,
+    /// Volumes and images that were built, too.
+    Everything,
+}
+
+impl Engine {
+    /// Removes what carries the label of an environment; gives how many things that were.
+    pub async fn sweep(&self, environment: &str, sweep: Sweep) -> Result<usize, EngineError> {
+        let label = format!("{LABEL}={environment}");
+        let containers = self.list_containers(&label).await?;
+        let mut removed = containers.len();
+        all(join_all(containers.iter().map(|container| self.remove_container(&container.id))).await)?;
+        let mut kinds = vec![("networks", "Id", "")];
+        if sweep == Sweep::Everything {
+            kinds.extend([("volumes", "Name", ""), ("images", "Id", "?force=1")]);
+        }
+        for (kind, key, how) in kinds {
+            let filters = escaped(&json!({ "label": [label] }).to_string());
+            let place = if kind == "images" { "/images/json".to_owned() } else { format!("/{kind}") };
+            let found = self.get(&format!("{place}?filters={filters}")).await?;
+            let list = if kind == "volumes" { found.get("Volumes") } else { Some(&found) };
+            let list = list.and_then(Value::as_array).into_iter().flatten();
+            let names: Vec<String> = list.filter_map(|thing| text(thing, &format!("/{key}"))).collect();
+            removed += names.len();
+            let removals = names.iter().map(|name| async move {
+                match self.delete(&format!("/{kind}/{}{how}", escaped(name))).await {
+                    // An image on which another one was built stays with that.
+                    Err(error) if kind == "images" && error.is_conflict() => Ok(()),
+                    answer => answer,
+                }
+            });
+            all(join_all(removals).await)?;
+        }
+        Ok(removed)
+    }
+}
+
+/// Everything is tried before the first failure is told.
+fn all(results: Vec<Result<(), EngineError>>) -> Result<(), EngineError> {
+    results.into_iter().collect()
+}
