@@ -1,16 +1,17 @@
 //! `logs`: what the processes of an environment have printed, merged in the order of time.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Seek, SeekFrom};
-use std::os::unix::fs::MetadataExt;
+use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use runtime::Stream;
+use regex::Regex;
+use runtime::{LogEntry, LogReader, Stream};
 
 use crate::Error;
 use crate::context::{Context, Target};
+use crate::moment::Moment;
 use crate::record::Record;
 
 /// A line with the unit that it is of.
@@ -20,8 +21,10 @@ pub struct LogLine {
     pub unit: String,
     /// Milliseconds since 1970-01-01 UTC.
     pub time_ms: u64,
-    /// `o` for output, `e` for errors, `s` for what the supervisor remarks.
-    pub stream: char,
+    /// Where it comes from.
+    pub stream: Stream,
+    /// Whether it goes on in the next line of the same unit and stream.
+    pub is_cut: bool,
     /// The text.
     pub text: String,
 }
@@ -31,53 +34,216 @@ pub struct LogLine {
 pub struct LogOptions {
     /// Services, tasks or whole workspaces by name; all when empty.
     pub names: Vec<String>,
-    /// The last lines of each unit.
-    pub tail: usize,
+    /// Only the last lines of each unit, of those that fit.
+    pub tail: Option<usize>,
+    /// None from before this moment.
+    pub since: Option<Moment>,
+    /// None from after this moment.
+    pub until: Option<Moment>,
+    /// Only lines whose text this finds.
+    pub pattern: Option<Pattern>,
+    /// Only lines from there; from everywhere when empty.
+    pub streams: Vec<Stream>,
+    /// Whether to go on with what is printed from now on, until the user interrupts.
+    pub follow: bool,
 }
 
-/// The last lines of each chosen unit, merged.
-pub fn logs(context: &Context<'_>, target: &Target, options: &LogOptions) -> Result<Vec<LogLine>, Error> {
-    let mut lines = Vec::new();
-    for (unit, path) in chosen(context, target, &options.names)? {
-        let tail = runtime::tail(&path, options.tail).map_err(Error::io("read", &path))?;
-        lines.extend(tail.into_iter().map(|line| log_line(&unit, line)));
-    }
-    lines.sort_by_key(|line| line.time_ms);
-    Ok(lines)
+/// What is looked for in the text of lines.
+#[derive(Debug, Clone)]
+pub struct Pattern {
+    /// What is looked for.
+    pub regex: Regex,
+    /// Whether those lines are wanted in which it is not.
+    pub is_inverted: bool,
 }
 
-/// Calls `on_line` for what is there, and then for each new line, until the user interrupts.
-pub fn follow(
+/// Reads a regular expression; an error is a reason for people.
+pub fn parse_regex(text: &str) -> Result<Regex, String> {
+    // The last line of the message is the reason; the others draw the expression.
+    let reason = |error: regex::Error| error.to_string().lines().last().unwrap_or_default().to_owned();
+    Regex::new(text)
+        .map_err(|error| format!("not a regular expression: {}", reason(error).trim_start_matches("error: ")))
+}
+
+/// What is told of logs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogEvent {
+    /// A line.
+    Line(LogLine),
+    /// So many files of a unit's log were replaced before they could be read.
+    Gap {
+        /// The unit.
+        unit: String,
+        /// How many.
+        files: u64,
+    },
+}
+
+/// Tells the chosen lines of each chosen unit, merged in the order of time, until there is no more, or `on_event` breaks
+/// off. It needs no more memory the longer the logs are.
+pub fn logs(
     context: &Context<'_>,
     target: &Target,
     options: &LogOptions,
-    on_line: &mut dyn FnMut(LogLine),
+    on_event: &mut dyn FnMut(LogEvent) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    const PAUSE: Duration = Duration::from_millis(50);
-    let mut readers: BTreeMap<String, Reader> = BTreeMap::new();
+    let filter = Filter::new(context, options);
+    let mut sources = Vec::new();
     for (unit, path) in chosen(context, target, &options.names)? {
-        let end = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-        readers.insert(unit, Reader::open(path, end)?);
+        sources.push(Source::open(unit, path, &filter, options)?);
     }
-    logs(context, target, options)?.into_iter().for_each(&mut *on_line);
-    while !context.interrupt.is_raised() {
-        let mut lines = Vec::new();
-        for (unit, reader) in &mut readers {
-            lines.extend(reader.read()?.into_iter().map(|line| log_line(unit, line)));
+    let mut merge = Merge { sources, filter };
+    if !options.follow {
+        merge.fill()?;
+        return merge.tell_until(u64::MAX, on_event).map(drop);
+    }
+    merge.follow(context, target, &options.names, on_event)
+}
+
+/// Which lines are wanted.
+struct Filter<'a> {
+    since_ms: u64,
+    until_ms: u64,
+    pattern: Option<&'a Pattern>,
+    streams: &'a [Stream],
+}
+
+impl<'a> Filter<'a> {
+    fn new(context: &Context<'_>, options: &'a LogOptions) -> Self {
+        let now = (context.now)();
+        Self {
+            since_ms: options.since.as_ref().map_or(0, |since| since.millis(now)),
+            until_ms: options.until.as_ref().map_or(u64::MAX, |until| until.millis(now)),
+            pattern: options.pattern.as_ref(),
+            streams: &options.streams,
         }
-        lines.sort_by_key(|line| line.time_ms);
-        let was_quiet = lines.is_empty();
-        lines.into_iter().for_each(&mut *on_line);
-        if was_quiet {
-            std::thread::sleep(PAUSE);
-            for (unit, path) in all(context, target)? {
-                if fits(&unit, &options.names) && !readers.contains_key(&unit) {
-                    readers.insert(unit, Reader::open(path, 0)?);
+    }
+
+    fn fits(&self, line: &runtime::LogLine) -> bool {
+        (self.since_ms..=self.until_ms).contains(&line.time.as_millis())
+            && (self.streams.is_empty() || self.streams.contains(&line.stream))
+            && self.pattern.is_none_or(|pattern| pattern.regex.is_match(&line.text) != pattern.is_inverted)
+    }
+}
+
+/// The log of one unit, with the line that comes next.
+struct Source {
+    unit: String,
+    path: PathBuf,
+    reader: LogReader,
+    next: Option<LogEvent>,
+    /// When the last line was captured that was read.
+    time_ms: u64,
+}
+
+impl Source {
+    fn open(unit: String, path: PathBuf, filter: &Filter<'_>, options: &LogOptions) -> Result<Self, Error> {
+        let opened = match options.tail {
+            Some(count) => LogReader::from_tail(&path, count, &|line| filter.fits(line)),
+            None => LogReader::from_start(&path),
+        };
+        let ending = |mut reader: LogReader| {
+            if !options.follow {
+                reader.end_at_present_end()?;
+            }
+            Ok(reader)
+        };
+        let reader = opened.and_then(ending).map_err(Error::io("read", &path))?;
+        Ok(Self { unit, path, reader, next: None, time_ms: 0 })
+    }
+
+    /// Reads up to the next line that is wanted, if none waits already.
+    fn fill(&mut self, filter: &Filter<'_>) -> Result<(), Error> {
+        while self.next.is_none() {
+            match self.reader.next().map_err(Error::io("read", &self.path))? {
+                None => return Ok(()),
+                Some(LogEntry::Gap(files)) => self.next = Some(LogEvent::Gap { unit: self.unit.clone(), files }),
+                Some(LogEntry::Line(line)) => {
+                    self.time_ms = line.time.as_millis();
+                    if filter.fits(&line) {
+                        self.next = Some(LogEvent::Line(log_line(&self.unit, line)));
+                    }
                 }
             }
         }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Several logs as one.
+struct Merge<'a> {
+    sources: Vec<Source>,
+    filter: Filter<'a>,
+}
+
+impl Merge<'_> {
+    fn fill(&mut self) -> Result<(), Error> {
+        self.sources.iter_mut().try_for_each(|source| source.fill(&self.filter))
+    }
+
+    /// Tells what was captured up to a moment, and is there; whether something was.
+    fn tell_until(
+        &mut self,
+        time_ms: u64,
+        on_event: &mut dyn FnMut(LogEvent) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<(), bool>, Error> {
+        let mut any = false;
+        loop {
+            let waiting = self.sources.iter_mut().filter(|source| source.next.is_some() && source.time_ms <= time_ms);
+            let Some(source) = waiting.min_by_key(|source| source.time_ms) else {
+                return Ok(ControlFlow::Continue(any));
+            };
+            any = true;
+            if let Some(ControlFlow::Break(())) = source.next.take().map(&mut *on_event) {
+                return Ok(ControlFlow::Break(()));
+            }
+            source.fill(&self.filter)?;
+        }
+    }
+
+    /// Tells what is there, and then what comes.
+    ///
+    /// One process writes all logs, in the order of time. So when a line of some moment was seen, all of earlier moments can
+    /// be read: what is told is never older than what was told before.
+    fn follow(
+        &mut self,
+        context: &Context<'_>,
+        target: &Target,
+        names: &[String],
+        on_event: &mut dyn FnMut(LogEvent) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        const PAUSE: Duration = Duration::from_millis(25);
+        while !context.interrupt.is_raised() {
+            let seen_ms = self.sources.iter().map(|source| source.time_ms).max().unwrap_or(0);
+            self.fill()?;
+            match self.tell_until(seen_ms, on_event)? {
+                ControlFlow::Break(()) => break,
+                ControlFlow::Continue(true) => continue,
+                ControlFlow::Continue(false) => {}
+            }
+            if self.sources.iter().all(|source| source.next.is_none()) {
+                std::thread::sleep(PAUSE);
+                self.find_new(context, target, names)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up the logs that have come since the last look.
+    fn find_new(&mut self, context: &Context<'_>, target: &Target, names: &[String]) -> Result<(), Error> {
+        for (unit, path) in all(context, target)? {
+            if fits(&unit, names) && !self.sources.iter().any(|source| source.unit == unit) {
+                let options = LogOptions { follow: true, ..LogOptions::default() };
+                self.sources.push(Source::open(unit, path, &self.filter, &options)?);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn log_line(unit: &str, line: runtime::LogLine) -> LogLine {
+    let runtime::LogLine { time, stream, is_cut, text } = line;
+    LogLine { unit: unit.to_owned(), time_ms: time.as_millis(), stream, is_cut, text }
 }
 
 /// The last lines of what a process printed since it was last started; for messages.
@@ -93,55 +259,6 @@ pub(crate) fn last_run(log: &Path) -> Vec<String> {
         .map(|line| line.text.clone())
         .collect();
     run[run.len().saturating_sub(LINES)..].to_vec()
-}
-
-/// A log that is read on from where the last read ended, also over its rotation.
-struct Reader {
-    path: PathBuf,
-    file: BufReader<File>,
-    inode: u64,
-    rest: Vec<u8>,
-}
-
-impl Reader {
-    fn open(path: PathBuf, position: u64) -> Result<Self, Error> {
-        let mut file = File::open(&path).map_err(Error::io("read", &path))?;
-        let inode = file.metadata().map_err(Error::io("read", &path))?.ino();
-        file.seek(SeekFrom::Start(position)).map_err(Error::io("read", &path))?;
-        Ok(Self { path, file: BufReader::new(file), inode, rest: Vec::new() })
-    }
-
-    fn read(&mut self) -> Result<Vec<runtime::LogLine>, Error> {
-        let mut lines = Vec::new();
-        loop {
-            let count = self.file.read_until(b'\n', &mut self.rest).map_err(Error::io("read", &self.path))?;
-            if count == 0 {
-                let rotated = fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() != self.inode);
-                if rotated && self.rest.is_empty() {
-                    *self = Self::open(self.path.clone(), 0)?;
-                    continue;
-                }
-                return Ok(lines);
-            }
-            if self.rest.ends_with(b"\n") {
-                lines.extend(runtime::LogLine::parse(&self.rest));
-                self.rest.clear();
-            }
-        }
-    }
-}
-
-fn log_line(unit: &str, line: runtime::LogLine) -> LogLine {
-    LogLine {
-        unit: unit.to_owned(),
-        time_ms: line.time.as_millis(),
-        stream: match line.stream {
-            Stream::Output => 'o',
-            Stream::Errors => 'e',
-            Stream::Remark => 's',
-        },
-        text: line.text,
-    }
 }
 
 /// The logs whose units go by one of these names; a name that fits none is an error.

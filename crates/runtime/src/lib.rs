@@ -10,7 +10,7 @@
 //!
 //! A [`Companion`] is another thing: a process that one command asks line by line, with the same guarantees.
 //!
-//! [`tail`] and [`LogLine`] read what was captured. The format of logs is described in `docs/formats/log.md`.
+//! [`LogReader`] reads what was captured. The format of logs is described in `docs/formats/log.md`.
 
 mod capture;
 mod clock;
@@ -22,6 +22,7 @@ mod http;
 mod launch;
 mod log_file;
 mod log_line;
+mod log_reader;
 mod lookup;
 mod native;
 mod predecessor;
@@ -36,6 +37,7 @@ pub use companion::{Companion, CompanionPipes};
 pub use departure::wait_gone;
 pub use error::RuntimeError;
 pub use log_line::{LogLine, Stream};
+pub use log_reader::{LogEntry, LogReader, OLDER_PARTS, rotated};
 pub use native::Runtime;
 pub use spawn::MARK;
-pub use tail::{rotated, tail};
+pub use tail::tail;

@@ -4,9 +4,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::tail::rotated;
+use crate::log_line::part_line;
+use crate::log_reader::{OLDER_PARTS, number_of, rotated};
 
-/// The size at which a log becomes the older half, and a new one is begun.
+/// The size at which the file of a log is put aside, and a new one is begun.
 pub(crate) const ROTATE_AT: u64 = 16 << 20;
 
 /// An open log.
@@ -16,6 +17,8 @@ pub(crate) struct LogFile {
     file: File,
     size: u64,
     limit: u64,
+    /// Which part of its log the file is, from 0.
+    number: u64,
     /// Bytes that could not be written, since a full disk must not stop a service.
     lost: u64,
 }
@@ -25,14 +28,15 @@ impl LogFile {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;
         }
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
         let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, limit, lost: 0 })
+        let number = number_of(&mut file)?;
+        Ok(Self { path: path.to_owned(), file, size, limit, number, lost: 0 })
     }
 
     /// Appends whole lines with one write.
     pub(crate) fn append(&mut self, lines: &[u8]) {
-        if self.size >= self.limit && self.rotate().is_err() {
+        if self.size >= self.limit && self.rotate(lines).is_err() {
             // It goes on growing, which is better than losing lines.
             self.size = 0;
         }
@@ -47,10 +51,18 @@ impl LogFile {
         std::mem::take(&mut self.lost)
     }
 
-    fn rotate(&mut self) -> io::Result<()> {
-        fs::rename(&self.path, rotated(&self.path))?;
-        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+    /// Begins a new file, whose first line has its number and the time of the lines that come.
+    fn rotate(&mut self, lines: &[u8]) -> io::Result<()> {
+        for number in (1..OLDER_PARTS).rev() {
+            match fs::rename(rotated(&self.path, number), rotated(&self.path, number + 1)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        fs::rename(&self.path, rotated(&self.path, 1))?;
+        self.number += 1;
         self.size = 0;
-        Ok(())
+        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        self.file.write_all(&part_line(lines, self.number))
     }
 }

@@ -72,6 +72,21 @@ pub(crate) fn prefix(time: Timestamp, stream: Stream) -> String {
 /// Where in a prefix the letter of the stream is.
 pub(crate) const LETTER: usize = 25;
 
+/// Makes the first line of a file of a log that is not its first: `lines` begin after it, at the same time.
+pub(crate) fn part_line(lines: &[u8], number: u64) -> Vec<u8> {
+    let time = lines.get(..LETTER).unwrap_or_default();
+    [time, format!("{PART} {number}\n").as_bytes()].concat()
+}
+
+/// Reads the number in the line that [`part_line`] makes, without its end; `None` if it is another one.
+pub(crate) fn part_number(line: &[u8]) -> Option<u64> {
+    let (head, number) = line.split_at_checked(PREFIX_LENGTH)?;
+    (head[LETTER] == PART as u8).then(|| str::from_utf8(number).ok()?.parse().ok())?
+}
+
+/// Stands in place of the letter of a stream where a file of a log begins.
+const PART: char = 'n';
+
 fn parse_time(text: &str) -> Option<Timestamp> {
     let bytes = text.as_bytes();
     let shape = b"dddd-dd-ddTdd:dd:dd.dddZ";

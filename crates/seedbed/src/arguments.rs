@@ -150,9 +150,35 @@ pub struct LogsArguments {
     /// Go on showing new lines
     #[arg(short, long)]
     pub follow: bool,
-    /// How many of the last lines of each
-    #[arg(short = 'n', long, value_name = "LINES", default_value_t = 100)]
-    pub tail: usize,
+    /// How many of the last lines of each; default: 100, and all with --since, --until or --grep
+    #[arg(short = 'n', long, value_name = "LINES")]
+    pub tail: Option<usize>,
+    /// Only lines from then on: so long ago (`10m`), a time of day in UTC (`09:11:20`), or a moment (`2026-11-21T09:11:20Z`)
+    #[arg(long, value_name = "WHEN", value_parser = environment::Moment::parse)]
+    pub since: Option<environment::Moment>,
+    /// Only lines up to then
+    #[arg(long, value_name = "WHEN", value_parser = environment::Moment::parse, conflicts_with = "follow")]
+    pub until: Option<environment::Moment>,
+    /// Only lines in which this regular expression is found
+    #[arg(short, long, value_name = "REGEX", value_parser = environment::parse_regex)]
+    pub grep: Option<environment::Regex>,
+    /// Only lines in which it is not found
+    #[arg(short = 'v', long, requires = "grep")]
+    pub invert: bool,
+    /// Only lines from there
+    #[arg(long, value_name = "STREAM", value_enum)]
+    pub stream: Vec<StreamArgument>,
+}
+
+/// Where lines come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StreamArgument {
+    /// Standard output
+    Stdout,
+    /// Standard error
+    Stderr,
+    /// What the supervisor remarks: starts, signals, ends
+    Supervisor,
 }
 
 /// Arguments of `load`.

@@ -30,8 +30,8 @@ pub struct World {
     pub variables: Arc<BTreeMap<String, String>>,
     /// Whether this process is root's.
     pub is_root: bool,
-    /// Whether standard output takes colour.
-    pub color: bool,
+    /// What takes colour.
+    pub color: Coloured,
     /// Whether standard error is a terminal, which can show what goes on.
     pub terminal: bool,
     /// Columns of the terminal.
@@ -50,6 +50,15 @@ pub struct World {
     pub identity_file: PathBuf,
     /// Who works here.
     pub author: String,
+}
+
+/// What takes colour.
+#[derive(Debug, Clone, Copy)]
+pub struct Coloured {
+    /// Standard output.
+    pub output: bool,
+    /// Standard error.
+    pub errors: bool,
 }
 
 /// The way to other places, as `remotes` has it.
@@ -128,10 +137,14 @@ impl World {
         // The servers of root run as another user, who cannot enter root's own directory.
         let runtime_directory =
             own.map_or_else(|| env::temp_dir().join(format!("seedbed-{user}")), |path| path.join("seedbed"));
-        let color = match global.color {
+        let takes_color = |is_terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => io::stderr().is_terminal() && variables.get("NO_COLOR").is_none_or(String::is_empty),
+            Color::Auto => is_terminal && variables.get("NO_COLOR").is_none_or(String::is_empty),
+        };
+        let color = Coloured {
+            output: takes_color(io::stdout().is_terminal()),
+            errors: takes_color(io::stderr().is_terminal()),
         };
         let columns = variables.get("COLUMNS").and_then(|columns| columns.parse().ok());
         let seen = || rustix::termios::tcgetwinsize(io::stderr()).ok().map(|size| usize::from(size.ws_col));

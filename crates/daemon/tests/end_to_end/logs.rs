@@ -31,15 +31,22 @@ fn no_line_is_lost() {
 }
 
 #[test]
-fn a_log_that_grows_keeps_its_newer_half() {
+fn a_log_that_grows_keeps_its_end() {
+    const PART: u64 = 16 << 20;
     let place = Place::new();
-    assert!(place.up(vec![lines(&place, 300_000, 100)]).0);
-    let older = std::fs::metadata(runtime::rotated(&place.log("lines"))).expect("the older half").len();
-    assert!((16 << 20..17 << 20).contains(&older), "{older}");
-    let texts = place.log_texts("lines");
-    let numbers: Vec<u32> = texts.iter().filter_map(|text| text.parse().ok()).collect();
-    assert_eq!(numbers.last(), Some(&299_999));
-    assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "there is no gap");
+    assert!(place.up(vec![lines(&place, 700_000, 100)]).0);
+    for number in 1..=runtime::OLDER_PARTS {
+        let older = std::fs::metadata(runtime::rotated(&place.log("lines"), number)).expect("an older part").len();
+        assert!((PART..PART + (1 << 20)).contains(&older), "{older}");
+    }
+    let mut reader = runtime::LogReader::from_start(&place.log("lines")).expect("a log");
+    let mut last = None;
+    while let Some(runtime::LogEntry::Line(line)) = reader.next().expect("a log that can be read") {
+        let Ok(number) = line.text.parse::<u32>() else { continue };
+        assert!(last.is_none_or(|last| last + 1 == number), "{number} after {last:?}");
+        last = Some(number);
+    }
+    assert_eq!(last, Some(699_999));
 }
 
 #[test]
@@ -53,12 +60,12 @@ fn a_long_line_is_cut_and_an_unfinished_one_is_kept() {
 }
 
 #[test]
-fn the_last_lines_reach_back_into_the_older_half() {
+fn the_last_lines_reach_back_into_older_parts() {
     let place = Place::new();
     let line = |number: u32| format!("2026-11-21T09:11:20.123Z o {number}\n");
     let text = |range: std::ops::Range<u32>| range.map(line).collect::<String>();
     std::fs::create_dir(place.path("logs")).expect("a directory");
-    std::fs::write(runtime::rotated(&place.log("old")), text(0..50_000)).expect("a file");
+    std::fs::write(runtime::rotated(&place.log("old"), 1), text(0..50_000)).expect("a file");
     std::fs::write(place.log("old"), text(50_000..50_010)).expect("a file");
     for count in [0, 1, 10, 11, 5000, 50_010, 60_000] {
         let lines = runtime::tail(&place.log("old"), count).expect("a log");

@@ -56,6 +56,11 @@ impl Outcome {
     fn of(text: String, json: Value) -> Self {
         Self { text, json, code: 0 }
     }
+
+    /// All is well, and everything was said.
+    fn silent() -> Self {
+        Self { text: String::new(), json: Value::Null, code: 0 }
+    }
 }
 
 /// What a command works with.
@@ -81,7 +86,7 @@ impl Job<'_> {
     }
 
     fn render_options(&self) -> RenderOptions {
-        RenderOptions { color: self.world.color, width: self.world.width }
+        RenderOptions { color: self.world.color.errors, width: self.world.width }
     }
 }
 
@@ -101,7 +106,7 @@ pub fn run() -> ExitCode {
     if !matches!(&arguments.command, Command::Tend(options) if options.background) {
         world.listen();
     }
-    let display = Display::new(arguments.global.quiet, world.terminal, world.color, world.width);
+    let display = Display::new(arguments.global.quiet, world.terminal, world.color.errors, world.width);
     let context = Context {
         engines: &world.engines,
         program: world.program.clone(),
@@ -166,7 +171,9 @@ fn end(arguments: &Arguments, result: Result<Outcome, Failure>) -> ExitCode {
     let json = arguments.global.json;
     let (code, talk) = match result {
         Ok(outcome) if json => {
-            print_json(outcome.json);
+            if !outcome.json.is_null() {
+                print_json(outcome.json);
+            }
             (outcome.code, String::new())
         }
         Ok(outcome) => {

@@ -6,6 +6,7 @@ mod campus;
 mod capture;
 mod containers;
 mod engines;
+mod following;
 mod generation;
 mod http;
 mod interruptions;

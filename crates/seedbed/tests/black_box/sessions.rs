@@ -33,6 +33,7 @@ sessions! {
     json
     life
     loading
+    logs
     names
     profiles
     providers
