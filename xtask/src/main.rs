@@ -1,9 +1,10 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bless`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bless`.
 
 mod bench;
 mod load;
 mod postgres;
 mod run;
+mod running;
 mod state;
 mod test;
 mod torture;
@@ -17,8 +18,9 @@ const HELP: &str = "usage:
   cargo xtask bless         rewrite the expected output of file-driven tests and the generated files
   cargo xtask versions      the tests of PostgreSQL on the versions that are fetched: all, or those named, such as 14 18
   cargo xtask torture       commands killed at random moments, two at once in half of the runs; --runs 2000 --seed 1
-  cargo xtask bench up      figures of `up`, `reset` and the supervisor, with their bars
+  cargo xtask bench up      figures of `up` and `reset` of the campus, with their bars
   cargo xtask bench state   figures of snapshots, resets and shared states beside those of other tools; --help says more
+  cargo xtask bench run     figures of services that are started and looked after, with their bars; --peers DIRECTORY: beside other managers
   cargo xtask bench load    figures of generated rows beside COPY of ready-made files, with their bars; --peers DIRECTORY: beside Django, factory_boy and drizzle-seed, installed there
 ";
 
@@ -33,6 +35,7 @@ fn main() -> ExitCode {
         ["torture", rest @ ..] => torture::torture(rest),
         ["bench", "up"] => bench::up(),
         ["bench", "load", rest @ ..] => load::load(rest),
+        ["bench", "run", rest @ ..] => running::run(rest),
         ["bench", "state", rest @ ..] => state::state(rest),
         // How `bench state` starts what it measures.
         ["measured", report, program, rest @ ..] => {

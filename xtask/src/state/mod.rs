@@ -1,6 +1,6 @@
 //! `cargo xtask bench state`: snapshots, resets and shared states, ours and other tools in one run on the same data, with the bars.
 
-mod bars;
+pub mod bars;
 mod compare;
 mod environment;
 mod files;
@@ -9,12 +9,12 @@ mod migration;
 mod million;
 mod ours;
 mod peers;
-mod processes;
+pub mod processes;
 mod reset;
 mod second_machine;
 mod server;
 mod sets;
-mod stop;
+pub mod stop;
 mod tool;
 
 use std::fmt::Write;
@@ -271,7 +271,7 @@ fn report(set: Set, name: &str, version: &str, measured: &Measured) -> Value {
 }
 
 /// Builds the program as it is shipped, and says where it is.
-fn build() -> Result<PathBuf> {
+pub fn build() -> Result<PathBuf> {
     run(&mut cargo("", &["build", "--release", "--locked", "--quiet", "-p", "seedbed"]))?;
     let found = output(&mut cargo("", &["metadata", "--format-version=1", "--no-deps", "--locked"]))?;
     let metadata: Value = serde_json::from_slice(&found.stdout)?;
