@@ -1,6 +1,7 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bless`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bless`, `cargo xtask compose`.
 
 mod bench;
+mod compose;
 mod load;
 mod postgres;
 mod run;
@@ -16,6 +17,7 @@ const HELP: &str = "usage:
   cargo xtask test          everything that CI runs: formatting, lints, and every test
   cargo xtask lint          formatting, lints and dependencies only
   cargo xtask bless         rewrite the expected output of file-driven tests and the generated files
+  cargo xtask compose       what Docker Compose says of the files in the tests of crates/compose, asked again and stored
   cargo xtask versions      the tests of PostgreSQL on the versions that are fetched: all, or those named, such as 14 18
   cargo xtask torture       commands killed at random moments, two at once in half of the runs; --runs 2000 --seed 1
   cargo xtask bench up      figures of `up` and `reset` of the campus, with their bars
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         ["test"] => test::lint().and_then(|()| test::all()),
         ["lint"] => test::lint(),
         ["bless"] => test::bless(),
+        ["compose"] => compose::compose(),
         ["versions", rest @ ..] => versions::versions(rest),
         ["torture", rest @ ..] => torture::torture(rest),
         ["bench", "up"] => bench::up(),

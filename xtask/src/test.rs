@@ -4,6 +4,7 @@ use std::process::Command;
 
 use anyhow::{Result, ensure};
 
+use crate::compose;
 use crate::postgres::Server;
 use crate::run::{cargo, has, root, run};
 
@@ -33,7 +34,9 @@ pub fn lint() -> Result<()> {
 pub fn all() -> Result<()> {
     // The campus is built first: the program's tests bring it up, and time it.
     run(&mut cargo("campus", &["build", "--workspace", "--locked", "--quiet"]))?;
-    tests("", &[])?;
+    let compose = compose::program().map(|program| program.display().to_string());
+    let compose: Vec<_> = compose.iter().map(|program| (compose::VARIABLE, program.as_str())).collect();
+    tests("", &compose)?;
     python()?;
     match Server::start()? {
         Some(server) => tests("campus", &[("CAMPUS_TEST_POSTGRES_URL", server.url())]),

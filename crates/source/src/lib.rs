@@ -12,7 +12,7 @@ mod tree;
 
 pub use closest::closest;
 pub use file::SourceFile;
-pub use parse::parse;
+pub use parse::{LooseFile, parse, parse_loosely};
 pub use place::Place;
 pub use problem::{Label, Problem, Problems, Severity};
 pub use reader::MapReader;

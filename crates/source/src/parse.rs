@@ -14,6 +14,41 @@ const MAX_ALIASED: usize = 100_000;
 
 /// Parses a file that holds one YAML document. An empty one is nothing.
 pub fn parse(file: &SourceFile) -> Result<Tree, Problem> {
+    let documents = build(file, Dialect::Strict)?.documents;
+    Ok(documents.into_iter().next().unwrap_or_else(|| nothing(file)))
+}
+
+/// Parses a file as most readers of YAML do, for formats that are not ours: merge keys merge, numbers of YAML 1.1 are
+/// numbers, there may be several documents, and tags of the format's own are kept beside the trees.
+pub fn parse_loosely(file: &SourceFile) -> Result<LooseFile, Problem> {
+    let mut loose = build(file, Dialect::Loose)?;
+    if loose.documents.is_empty() {
+        loose.documents.push(nothing(file));
+    }
+    Ok(loose)
+}
+
+/// A file that was read loosely.
+#[derive(Clone, Debug)]
+pub struct LooseFile {
+    /// Its documents, of which there is at least one.
+    pub documents: Vec<Tree>,
+    /// The tags that the format gives a meaning to, such as `!reset`: each with the place of its value.
+    pub tags: Vec<(String, Place)>,
+}
+
+/// How strictly a file is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Dialect {
+    Strict,
+    Loose,
+}
+
+fn nothing(file: &SourceFile) -> Tree {
+    Tree { node: Node::Null, place: Place::start_of(file) }
+}
+
+fn build(file: &SourceFile, dialect: Dialect) -> Result<LooseFile, Problem> {
     let options = granit_parser::options! {
         disallow_directives: true,
         emit_comments: false,
@@ -21,27 +56,40 @@ pub fn parse(file: &SourceFile) -> Result<Tree, Problem> {
         flow_nesting_limit: MAX_DEPTH + 1,
         block_nesting_limit: MAX_DEPTH + 1,
     };
-    let mut builder = Builder { file, open: Vec::new(), root: None, documents: 0, anchors: HashMap::new(), aliased: 0 };
+    let mut builder = Builder {
+        file,
+        dialect,
+        open: Vec::new(),
+        documents: Vec::new(),
+        begun: 0,
+        anchors: HashMap::new(),
+        aliased: 0,
+        tags: Vec::new(),
+    };
     for event in Parser::new_from_str_with_options(file.text(), options) {
         let (event, span) = event.map_err(|error| syntax(file, &error))?;
         builder.take(event, &span)?;
     }
-    Ok(builder.root.unwrap_or_else(|| Tree { node: Node::Null, place: Place::start_of(file) }))
+    Ok(LooseFile { documents: builder.documents, tags: builder.tags })
 }
 
 /// Turns events into a tree. A stack and no recursion, since the depth is the user's.
 struct Builder<'a> {
     file: &'a SourceFile,
+    dialect: Dialect,
     open: Vec<Open>,
-    root: Option<Tree>,
-    documents: usize,
+    documents: Vec<Tree>,
+    begun: usize,
     anchors: HashMap<usize, Anchored>,
     aliased: usize,
+    tags: Vec<(String, Place)>,
 }
 
 /// A map or list whose end has not been seen.
 struct Open {
     anchor: usize,
+    /// A tag of the format's own.
+    tag: Option<String>,
     start: usize,
     /// Where the last value ends: a block collection's own end is at the next token, lines further down.
     end: usize,
@@ -67,8 +115,8 @@ impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, span: &Span) -> Result<(), Problem> {
         match event {
             Event::DocumentStart(..) => {
-                self.documents += 1;
-                if self.documents > 1 {
+                self.begun += 1;
+                if self.begun > 1 && self.dialect == Dialect::Strict {
                     return Err(Problem::error("yaml::several-documents", "a file holds one document")
                         .at(&self.place(span), "a second one begins here")
                         .help("remove the `---`, or make it a file of its own"));
@@ -77,24 +125,26 @@ impl Builder<'_> {
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let place = self.scalar_place(span, style);
-                self.check_tag(tag.as_deref(), span)?;
-                let node = if style == ScalarStyle::Plain && tag.is_none() {
-                    scalar::plain(&text).map_err(|unclear| unclear_number(&text, &unclear, &place))?
+                let own_tag = self.check_tag(tag.as_deref(), span)?;
+                let node = if style == ScalarStyle::Plain && (tag.is_none() || own_tag.is_some()) {
+                    let plain = if self.dialect == Dialect::Strict { scalar::plain } else { scalar::plain_loosely };
+                    plain(&text).map_err(|unclear| unclear_number(&text, &unclear, &place))?
                 } else {
                     Node::String(text.into_owned())
                 };
+                self.tags.extend(own_tag.map(|tag| (tag, place.clone())));
                 self.value(Tree { node, place }, anchor, 1, 0, style == ScalarStyle::Plain)
             }
             Event::SequenceStart(style, anchor, tag) => {
-                self.check_tag(tag.as_deref(), span)?;
+                let tag = self.check_tag(tag.as_deref(), span)?;
                 let flow = style == granit_parser::StructureStyle::Flow;
-                self.open(span, anchor, flow, OpenKind::List(Vec::new()))
+                self.open(span, anchor, tag, flow, OpenKind::List(Vec::new()))
             }
             Event::MappingStart(style, anchor, tag) => {
-                self.check_tag(tag.as_deref(), span)?;
+                let tag = self.check_tag(tag.as_deref(), span)?;
                 let flow = style == granit_parser::StructureStyle::Flow;
                 let kind = OpenKind::Map { entries: Vec::new(), places: HashMap::new(), key: None };
-                self.open(span, anchor, flow, kind)
+                self.open(span, anchor, tag, flow, kind)
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(id) => {
@@ -124,12 +174,19 @@ impl Builder<'_> {
         }
     }
 
-    fn open(&mut self, span: &Span, anchor: usize, flow: bool, kind: OpenKind) -> Result<(), Problem> {
+    fn open(
+        &mut self,
+        span: &Span,
+        anchor: usize,
+        tag: Option<String>,
+        flow: bool,
+        kind: OpenKind,
+    ) -> Result<(), Problem> {
         let place = self.place(span);
         self.refuse_as_key(&place, if matches!(kind, OpenKind::List(_)) { "a list" } else { "a map" })?;
         self.check_depth(1, &place)?;
         let start = place.range().start;
-        self.open.push(Open { anchor, start, end: start, flow, kind, size: 1, height: 0 });
+        self.open.push(Open { anchor, tag, start, end: start, flow, kind, size: 1, height: 0 });
         Ok(())
     }
 
@@ -138,9 +195,11 @@ impl Builder<'_> {
         let end = if open.flow { self.place(span).range().end } else { open.end };
         let node = match open.kind {
             OpenKind::List(values) => Node::List(values),
+            OpenKind::Map { entries, .. } if self.dialect == Dialect::Loose => Node::Map(merged(entries)?),
             OpenKind::Map { entries, .. } => Node::Map(entries),
         };
         let tree = Tree { node, place: Place::new(self.file, open.start..end) };
+        self.tags.extend(open.tag.map(|tag| (tag, tree.place.clone())));
         self.value(tree, open.anchor, open.size, open.height + 1, false)
     }
 
@@ -151,7 +210,7 @@ impl Builder<'_> {
             self.anchors.insert(anchor, Anchored { tree: tree.clone(), size, height });
         }
         let Some(open) = self.open.last_mut() else {
-            self.root = Some(tree);
+            self.documents.push(tree);
             return Ok(());
         };
         let end = tree.place.range().end;
@@ -166,7 +225,7 @@ impl Builder<'_> {
                     places.insert(name.clone(), entries.len());
                     entries.push(Entry { key: name, key_place, value: tree });
                 }
-                None => *key = Some(checked_key(tree, plain, entries, places)?),
+                None => *key = Some(checked_key(tree, plain && self.dialect == Dialect::Strict, entries, places)?),
             },
         }
         Ok(())
@@ -191,11 +250,15 @@ impl Builder<'_> {
             .at(place, "too deep from here on"))
     }
 
-    /// Lets `!!str` through, which only says what quotes would.
-    fn check_tag(&self, tag: Option<&Tag>, span: &Span) -> Result<(), Problem> {
-        let Some(tag) = tag else { return Ok(()) };
+    /// Lets `!!str` through, which only says what quotes would; in a loose file also tags of the format's own, which are
+    /// returned.
+    fn check_tag(&self, tag: Option<&Tag>, span: &Span) -> Result<Option<String>, Problem> {
+        let Some(tag) = tag else { return Ok(None) };
         if tag.handle() == "tag:yaml.org,2002:" && tag.suffix() == "str" {
-            return Ok(());
+            return Ok(None);
+        }
+        if self.dialect == Dialect::Loose && tag.handle() == "!" {
+            return Ok(Some(tag.suffix().to_owned()));
         }
         let place = self.place(&span.tag_span().unwrap_or(*span));
         Err(Problem::error("yaml::tag", "tags are not used here")
@@ -247,6 +310,31 @@ fn checked_key(
             .at(&entries[*first].key_place, "first here"));
     }
     Ok((name, place))
+}
+
+/// Puts what merge keys name into a map: keys of its own come first, then those of the first map that is named.
+fn merged(entries: Vec<Entry>) -> Result<Vec<Entry>, Problem> {
+    if entries.iter().all(|entry| entry.key != "<<") {
+        return Ok(entries);
+    }
+    let (named, mut merged): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.key == "<<");
+    for Entry { key_place, value, .. } in named {
+        let maps = match value.node {
+            Node::List(values) => values,
+            _ => vec![value],
+        };
+        for map in maps {
+            let Node::Map(entries) = map.node else {
+                return Err(map.wrong_type("a map, or a list of maps").at(&key_place, "what is merged here"));
+            };
+            for entry in entries {
+                if merged.iter().all(|known| known.key != entry.key) {
+                    merged.push(entry);
+                }
+            }
+        }
+    }
+    Ok(merged)
 }
 
 fn unclear_number(text: &str, unclear: &Unclear, place: &Place) -> Problem {

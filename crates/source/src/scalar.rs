@@ -51,6 +51,31 @@ pub(crate) fn plain(text: &str) -> Result<Node, Unclear> {
     Ok(Node::String(text.to_owned()))
 }
 
+/// Says what a plain scalar is to readers of YAML 1.1: as [`plain`], but a leading zero makes a number octal, underscores
+/// part digits, and a number that is too large loses its last digits.
+pub(crate) fn plain_loosely(text: &str) -> Result<Node, Unclear> {
+    match plain(text) {
+        Err(Unclear::LeadingZero) => {
+            let octal = text.strip_prefix(['-', '+']).unwrap_or(text);
+            let sign = if text.starts_with('-') { -1 } else { 1 };
+            match i64::from_str_radix(octal, 8) {
+                Ok(number) => Ok(Node::Integer(sign * number)),
+                Err(_) => Ok(text.parse().map_or_else(|_| Node::String(text.to_owned()), Node::Float)),
+            }
+        }
+        Err(Unclear::TooLarge) => Ok(text.parse().map_or_else(|_| Node::String(text.to_owned()), Node::Float)),
+        Ok(Node::String(string)) if text.contains('_') && text.starts_with(|first: char| first.is_ascii_digit()) => {
+            let parted = plain(&text.replace('_', ""));
+            Ok(if let Ok(number @ (Node::Integer(_) | Node::Float(_))) = parted {
+                number
+            } else {
+                Node::String(string)
+            })
+        }
+        other => other,
+    }
+}
+
 /// Matches `(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`.
 fn is_float(text: &str) -> bool {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
@@ -75,7 +100,7 @@ fn is_float(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unclear, plain};
+    use super::{Unclear, plain, plain_loosely};
     use crate::Node;
 
     #[test]
@@ -113,5 +138,22 @@ mod tests {
         ] {
             assert_eq!(plain(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn loose_scalars_mean_what_other_readers_see() {
+        for (text, expected) in [
+            ("0755", Node::Integer(493)),
+            ("-010", Node::Integer(-8)),
+            ("08", Node::Float(8.0)),
+            ("1_000", Node::Integer(1000)),
+            ("1_a", Node::String("1_a".to_owned())),
+            ("18446744073709551615", Node::Float(18_446_744_073_709_551_615.0)),
+            ("yes", Node::String("yes".to_owned())),
+            ("1.2.3", Node::String("1.2.3".to_owned())),
+        ] {
+            assert_eq!(plain_loosely(text), Ok(expected), "{text}");
+        }
+        assert_eq!(plain_loosely(".inf"), Err(Unclear::NotFinite));
     }
 }

@@ -123,3 +123,22 @@ fn an_empty_file_is_nothing_and_a_byte_order_mark_is_no_text() {
     assert_eq!(tree.get("a").expect("there").place.range(), 3..4);
     assert_eq!(tree.get("c").and_then(Tree::as_str), Some("d"));
 }
+
+#[test]
+fn a_loose_file_is_read_as_other_readers_do() {
+    let text = "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc:\n  <<: [*a, *b]\n  x: 5\nd: !reset null\ne: !override\n  - 1\nf: 010\n---\ng: 1\n";
+    let loose = source::parse_loosely(&SourceFile::new("f", text)).expect("a loose file");
+    let json: Vec<_> = loose.documents.iter().map(|tree| tree.to_json().to_string()).collect();
+    let c = r#""c":{"x":5,"y":2,"z":4}"#;
+    assert_eq!(
+        json,
+        [format!(r#"{{"a":{{"x":1,"y":2}},"b":{{"y":3,"z":4}},{c},"d":null,"e":[1],"f":8}}"#), r#"{"g":1}"#.to_owned()]
+    );
+    let tags: Vec<_> = loose.tags.iter().map(|(tag, place)| (tag.as_str(), place.text())).collect();
+    assert_eq!(tags, [("reset", "null"), ("override", "- 1")]);
+    let y = loose.documents[0].get("c").and_then(|c| c.entry("y")).expect("it was merged");
+    assert_eq!(y.key_place.line(), 1, "what is merged stays where it stands");
+    for (text, code) in [("a: {<<: 1}", "yaml::wrong-type"), ("a: 1\na: 2", "yaml::duplicate-key")] {
+        assert_eq!(source::parse_loosely(&SourceFile::new("f", text)).expect_err(text).code, code, "{text}");
+    }
+}
