@@ -22,6 +22,8 @@ pub struct Inspection {
     pub health: Vec<String>,
     /// Its first address in a network.
     pub address: Option<String>,
+    /// The ports of this machine that lead into it.
+    pub published: Vec<u16>,
     /// Whether memory ran out.
     pub is_out_of_memory: bool,
 }
@@ -125,7 +127,11 @@ impl Engine {
             .into_iter()
             .flat_map(|networks| networks.values())
             .find_map(|network| text(network, "/IPAddress").filter(|address| !address.is_empty()));
+        let ports = found.pointer("/NetworkSettings/Ports").and_then(Value::as_object);
+        let bindings = ports.into_iter().flat_map(|ports| ports.values()).filter_map(Value::as_array).flatten();
+        let published = bindings.filter_map(|binding| text(binding, "/HostPort")?.parse().ok());
         Ok(Inspection {
+            published: published.collect(),
             pid: u32::try_from(number("/State/Pid")).unwrap_or_default(),
             is_running: truth("/State/Running"),
             exit_code: i32::try_from(number("/State/ExitCode")).unwrap_or(-1),

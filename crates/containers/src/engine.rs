@@ -127,14 +127,14 @@ fn ssh(target: &str) -> io::Result<Stream> {
     let missing = || io::Error::other("ssh has no pipes");
     let input = child.stdin.take().ok_or_else(missing)?;
     let output = child.stdout.take().ok_or_else(missing)?;
-    Ok(Stream::Ssh { _child: child, input, output })
+    Ok(Stream::Ssh { _child: Box::new(child), input, output })
 }
 
 /// A connection.
 enum Stream {
     Unix(UnixStream),
     Tcp(TcpStream),
-    Ssh { _child: Child, input: ChildStdin, output: ChildStdout },
+    Ssh { _child: Box<Child>, input: ChildStdin, output: ChildStdout },
 }
 
 impl AsyncRead for Stream {

@@ -30,4 +30,4 @@ pub use engine::Engine;
 pub use error::EngineError;
 pub use image::ImageFound;
 pub use network::NetworkFound;
-pub use sweep::{LABEL, Sweep};
+pub use sweep::{LABEL, SUPERVISOR_LABEL, Sweep};

@@ -10,6 +10,9 @@ use crate::{Engine, EngineError};
 /// The label of everything that is made; its value is the directory of the environment.
 pub const LABEL: &str = "seedbed.environment";
 
+/// The label of what one supervisor has made; its value is the same for no other.
+pub const SUPERVISOR_LABEL: &str = "seedbed.supervisor";
+
 /// How much is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sweep {
@@ -20,9 +23,9 @@ pub enum Sweep {
 }
 
 impl Engine {
-    /// Removes what carries the label of an environment; gives how many things that were.
-    pub async fn sweep(&self, environment: &str, sweep: Sweep) -> Result<usize, EngineError> {
-        let label = format!("{LABEL}={environment}");
+    /// Removes what carries a label of ours with this value; gives how many things that were.
+    pub async fn sweep(&self, label: &str, value: &str, sweep: Sweep) -> Result<usize, EngineError> {
+        let label = format!("{label}={value}");
         let containers = self.list_containers(&label).await?;
         let mut removed = containers.len();
         all(join_all(containers.iter().map(|container| self.remove_container(&container.id))).await)?;

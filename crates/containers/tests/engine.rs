@@ -82,9 +82,9 @@ fn a_container_lives_and_is_swept() {
         let made = engine.ensure_network(&name, &network).await.unwrap();
         assert_eq!(engine.ensure_network(&name, &network).await.unwrap(), made);
         engine.ensure_volume(&network).await.unwrap();
-        assert_eq!(engine.sweep(&label, Sweep::Running).await.unwrap(), 2);
-        assert_eq!(engine.sweep(&label, Sweep::Everything).await.unwrap(), 1);
-        assert_eq!(engine.sweep(&label, Sweep::Everything).await.unwrap(), 0);
+        assert_eq!(engine.sweep(LABEL, &label, Sweep::Running).await.unwrap(), 2);
+        assert_eq!(engine.sweep(LABEL, &label, Sweep::Everything).await.unwrap(), 1);
+        assert_eq!(engine.sweep(LABEL, &label, Sweep::Everything).await.unwrap(), 0);
         assert!(engine.inspect_container(&id).await.unwrap_err().is_missing());
     });
 }

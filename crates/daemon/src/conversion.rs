@@ -11,6 +11,7 @@ use supervisor::{
 };
 
 use crate::wire;
+use crate::wire_container::Container;
 
 /// A value that the documents cannot carry, or that the machine does not know.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +22,7 @@ pub(crate) enum ConversionError {
     Signal(String),
 }
 
-fn path(path: &Path) -> Result<String, ConversionError> {
+pub(crate) fn path(path: &Path) -> Result<String, ConversionError> {
     path.to_str().map(str::to_owned).ok_or_else(|| ConversionError::Path(path.to_owned()))
 }
 
@@ -117,6 +118,7 @@ impl wire::Process {
             arguments: process.arguments,
             env: process.env.over(shared).own,
             user: process.user.map(|UserId { uid, gid }| wire::User { uid, gid }),
+            container: process.container.as_deref().map(Container::of).transpose()?.map(Box::new),
         })
     }
 
@@ -128,6 +130,7 @@ impl wire::Process {
             directory: self.directory.into(),
             user: self.user.map(|wire::User { uid, gid }| UserId { uid, gid }),
             log: self.log.into(),
+            container: self.container.map(|container| Arc::new(container.into_spec())),
         }
     }
 }
@@ -140,6 +143,7 @@ impl wire::Ready {
             Probe::Tcp { host, port } => wire::Probe::Tcp { host, port },
             Probe::Unix { path: socket } => wire::Probe::Unix { path: path(&socket)? },
             Probe::Command(process) => wire::Probe::Command(wire::Process::of(process, shared)?),
+            Probe::Health { container } => wire::Probe::Health { container },
             Probe::Log(pattern) => wire::Probe::Log(pattern),
         };
         Ok(Self { probe, timeout_ms: millis(ready.timeout), interval_ms: ready.interval.map(millis) })
@@ -152,6 +156,7 @@ impl wire::Ready {
             wire::Probe::Tcp { host, port } => Probe::Tcp { host, port },
             wire::Probe::Unix { path } => Probe::Unix { path: path.into() },
             wire::Probe::Command(process) => Probe::Command(process.into_process(shared)),
+            wire::Probe::Health { container } => Probe::Health { container },
             wire::Probe::Log(pattern) => Probe::Log(pattern),
         };
         ReadySpec {

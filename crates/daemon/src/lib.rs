@@ -21,8 +21,10 @@ mod lock;
 mod server;
 mod start;
 mod wire;
+mod wire_container;
 
 pub use apply::{Answerer, Apply, ApplyEvent};
 pub use client::Client;
 pub use error::{ClientError, ServeError};
+pub use runtime::guard;
 pub use server::{ExitReason, ServeOptions, serve};

@@ -1,6 +1,7 @@
 //! The life of a supervisor.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -37,6 +38,8 @@ pub struct ServeOptions {
     pub socket: PathBuf,
     /// Whether [`crate::Client::start`] waits at the other end of standard output to be told that the socket listens.
     pub handshake: bool,
+    /// How this program is started as a guard of containers ([`runtime::guard`]).
+    pub guard: Vec<OsString>,
 }
 
 /// Why a supervisor ended.
@@ -64,7 +67,7 @@ pub fn serve(options: &ServeOptions) -> Result<ExitReason, ServeError> {
             .map(|kind| signal(kind).map_err(system("listen for signals")));
         let [terminate, interrupt] = terminations;
         let (terminate, interrupt) = (terminate?, interrupt?);
-        let runtime = Runtime::new(&directory)?;
+        let runtime = Runtime::new(&directory, &options.guard)?;
         let listener = listen(&options.socket)?;
         if options.handshake {
             shake_hands().map_err(system("tell that the socket listens"))?;
@@ -322,7 +325,11 @@ impl Server {
             Action::Finished { request, ok } => self.answer(request, &Reply::Finished { ok }),
             Action::StopFinished { request } => self.answer(request, &Reply::Stopped),
             Action::Exit => self.is_over = true,
-            Action::Spawn { .. } | Action::Probe { .. } | Action::StopProbe { .. } | Action::Signal { .. } => {}
+            Action::Prepare { .. }
+            | Action::Spawn { .. }
+            | Action::Probe { .. }
+            | Action::StopProbe { .. }
+            | Action::Signal { .. } => {}
         }
     }
 

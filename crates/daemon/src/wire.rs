@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::wire_container::Container;
+
 /// The version of the protocol, in both greetings.
 pub(crate) const PROTOCOL: u32 = 1;
 
@@ -126,6 +128,8 @@ pub(crate) struct Process {
     pub directory: String,
     pub user: Option<User>,
     pub log: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub container: Option<Box<Container>>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -149,6 +153,7 @@ pub(crate) enum Probe {
     Tcp { host: String, port: u16 },
     Unix { path: String },
     Command(Process),
+    Health { container: String },
     Log(String),
 }
 

@@ -254,6 +254,7 @@ impl FactsMaker<'_> {
                 directory: process.directory,
                 user: process.user.map(|(uid, gid)| UserId { uid, gid }),
                 log: self.place.logs().join(format!("{id}.log")),
+                container: None,
             },
             ready: ReadySpec { probe: Probe::Unix { path: process.ready_socket }, timeout: PATIENCE, interval: None },
             stop: StopSpec {

@@ -176,6 +176,7 @@ impl Session<'_> {
             directory: directory.clone(),
             user: None,
             log: std::path::PathBuf::new(),
+            container: None,
         });
         process.program.clone_from(&command.command[0]);
         process.arguments = command.command[1..].to_vec();

@@ -256,7 +256,7 @@ impl<'a> Resolver<'a> {
         let log = self.scope.facts.logs.join(log_name(id));
         let uses = scope.uses(env.values().chain(run.templates()));
         let env = Variables { shared: Arc::clone(&self.scope.facts.inherited), own };
-        let process = ProcessSpec { program, arguments, env, directory, user: None, log };
+        let process = ProcessSpec { program, arguments, env, directory, user: None, log, container: None };
         Ok(Resolved { process, words: key.end(), uses })
     }
 

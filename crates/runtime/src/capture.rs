@@ -118,8 +118,14 @@ impl Capture {
         }
     }
 
+    /// Writes what a stream has brought by another way than a pipe.
+    pub(crate) fn write(&mut self, stream: Stream, bytes: &[u8]) {
+        let scratch = Rc::clone(&self.scratch);
+        self.feed(stream, bytes, &mut scratch.borrow_mut().output);
+    }
+
     /// Writes the line that has no end, since none will come.
-    fn finish(&mut self, stream: Stream) {
+    pub(crate) fn finish(&mut self, stream: Stream) {
         let rest = if stream == Stream::Errors { &mut self.errors_rest } else { &mut self.output_rest };
         if !rest.is_empty() {
             let scratch = Rc::clone(&self.scratch);

@@ -103,6 +103,7 @@ mod tests {
             directory: PathBuf::from("/"),
             user: None,
             log: PathBuf::new(),
+            container: None,
         }
     }
 

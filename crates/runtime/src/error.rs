@@ -26,6 +26,14 @@ pub enum RuntimeError {
         /// Why.
         source: io::Error,
     },
+    /// An engine has containers of a supervisor that died, and cannot be asked to remove them.
+    #[error("containers in the engine at {engine} cannot be removed")]
+    Engine {
+        /// Its address.
+        engine: String,
+        /// Why.
+        source: containers::EngineError,
+    },
     /// Processes of a supervisor that died are there and cannot be killed.
     #[error("processes of an earlier supervisor cannot be killed: {pids:?}")]
     Predecessor {

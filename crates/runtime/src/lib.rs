@@ -1,4 +1,4 @@
-//! Native processes: what executes the actions of the crate `supervisor`.
+//! Processes and containers: what executes the actions of the crate `supervisor`.
 //!
 //! [`Runtime`] starts each unit's process in a process group of its own, captures its output (`capture.rs`, `log_file.rs`), probes
 //! it (`probe.rs`, `http.rs`), signals it, and reports what happens as events. Everything runs on one thread: the kernel
@@ -8,6 +8,9 @@
 //! `SIGKILL` when its parent dies; a pipe whose last writer is the supervisor sends one to each whole process group;
 //! and what escapes both is found by the next supervisor of the environment (`predecessor.rs`). The first two are Linux'.
 //!
+//! A unit that is a container is the engine's child (`contained.rs`, `contained_unit.rs`); what ends it with the supervisor
+//! is the [`guard`].
+//!
 //! A [`Companion`] is another thing: a process that one command asks line by line, with the same guarantees.
 //!
 //! [`LogReader`] reads what was captured. The format of logs is described in `docs/formats/log.md`.
@@ -15,9 +18,12 @@
 mod capture;
 mod clock;
 mod companion;
+mod contained;
+mod contained_unit;
 mod departure;
 mod error;
 mod group;
+mod guard;
 mod http;
 mod launch;
 mod log_file;
@@ -29,6 +35,8 @@ mod predecessor;
 mod probe;
 mod reaper;
 mod register;
+mod relay;
+mod sites;
 mod spawn;
 mod tail;
 
@@ -36,8 +44,10 @@ pub use clock::Clock;
 pub use companion::{Companion, CompanionPipes};
 pub use departure::wait_gone;
 pub use error::RuntimeError;
+pub use guard::guard;
 pub use log_line::{LogLine, Stream};
 pub use log_reader::{LogEntry, LogReader, OLDER_PARTS, rotated};
 pub use native::Runtime;
+pub use sites::sweep;
 pub use spawn::MARK;
 pub use tail::tail;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -15,6 +16,8 @@ use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::capture::{Capture, Scratch, Source};
+use crate::contained::Containers;
+use crate::contained_unit::ContainedUnit;
 use crate::group::Group;
 use crate::log_file::{LogFile, ROTATE_AT};
 use crate::log_line::Stream;
@@ -22,7 +25,7 @@ use crate::lookup::SpawnError;
 use crate::reaper::Reaper;
 use crate::register::Register;
 use crate::spawn::{Lifeline, Spawned, spawn};
-use crate::{Clock, RuntimeError, predecessor, probe};
+use crate::{Clock, RuntimeError, predecessor, probe, sites};
 
 /// Whether a process group is empty is looked at when a child was reaped, and this often for members that are others' children.
 const GROUP_INTERVAL: Duration = Duration::from_millis(100);
@@ -51,6 +54,8 @@ struct Shared {
     scratch: Rc<RefCell<Scratch>>,
     events: UnboundedSender<Event>,
     running: RefCell<HashMap<(UnitId, Run), Running>>,
+    containers: Rc<Containers>,
+    contained: RefCell<HashMap<(UnitId, Run), ContainedUnit>>,
 }
 
 /// A unit whose process group is not known to be empty.
@@ -67,8 +72,10 @@ impl Runtime {
     /// Takes over the processes of an environment: kills what an earlier supervisor left, and adopts orphans from then on.
     ///
     /// Must be called within a `LocalSet` of a runtime of the current thread. `directory` is the environment's and exists.
-    pub fn new(directory: &Path) -> Result<Self, RuntimeError> {
+    /// `guard` is how this program is started as a [`crate::guard`] of containers; without any they have none.
+    pub fn new(directory: &Path, guard: &[OsString]) -> Result<Self, RuntimeError> {
         predecessor::bury(directory)?;
+        sites::bury(directory);
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|error| RuntimeError::System { operation: "adopt orphans", source: error.into() })?;
@@ -81,6 +88,8 @@ impl Runtime {
             scratch: Rc::default(),
             events: sender,
             running: RefCell::default(),
+            containers: Rc::new(Containers::new(directory, guard.to_vec())),
+            contained: RefCell::default(),
         };
         Ok(Self { processes: Processes(Rc::new(shared)), events })
     }
@@ -98,16 +107,22 @@ impl Runtime {
     /// Does what the machine says, as far as it is about processes; what comes of it is an event.
     pub fn execute(&mut self, action: &Action) {
         match action {
-            Action::Spawn { unit, run, process, watch } => {
-                self.processes.start(unit, *run, process, watch.as_deref());
-            }
+            Action::Spawn { unit, run, process, watch } => match &process.container {
+                Some(spec) => self.processes.start_contained(unit, *run, process, spec, watch.as_deref()),
+                None => self.processes.start(unit, *run, process, watch.as_deref()),
+            },
+            Action::Prepare { unit, container } => self.processes.0.containers.prepare(unit, container),
             Action::Probe { unit, run, ready } => self.processes.probe(unit, *run, ready),
             Action::StopProbe { unit, run } => {
                 let mut running = self.processes.0.running.borrow_mut();
-                if let Some(probe) = running.get_mut(&(unit.clone(), *run)).and_then(|running| running.probe.take()) {
+                let probe = running.get_mut(&(unit.clone(), *run)).and_then(|running| running.probe.take());
+                let mut contained = self.processes.0.contained.borrow_mut();
+                let other = contained.get_mut(&(unit.clone(), *run)).and_then(|unit| unit.probe.take());
+                for probe in probe.into_iter().chain(other) {
                     probe.abort();
                 }
             }
+            Action::Signal { unit, run, signal } if self.processes.signal_contained(unit, *run, *signal) => {}
             Action::Signal { unit, run, signal } => {
                 let running = self.processes.0.running.borrow();
                 if let Some(running) = running.get(&(unit.clone(), *run)) {
@@ -126,6 +141,7 @@ impl Runtime {
 
     /// Ends what escaped from the units' process groups; called last, when all units are gone.
     pub async fn finish(self) {
+        self.processes.0.containers.finish().await;
         let deadline = Instant::now() + SWEEP_TIMEOUT;
         let mut signal = Signal::Term;
         let mut asked = Vec::new();
@@ -158,7 +174,15 @@ impl Runtime {
 }
 
 impl Processes {
-    fn tell(&self, event: Event) {
+    pub(crate) fn containers(&self) -> &Rc<Containers> {
+        &self.0.containers
+    }
+
+    pub(crate) fn contained(&self) -> &RefCell<HashMap<(UnitId, Run), ContainedUnit>> {
+        &self.0.contained
+    }
+
+    pub(crate) fn tell(&self, event: Event) {
         // Nobody listens any more only when everything ends.
         let _ = self.0.events.send(event);
     }
@@ -259,17 +283,24 @@ impl Processes {
     }
 
     fn probe(&self, unit: &UnitId, run: Run, ready: &ReadySpec) {
+        let key = (unit.clone(), run);
         let mut all = self.0.running.borrow_mut();
+        let mut contained = self.0.contained.borrow_mut();
+        let native = all.get_mut(&key).map(|running| &mut running.probe);
         // One that has ended already says so itself.
-        let Some(running) = all.get_mut(&(unit.clone(), run)) else { return };
+        let Some(running) = native.or_else(|| contained.get_mut(&key).map(|unit| &mut unit.probe)) else { return };
         let (processes, unit) = (self.clone(), unit.clone());
         let report = move |result| processes.tell(Event::Probed { unit: unit.clone(), run, result });
         let task = tokio::task::spawn_local(probe::watch(ready.clone(), self.clone(), report));
-        running.probe = Some(task.abort_handle());
+        *running = Some(task.abort_handle());
     }
 
     /// Runs the command of a probe; when this is given up, the command is killed.
     pub(crate) async fn run_probe(&self, process: &ProcessSpec) -> Result<(), String> {
+        if let Some(container) = &process.container {
+            let words: Vec<String> = [&process.program].into_iter().chain(&process.arguments).cloned().collect();
+            return self.check_contained(&container.name, Some(&words)).await;
+        }
         let mut output = self.probe_output().map_err(|error| format!("cannot keep the probe's output: {error}"))?;
         let Spawned { pid, lifeline } =
             spawn(process, &self.0.directory, None, &output, &output).map_err(|error| error.to_string())?;
@@ -292,7 +323,7 @@ impl Processes {
         Ok(file)
     }
 
-    fn capture(&self, file: LogFile, watch: Option<(Regex, Box<dyn FnOnce()>)>) -> Capture {
+    pub(crate) fn capture(&self, file: LogFile, watch: Option<(Regex, Box<dyn FnOnce()>)>) -> Capture {
         Capture::new(file, self.0.clock, Rc::clone(&self.0.scratch), watch)
     }
 }

@@ -20,12 +20,14 @@ const FIRST_COMMAND_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
+/// An engine learns from its own machine that a port of a container is closed.
+const PROXY_PATIENCE: Duration = Duration::from_millis(40);
 /// A command may have to start a whole interpreter.
 const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Looks, at once and then again and again, and reports what is new, until the probe passes.
 pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl Fn(Result<(), String>)) {
-    let is_command = matches!(ready.probe, Probe::Command(_));
+    let is_command = matches!(ready.probe, Probe::Command(_) | Probe::Health { .. });
     let mut pause = if is_command { FIRST_COMMAND_PAUSE } else { FIRST_PAUSE };
     let mut patience = if is_command { COMMAND_PATIENCE } else { FIRST_PATIENCE };
     let mut last = None;
@@ -70,9 +72,13 @@ async fn look(probe: &Probe, processes: &Processes) -> Result<(), String> {
             let is_wanted = status.map_or((200..400).contains(&seen), |wanted| wanted == seen);
             if is_wanted { Ok(()) } else { Err(format!("HTTP {seen} from {place}")) }
         }
-        Probe::Tcp { host, port } => connect(host, *port).await.map(drop).map_err(failed),
+        Probe::Tcp { host, port } => {
+            let stream = connect(host, *port).await.map_err(failed)?;
+            if processes.is_published(*port) { stays_open(&stream, &place).await } else { Ok(()) }
+        }
         Probe::Unix { path } => accepts(path).await.map_err(failed),
         Probe::Command(process) => processes.run_probe(process).await,
+        Probe::Health { container } => processes.check_contained(container, None).await,
     }
 }
 
@@ -87,7 +93,18 @@ impl fmt::Display for Place<'_> {
             Probe::Tcp { host, port } => write!(formatter, "{host}:{port}"),
             Probe::Unix { path } => write!(formatter, "socket {}", path.display()),
             Probe::Command(process) => write!(formatter, "the command {}", process.program),
+            Probe::Health { .. } => formatter.write_str("its health check"),
         }
+    }
+}
+
+/// Waits a moment whether a connection is closed again: an engine accepts in place of a container that may not listen yet,
+/// and closes when it learns that.
+async fn stays_open(stream: &TcpStream, place: &Place<'_>) -> Result<(), String> {
+    match timeout(PROXY_PATIENCE, stream.peek(&mut [0])).await {
+        Ok(Ok(0) | Err(_)) => Err(format!("nobody listens in the container behind {place}")),
+        // A service that speaks first, or one that waits.
+        Ok(Ok(_)) | Err(_) => Ok(()),
     }
 }
 

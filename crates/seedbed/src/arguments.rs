@@ -129,6 +129,9 @@ pub enum Command {
     /// Own the processes of one environment; started by `up`
     #[command(hide = true)]
     Supervise(SuperviseArguments),
+    /// Remove the containers of one environment when its supervisor is killed; started by that
+    #[command(hide = true)]
+    Guard,
 }
 
 /// Arguments of `up`.

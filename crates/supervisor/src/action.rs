@@ -1,6 +1,8 @@
 //! What is to be done.
 
-use crate::{ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId, UnitStatus};
+use std::sync::Arc;
+
+use crate::{ContainerSpec, ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId, UnitStatus};
 
 /// Something that is to be done, in the order in which the machine says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +17,13 @@ pub enum Action {
         process: ProcessSpec,
         /// A regular expression: the first line of output that matches is a `Probed` that passed.
         watch: Option<String>,
+    },
+    /// A container will be started, perhaps after others: it can be made. Not answered.
+    Prepare {
+        /// Its unit.
+        unit: UnitId,
+        /// The container.
+        container: Arc<ContainerSpec>,
     },
     /// Probe a service until it passes, or `StopProbe`; answered by `Probed`.
     Probe {

@@ -9,6 +9,7 @@
 //! A newcomer reads `unit.rs` (what can be asked), `state.rs` (what can be seen) and then `machine.rs`.
 
 mod action;
+mod container;
 mod event;
 mod machine;
 mod order;
@@ -21,6 +22,7 @@ mod timestamp;
 mod unit;
 
 pub use action::Action;
+pub use container::{ContainerSpec, NeededNetwork, PlacedContent, PlacedFile, Relay};
 pub use event::{Event, Exit, Run};
 pub use machine::Machine;
 pub use process::{ProcessSpec, UserId, Variables};

@@ -4,12 +4,13 @@
 //! pass, then looks for everything that can be done now (`advance`). Nothing else decides.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::order::{Dependents, circle};
 use crate::{
-    Action, Condition, ConditionState, Event, Exit, Failure, KindTag, Probe, ReadySpec, RequestError, RequestId, Run,
-    Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec, UnitState, UnitStatus,
+    Action, Condition, ConditionState, ContainerSpec, Event, Exit, Failure, KindTag, Probe, ReadySpec, RequestError,
+    RequestId, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec, UnitState, UnitStatus,
 };
 
 /// How long a killed process group may take to vanish before its unit is given up: only a process that hangs
@@ -403,6 +404,9 @@ impl Machine {
                 unit.state = UnitState::Failed(Failure::NotGone);
             }
             self.actions.push(Action::Announce(unit.status()));
+            if let Some(container) = unit.spec.container().filter(|_| unit.undead.is_none()) {
+                self.actions.push(Action::Prepare { unit: id.clone(), container: Arc::clone(container) });
+            }
             self.units.insert(id, unit);
         }
     }
@@ -595,6 +599,13 @@ impl Unit {
 }
 
 impl UnitSpec {
+    fn container(&self) -> Option<&Arc<ContainerSpec>> {
+        match &self.kind {
+            UnitKind::Service { process, .. } | UnitKind::Task { process, .. } => process.container.as_ref(),
+            UnitKind::External => None,
+        }
+    }
+
     fn ready(&self) -> Option<&ReadySpec> {
         if let UnitKind::Service { ready, .. } = &self.kind { Some(ready) } else { None }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::ContainerSpec;
+
 /// One process: what is executed, where, as whom, and where its output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessSpec {
@@ -19,6 +21,9 @@ pub struct ProcessSpec {
     pub user: Option<UserId>,
     /// The file that its output is appended to; absolute.
     pub log: PathBuf,
+    /// The container that it is in. Of a service or a task, the container is what is run, and what is run in it stands there;
+    /// a probe's command is run in that of its service.
+    pub container: Option<Arc<ContainerSpec>>,
 }
 
 /// The environment variables of a process: its own, over those that many processes start from and therefore share.

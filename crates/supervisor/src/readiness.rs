@@ -46,6 +46,11 @@ pub enum Probe {
     },
     /// A command ends with exit code 0.
     Command(ProcessSpec),
+    /// The health check of a container, of its image or declared, passes.
+    Health {
+        /// The name of the container.
+        container: String,
+    },
     /// A line of the service's output matches this regular expression.
     Log(String),
 }

@@ -92,6 +92,7 @@ fn spec(number: usize, conditions: &[(usize, usize)]) -> UnitSpec {
         directory: PathBuf::from("/"),
         user: None,
         log: PathBuf::from("/dev/null"),
+        container: None,
     };
     let kind = match number {
         0..=2 => {
@@ -287,6 +288,7 @@ impl World {
                 Action::Reject { request, .. } | Action::StopFinished { request } => {
                     assert!(self.open.remove(&request), "{request:?} is answered once");
                 }
+                Action::Prepare { unit, .. } => assert_eq!(now_states.get(&unit), Some(&UnitState::Waiting)),
                 Action::Probe { unit, .. } | Action::StopProbe { unit, .. } => {
                     assert!(now_states.contains_key(&unit));
                 }

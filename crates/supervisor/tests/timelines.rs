@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use supervisor::{
-    Action, Condition, ConditionState, Event, Exit, Machine, Probe, ProcessSpec, ReadySpec, RequestId, Run, Signal,
-    StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
+    Action, Condition, ConditionState, ContainerSpec, Event, Exit, Machine, Probe, ProcessSpec, ReadySpec, RequestId,
+    Run, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
 };
 
 /// A machine with a clock and a script. Units are written `NAME KIND [after NAME:STATE …]`.
@@ -75,6 +76,7 @@ impl Story {
                     self.runs.insert(unit.to_string(), run);
                     format!("SPAWN {unit}")
                 }
+                Action::Prepare { unit, .. } => format!("PREPARE {unit}"),
                 Action::Probe { unit, .. } => format!("PROBE {unit}"),
                 Action::StopProbe { unit, .. } => format!("UNPROBE {unit}"),
                 Action::Signal { unit, signal, .. } => format!("{} {unit}", signal.name()),
@@ -115,6 +117,7 @@ fn unit(text: &str) -> UnitSpec {
         directory: PathBuf::from("/"),
         user: None,
         log: PathBuf::from("/dev/null"),
+        container: None,
     };
     let service = |probe, process| UnitKind::Service {
         process,
@@ -124,6 +127,10 @@ fn unit(text: &str) -> UnitSpec {
     let kind = match words[1] {
         "service" => service(Probe::Tcp { host: "127.0.0.1".into(), port: 1 }, process),
         "started" => service(Probe::Started, process),
+        "container" => {
+            let container = Some(Arc::new(ContainerSpec { name: words[0].to_owned(), ..ContainerSpec::default() }));
+            service(Probe::Started, ProcessSpec { container, ..process })
+        }
         "task" => UnitKind::Task { process, timeout: Some(Duration::from_secs(600)) },
         "external" => UnitKind::External,
         other => panic!("unknown kind {other}"),
@@ -377,5 +384,19 @@ fn what_is_about_to_be_removed_is_stopped_by_another_signal() {
         ("discard", "b stopping, QUIT b"),
         ("exited b 0", "b stopped, a stopping, QUIT a"),
         ("exited a 0", "a stopped, EXIT"),
+    ]);
+}
+
+#[test]
+fn a_container_is_made_while_its_needs_start() {
+    let mut story = Story::new();
+    let actions = story.apply(&["web container after database:ready", "database container"], &[]);
+    assert_eq!(
+        actions,
+        "web waiting, PREPARE web, database waiting, PREPARE database, database starting, SPAWN database"
+    );
+    story.play(&[
+        ("spawned database", "database ready, web starting, SPAWN web"),
+        ("spawned web", "web ready, FINISHED true"),
     ]);
 }

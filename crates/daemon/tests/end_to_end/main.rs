@@ -1,6 +1,7 @@
 //! Real supervisors with real processes, from start to end.
 
 mod apply;
+mod containers;
 mod logs;
 mod orphans;
 mod place;

@@ -76,6 +76,7 @@ impl Place {
             directory: self.root.path().to_owned(),
             user: None,
             log: self.log(id),
+            container: None,
         }
     }
 

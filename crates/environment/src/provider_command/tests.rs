@@ -22,6 +22,7 @@ fn start_plain(script: &str, timeout: Duration) -> Result<CommandWork, ProviderF
         directory: PathBuf::from("/"),
         user: None,
         log: PathBuf::new(),
+        container: None,
     };
     CommandWork::start(&process, Path::new("/nowhere"), timeout, Interrupt::default())
 }

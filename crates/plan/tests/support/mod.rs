@@ -81,6 +81,7 @@ fn server_model(id: ServerId) -> ServerModel {
         directory: "/environment".into(),
         user: None,
         log: "/environment/logs/server.log".into(),
+        container: None,
     };
     let ready = ReadySpec { probe: Probe::Started, timeout: Duration::from_secs(1), interval: None };
     ServerModel {

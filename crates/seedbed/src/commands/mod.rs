@@ -9,6 +9,7 @@ mod destroy;
 mod diff;
 mod doctor;
 mod down;
+mod guard;
 mod identity;
 mod keeping;
 mod load;
@@ -96,6 +97,9 @@ pub fn run() -> ExitCode {
     if let Command::Supervise(options) = &arguments.command {
         return supervise::run(options);
     }
+    if matches!(arguments.command, Command::Guard) {
+        return guard::run();
+    }
     let world = match World::read(&arguments.global) {
         Ok(world) => world,
         Err(error) => {
@@ -162,7 +166,7 @@ pub fn run() -> ExitCode {
         Command::Schema(options) if options.specs => schema::of_specs(&job),
         Command::Schema(_) => Ok(schema::of_manifest()),
         Command::Completions(options) => Ok(completions::run(options)),
-        Command::Supervise(_) => unreachable!("it was run above"),
+        Command::Supervise(_) | Command::Guard => unreachable!("it was run above"),
     };
     end(&arguments, result)
 }

@@ -8,8 +8,12 @@ use daemon::ServeOptions;
 use crate::arguments::SuperviseArguments;
 
 pub fn run(arguments: &SuperviseArguments) -> ExitCode {
-    let options =
-        ServeOptions { directory: arguments.directory.clone(), socket: arguments.socket.clone(), handshake: true };
+    let options = ServeOptions {
+        directory: arguments.directory.clone(),
+        socket: arguments.socket.clone(),
+        handshake: true,
+        guard: vec!["guard".into()],
+    };
     match daemon::serve(&options) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
