@@ -122,7 +122,7 @@ pub trait Database: Send {
     /// Gives a digest of schema and rows, in a canonical order: same content, same text.
     ///
     /// What is no content does not count: sequences, statistics, the layout on disk. Fingerprints of different engines
-    /// are not comparable.
+    /// are not comparable, nor are those that were computed [in another way](crate::FINGERPRINT_VERSION).
     fn fingerprint(&mut self) -> Result<String, DatabaseError>;
 
     /// Says how the database is found in the files of its server, which are about to be saved when that is stopped; `None` for an

@@ -1,5 +1,14 @@
 //! The digest of a database's content, which does not depend on the order in which it is stored.
 
+/// How fingerprints are computed. Whoever changes what an engine adds to a fingerprint, in which words or in which order, raises
+/// it: the same content has another fingerprint then, and that must not be taken for another content.
+pub const FINGERPRINT_VERSION: u32 = 1;
+
+/// Whether a fingerprint was computed as it is now. One that was not says nothing of a content that is here.
+pub fn is_comparable(fingerprint: &str) -> bool {
+    fingerprint.split_once('-').is_some_and(|(version, _)| version == FINGERPRINT_VERSION.to_string())
+}
+
 /// Digests the values of one row.
 #[derive(Default)]
 pub struct RowDigest(blake3::Hasher);
@@ -74,9 +83,9 @@ impl FingerprintBuilder {
         self.0.value(b's', [rows.low.to_le_bytes(), rows.high.to_le_bytes()].as_flattened());
     }
 
-    /// Gives the fingerprint: 64 hexadecimal digits.
+    /// Gives the fingerprint: how it was computed, a hyphen, and 64 hexadecimal digits.
     pub fn finish(mut self) -> String {
-        blake3::Hash::from_bytes(self.0.take()).to_hex().to_string()
+        format!("{FINGERPRINT_VERSION}-{}", blake3::Hash::from_bytes(self.0.take()).to_hex())
     }
 }
 
@@ -114,6 +123,24 @@ mod tests {
         assert_ne!(fingerprint(&[a]), fingerprint(&[a, b, b]), "a pair of equal rows does not vanish");
         assert_ne!(fingerprint(&[a, a, b]), fingerprint(&[a, b, b]));
         assert_ne!(row(&["ab", ""]), row(&["a", "b"]));
+    }
+
+    #[test]
+    fn a_fingerprint_says_how_it_was_computed() {
+        let now = fingerprint(&[row(&["a"])]);
+        // Another value here needs another version.
+        assert_eq!(now, "1-8842688ed8b298189f5602b5ebc27ae6f1b97b6489b19854487c4fc5922315a9");
+        let digits = now.split_once('-').expect("a hyphen").1;
+        for (text, expected) in [
+            (now.as_str(), true),
+            (digits, false),
+            (&format!("0-{digits}"), false),
+            (&format!("{}-{digits}", FINGERPRINT_VERSION + 1), false),
+            ("", false),
+            ("-", false),
+        ] {
+            assert_eq!(is_comparable(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use engine::{
     ServerPlace, ServerProcess, ServerRequest, ShellCommand, UnknownEngine,
 };
 pub use error::{Cause, DatabaseError};
-pub use fingerprint::{FingerprintBuilder, RowDigest, RowSum};
+pub use fingerprint::{FINGERPRINT_VERSION, FingerprintBuilder, RowDigest, RowSum, is_comparable};
 pub use image::{Contents, Image, Inside, Question};
 pub use location::{Location, Secret};
 pub use schema::{Column, ForeignKey, Schema, Table};

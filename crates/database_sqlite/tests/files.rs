@@ -531,3 +531,15 @@ fn assert_one_content(service: &Connection, kill: u32) {
     let odd = found.iter().all(|number| number % 2 == 1);
     assert!(found.len() == 2000 && (even || odd), "kill {kill}: {}", found.len());
 }
+
+#[test]
+fn fingerprints_are_computed_as_their_version_says() {
+    let place = Place::new();
+    let mut database = place.open();
+    database.create().unwrap();
+    let script = "CREATE TABLE t (id integer, name text, half real, raw blob);
+        INSERT INTO t VALUES (1, 'ada', 0.5, x'00ff'), (2, NULL, NULL, NULL);";
+    database.execute_script(script).unwrap();
+    // Another value here needs another `database::FINGERPRINT_VERSION`.
+    assert_eq!(database.fingerprint().unwrap(), "1-352ddfa80050f12b1bdd243cc8799914c0ba81b94ed4d44711dcc09ceec85c51");
+}

@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 
 use plan::DatabaseId;
 use source::Problems;
+use store::StoreError;
+use tree::TreeError;
 
 use crate::loader_removal::InTheWay;
+use crate::unusable::UnusableState;
 
 /// Why an operation did not succeed. What was there before is still there.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +170,7 @@ pub enum Error {
         missing: Vec<String>,
     },
     /// The content after a restore is not what was saved.
-    #[error("database {0} is not what the snapshot says, even after restoring it")]
+    #[error("database {0} is not what was saved, even after restoring it")]
     NotRestored(DatabaseId),
     /// The engine's own checker finds something wrong with what a snapshot holds.
     #[error("the engine's own checker refuses {database}: {}", findings.join("; "))]
@@ -195,6 +198,9 @@ pub enum Error {
         /// What can read them.
         needs: String,
     },
+    /// A state that was found cannot be had, or is not what it should be.
+    #[error("{0} cannot be used")]
+    UnusableState(UnusableState, #[source] Box<Error>),
     /// A state was there when the plan was made, and is not any more.
     #[error("the state {key} of {database} is not there any more")]
     StateGone {
@@ -377,6 +383,18 @@ impl Error {
             }
             Self::Failed(failures) => failures.iter().any(|failure| failure.reason.contains("No space left on device")),
             other => has_full_disk(other),
+        }
+    }
+}
+
+impl Error {
+    /// Whether something that a store should have is not there, or not as it was written.
+    pub fn is_damage(&self) -> bool {
+        let (Self::Store(error) | Self::Tree(TreeError::Store(error))) = self else { return false };
+        match error {
+            StoreError::Damaged { .. } | StoreError::NoObject { .. } | StoreError::NotANode { .. } => true,
+            StoreError::Backend(error) => error.is_not_found(),
+            _ => false,
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::loader_report::LoadReport;
 use crate::loader_stages;
 use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
-use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks};
+use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks, unusable};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -392,10 +392,12 @@ impl Worker<'_> {
             }
             Action::Adopt { database: id, state, step, source, schema, data } => {
                 let name = kept_state(state);
-                if *source != StateSource::Engine {
-                    states::fetch(session, id, state, *step, source)?;
-                }
-                self.replace(id, |database, aside| database.reset_to(&name, aside))?;
+                let fetched = match source {
+                    StateSource::Engine => Ok(()),
+                    source => states::fetch(session, id, state, *step, source),
+                };
+                let reset = |database: &mut dyn Database, aside: Option<&StateName>| database.reset_to(&name, aside);
+                fetched.and_then(|()| self.replace(id, reset)).map_err(unusable::error(id, state, *step, source))?;
                 let chain = &session.chains()[id];
                 let made_of = match schema {
                     Some(_) => session.made_of(id, chain, ChainStep::Schema)?,
@@ -499,7 +501,7 @@ impl Worker<'_> {
         let notes = notes.chain([states::note(&record.made_of)]).collect();
         self.material.draft().save_database(session, id, &mut *database, fingerprint.clone(), notes)?;
         // The restore of what was just saved is then a matter of names.
-        states::keep_snapshot(session, id, &mut *database, &Key::from_text(fingerprint))
+        states::keep_snapshot(session, id, &mut *database, &states::content_key(&fingerprint))
     }
 
     /// Makes a snapshot's content ready beside the database, and compares it with what was saved.
@@ -507,7 +509,7 @@ impl Worker<'_> {
         let session = self.session;
         let content = self.material.content(&id.to_string())?;
         let mut database = session.database(id)?;
-        let key = Key::from_text(content.fingerprint.clone());
+        let key = states::content_key(&content.fingerprint);
         let name = kept_state(&key);
         let is_known = session.record().kept.get(id).is_some_and(|kept| kept.contains_key(key.as_str()));
         let kept = database.kept().map_err(Error::database(id))?;
@@ -520,7 +522,7 @@ impl Worker<'_> {
 
     fn restore(&self, id: &DatabaseId) -> Result<(), Error> {
         let content = self.material.content(&id.to_string())?;
-        let name = kept_state(&Key::from_text(content.fingerprint.clone()));
+        let name = kept_state(&states::content_key(&content.fingerprint));
         self.replace(id, |database, aside| database.reset_to(&name, aside))?;
         let engine = self.session.location(id).engine().word().to_owned();
         let note = |name: &str| content.notes.get(name).cloned();

@@ -225,6 +225,7 @@ impl FactsMaker<'_> {
             ports: self.record.ports.iter().map(|(name, port)| (UnitId::new(name.clone()), *port)).collect(),
             databases: locations.iter().map(|(id, location)| (id.clone(), properties(location))).collect(),
             servers: models,
+            fingerprint_version: database::FINGERPRINT_VERSION,
             directories: workspaces
                 .map(|workspace| {
                     let directory = self.place.workspace_directory(&workspace);

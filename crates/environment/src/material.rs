@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Mutex;
 
-use database::{Database, DatabaseFiles};
+use database::{Database, DatabaseFiles, is_comparable};
 use dataset::LoadPlan;
 use plan::{DatabaseId, ServerId};
 use store::{Content, ObjectId, ObjectWriter, Record, RecordDetails, Snapshot, Store, Writer, Written};
@@ -93,6 +93,7 @@ impl<'a> Draft<'a> {
         let writer = store.writer()?;
         let (mut known, mut known_files) = (BTreeMap::new(), Vec::new());
         let mut add = |content: Content| match content.form.as_str() {
+            _ if !is_comparable(&content.fingerprint) => {}
             LOGICAL => drop(known.insert((content.name.clone(), content.fingerprint.clone()), content)),
             PHYSICAL => known_files.push(content),
             _ => {}

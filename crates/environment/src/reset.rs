@@ -1,12 +1,13 @@
 //! `reset`: every database is back in its declared state.
 
+use std::collections::BTreeSet;
+
 use plan::{Action, Parts, StateWork};
 
 use crate::context::{Context, Mode, Target};
 use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
 use crate::session::Session;
-use crate::states::{self, Reach};
 use crate::{Error, times};
 
 /// What a reset has done.
@@ -27,16 +28,15 @@ pub struct ResetReport {
 /// Brings every database back to its declared state.
 pub fn reset(context: &Context<'_>, target: &Target) -> Result<ResetReport, Error> {
     let mut session = Session::open(context, target, &Mode::Existing, "reset")?;
-    let all = session.model.databases.keys().cloned().collect();
-    states::find(&mut session, &all, Reach::Needed)?;
-    let nothing_more = std::collections::BTreeSet::new();
-    let parts = Parts { databases: all, ..Parts::default() };
-    let (model, observed, inputs) = (&session.model, &session.observed, &session.inputs);
-    let plan = plan::around_state(model, observed, inputs, &parts, StateWork::Reset, &nothing_more);
+    let all = |session: &Session<'_>| session.model.databases.keys().cloned().collect();
     let was_running = !session.observed.running.is_empty();
-    let execution = session.execute(&plan, &Material::of("reset"));
+    let executed = session.execute_with_states(&Material::of("reset"), all, |session| {
+        let parts = Parts { databases: all(session), ..Parts::default() };
+        let (model, observed, inputs) = (&session.model, &session.observed, &session.inputs);
+        plan::around_state(model, observed, inputs, &parts, StateWork::Reset, &BTreeSet::new())
+    });
     let rested = session.rest(was_running);
-    let execution = execution?;
+    let (plan, execution) = executed?;
     rested?;
     let steps = step_reports(&plan, &execution);
     let chosen =

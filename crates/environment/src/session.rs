@@ -26,6 +26,7 @@ use crate::place::Place;
 use crate::private::Private;
 use crate::record::{DatabaseRecord, Record};
 use crate::specs::OwnSpec;
+use crate::unusable::Unusable;
 use crate::{Error, Progress};
 
 /// One command on one environment.
@@ -46,6 +47,8 @@ pub struct Session<'a> {
     /// What the manifests say of declared specs beside their files.
     pub(crate) data_words: String,
     pub(crate) statuses: Vec<UnitStatus>,
+    /// States that were found and turned out to be of no use.
+    pub(crate) unusable: Unusable,
     pub(crate) journal: Journal,
     pub(crate) began: Instant,
     locations: BTreeMap<DatabaseId, Location>,
@@ -152,10 +155,7 @@ impl<'a> Session<'a> {
             // Its directory was removed by hand: nobody knows the passwords of the servers that are left.
             place.remove_servers()?;
         }
-        let statuses = match &mut client {
-            Some(client) => client.status().map_err(Error::Supervisor)?,
-            None => Vec::new(),
-        };
+        let statuses = client.as_mut().map_or_else(|| Ok(Vec::new()), Client::status).map_err(Error::Supervisor)?;
         let running = running_units(&statuses);
 
         let servers = server_ids(&tree);
@@ -203,6 +203,7 @@ impl<'a> Session<'a> {
             declared,
             own: data.own,
             statuses,
+            unusable: Unusable::default(),
             journal,
             began,
             data_files: data.files,

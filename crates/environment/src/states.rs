@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use database::{Database, EngineKind, Kept, StateName};
-use plan::{Chain, ChainStep, DatabaseId, Key, StateFound, StateSource};
-use store::{Content, State, StatePolicy, Store};
+use database::{Database, EngineKind, Kept, StateName, is_comparable};
+use plan::{ChainStep, DatabaseId, Key, StateSource};
+use store::{Content, ObjectWriter as _, State, StatePolicy, Store, StoreError};
 
 use crate::execute::kept_state;
 use crate::library::{Purpose, existing_store};
@@ -15,16 +15,7 @@ use crate::physical::{self, PHYSICAL};
 use crate::record::{KeptRecord, MadeOf, Record};
 use crate::session::Session;
 use crate::sharing::{Shared, send_state};
-use crate::{Error, Progress, with_causes};
-
-/// How far to look for states.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Reach {
-    /// As far as one is not found nearer.
-    Needed,
-    /// In the engines, in the store and in the remotes.
-    Everywhere,
-}
+use crate::{Error, Progress};
 
 /// The step of a kept state that is none of a chain, but was saved in a snapshot or restored from one.
 pub(crate) const SNAPSHOT: &str = "snapshot";
@@ -37,142 +28,6 @@ const SLOW_BYTES: u64 = 32 << 20;
 
 /// The note of a content that says what it was made of.
 const MADE_OF: &str = "made_of";
-
-/// Finds out which states of these databases can be had without making them.
-pub(crate) fn find(session: &mut Session<'_>, wanted: &BTreeSet<DatabaseId>, reach: Reach) -> Result<(), Error> {
-    if wanted.is_empty() {
-        return Ok(());
-    }
-    let chains = session.chains();
-    let mut found = in_engines(session, wanted, &chains)?;
-    let is_whole = |found: &Found| {
-        wanted.iter().all(|id| {
-            let key = chains[id].declared();
-            chains[id].steps().count() == 1 || found.get(id).is_some_and(|states| states.contains_key(key))
-        })
-    };
-    if (reach == Reach::Everywhere || !is_whole(&found))
-        && let Some(store) = existing_store(session.context, &session.target.root)?
-    {
-        in_store(session, &store, &StateSource::Store, wanted, &chains, &mut found)?;
-        session.store.get_or_init(|| store);
-    }
-    let remotes: Vec<manifest::Remote> = session.pulled_remotes().cloned().collect();
-    for remote in remotes {
-        if reach == Reach::Needed && is_whole(&found) {
-            break;
-        }
-        let source = StateSource::Remote(remote.name.clone());
-        let looked = session
-            .remote(&remote, Purpose::Read)
-            .and_then(|store| in_store(session, &store, &source, wanted, &chains, &mut found));
-        match looked {
-            Ok(()) | Err(Error::Store(store::StoreError::NoStore { .. })) => {}
-            // What it has can be made here.
-            Err(error) => {
-                let text = format!("remote {} is left out: {}", remote.name, with_causes(&error));
-                session.context.monitor.on(Progress::Note(text));
-            }
-        }
-    }
-    session.observed.states = found;
-    Ok(())
-}
-
-type Found = BTreeMap<DatabaseId, BTreeMap<Key, StateFound>>;
-
-fn in_engines(
-    session: &Session<'_>,
-    wanted: &BTreeSet<DatabaseId>,
-    chains: &BTreeMap<DatabaseId, Chain>,
-) -> Result<Found, Error> {
-    let record = session.record();
-    let mut found = Found::new();
-    for id in wanted {
-        for (key, kept) in record.kept.get(id).into_iter().flatten() {
-            if session.can_hold(id, &kept.engine) {
-                let (key, step) = (Key::from_text(key.clone()), kept.step.as_str());
-                add(session, id, &chains[id], key, step, &kept.made_of, &StateSource::Engine, &mut found)?;
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn in_store(
-    session: &Session<'_>,
-    store: &Store,
-    source: &StateSource,
-    wanted: &BTreeSet<DatabaseId>,
-    chains: &BTreeMap<DatabaseId, Chain>,
-    found: &mut Found,
-) -> Result<(), Error> {
-    // One question for all: a store may be far away.
-    let keys: BTreeSet<String> =
-        store.references("states/")?.into_iter().map(|name| name["states/".len()..].to_owned()).collect();
-    for id in wanted {
-        let chain = &chains[id];
-        for (_, key) in chain.steps().filter(|(_, key)| keys.contains(key.as_str())) {
-            let here = found.entry(id.clone()).or_default();
-            here.entry(key.clone()).or_insert_with(|| StateFound { source: source.clone(), ancestor: None });
-        }
-        let has = |key: &Key| found.get(id).is_some_and(|found| found.contains_key(key));
-        let has_ancestor = found.get(id).is_some_and(|found| found.values().any(|found| found.ancestor.is_some()));
-        if !chain.schema.as_ref().is_none_or(has) && !has(chain.declared()) && !has_ancestor {
-            for key in &keys {
-                let Some(state) = store.state(key)?.filter(|state| state.content.name == id.to_string()) else {
-                    continue;
-                };
-                let made_of = made_of_note(&state.content);
-                add(session, id, chain, Key::from_text(key.clone()), &state.step, &made_of, source, found)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Adds a state if it is one of the chain, or the nearest from which the schema step can go on.
-#[expect(clippy::too_many_arguments, reason = "they are one state and where it belongs")]
-fn add(
-    session: &Session<'_>,
-    id: &DatabaseId,
-    chain: &Chain,
-    key: Key,
-    step: &str,
-    made_of: &MadeOf,
-    source: &StateSource,
-    found: &mut Found,
-) -> Result<(), Error> {
-    let states = found.entry(id.clone()).or_default();
-    if chain.steps().any(|(_, own)| *own == key) {
-        states.entry(key).or_insert_with(|| StateFound { source: source.clone(), ancestor: None });
-        return Ok(());
-    }
-    if step != ChainStep::Schema.as_str() || chain.schema.is_none() {
-        return Ok(());
-    }
-    let now = session.made_of(id, chain, ChainStep::Schema)?;
-    let Some(missing) = made_of.missing_in(&now) else { return Ok(()) };
-    let words = match missing.as_slice() {
-        [one] => format!("it lacks {one}"),
-        several => format!("it lacks {} and {} more", several[0], several.len() - 1),
-    };
-    let distance = |found: &StateFound| found.ancestor.as_ref().map_or(usize::MAX, |text| distance(text));
-    let is_nearer = states.values().all(|other| distance(other) > missing.len());
-    if is_nearer {
-        states.retain(|_, other| other.ancestor.is_none());
-        states.insert(key, StateFound { source: source.clone(), ancestor: Some(words) });
-    }
-    Ok(())
-}
-
-/// How many inputs an ancestor lacks, by its words.
-fn distance(words: &str) -> usize {
-    words
-        .strip_suffix(" more")
-        .and_then(|rest| rest.rsplit(' ').next()?.parse::<usize>().ok())
-        .map_or(1, |more| more + 1)
-}
 
 /// How many of the files of a schema that Seedbed executes have been executed on a database already.
 pub(crate) fn executed(session: &Session<'_>, id: &DatabaseId) -> Result<usize, Error> {
@@ -243,7 +98,13 @@ fn check(
     prove: bool,
 ) -> Result<(), Error> {
     let mut kept = database.open_kept(name).map_err(Error::database(id))?;
-    if kept.fingerprint().map_err(Error::database(id))? != content.fingerprint {
+    if !is_comparable(&content.fingerprint) {
+        let text = format!(
+            "{id}: its bytes are those that were saved; its fingerprint was computed by another version of seedbed, and \
+             is not compared"
+        );
+        session.context.monitor.on(Progress::Note(text));
+    } else if kept.fingerprint().map_err(Error::database(id))? != content.fingerprint {
         return Err(Error::NotRestored(id.clone()));
     }
     if prove {
@@ -254,6 +115,11 @@ fn check(
         session.context.monitor.on(Progress::Note(format!("{id}: the engine's own checker finds nothing wrong")));
     }
     Ok(())
+}
+
+/// The key under which the content of a snapshot is kept: that of its fingerprint, which may have come from anywhere.
+pub(crate) fn content_key(fingerprint: &str) -> Key {
+    Key::of("content").text(fingerprint).end()
 }
 
 /// Remembers that a state of a chain is kept, made of what is declared now.
@@ -410,10 +276,17 @@ pub(crate) fn store(
 ) -> Result<bool, Error> {
     let is_of_chain = ["base", "schema", "data"].contains(&known.step.as_str());
     let store = session.store()?;
-    if !is_of_chain || store.state(key.as_str())?.is_some() {
+    if !is_of_chain {
         return Ok(false);
     }
     let writer = store.writer()?;
+    match store.state(key.as_str()) {
+        Ok(None) => {}
+        Ok(Some(there)) if writer.contains(&there.content.root)? => return Ok(false),
+        // What it was of is lost, or what it says: this completes it.
+        Ok(Some(_)) | Err(StoreError::Damaged { .. }) => store.delete_state(key.as_str())?,
+        Err(error) => return Err(error.into()),
+    }
     let fingerprint = kept.fingerprint().map_err(Error::database(id))?;
     let notes = BTreeMap::from([note(&known.made_of)]);
     let content = dumped(session, id, &mut *kept, fingerprint, notes, &writer)?;

@@ -9,7 +9,7 @@ use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
 use crate::session::Session;
-use crate::states::{self, Reach};
+use crate::states_search::{self, Reach};
 use crate::{Error, times};
 
 /// What to bring up.
@@ -43,10 +43,9 @@ pub struct UpReport {
 /// Brings the environment up.
 pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
     let mut session = Session::open(context, target, &Mode::Make(options.profile.clone()), "up")?;
-    let missing = missing(&session);
-    states::find(&mut session, &missing, Reach::Needed)?;
-    let plan = plan::up(&session.model, &session.observed, &session.inputs);
-    let execution = session.execute(&plan, &Material::of("up"))?;
+    let (plan, execution) = session.execute_with_states(&Material::of("up"), missing, |session| {
+        plan::up(&session.model, &session.observed, &session.inputs)
+    })?;
     let steps = step_reports(&plan, &execution);
     let report = UpReport {
         workspace: session.model.root.clone(),
@@ -71,7 +70,7 @@ pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result
 pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<plan::Plan, Error> {
     let mut session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
     let missing = missing(&session);
-    states::find(&mut session, &missing, Reach::Needed)?;
+    states_search::find(&mut session, &missing, Reach::Needed)?;
     Ok(plan::up(&session.model, &session.observed, &session.inputs))
 }
 

@@ -1,12 +1,13 @@
 //! `why`: the chain of each database, where each state of it can be had, and what changed.
 
-use plan::{ChainStep, DatabaseId, StateSource};
+use plan::{Chain, ChainStep, DatabaseId, StateSource};
 
 use crate::Error;
 use crate::context::{Context, Mode, Target};
 use crate::databases::find;
+use crate::record::Record;
 use crate::session::Session;
-use crate::states::{self, Reach};
+use crate::states_search::{self, Reach};
 
 /// The chain of a database.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ pub fn why(context: &Context<'_>, target: &Target, database: Option<&str>) -> Re
         Some(name) => vec![find(&session, name)?],
         None => session.model.databases.keys().cloned().collect(),
     };
-    states::find(&mut session, &wanted.iter().cloned().collect(), Reach::Everywhere)?;
+    states_search::find(&mut session, &wanted.iter().cloned().collect(), Reach::Everywhere)?;
     let chains = session.chains();
     let record = session.record();
     let mut reports = Vec::new();
@@ -54,12 +55,7 @@ pub fn why(context: &Context<'_>, target: &Target, database: Option<&str>) -> Re
             let nearest = found.into_iter().flat_map(|found| found.values());
             let nearest = nearest.filter_map(|found| found.ancestor.clone().map(|text| (text, place(&found.source))));
             let nearest = nearest.map(|(text, place)| format!("{place}: {text}")).next();
-            let last = record.kept.get(&id).into_iter().flat_map(|kept| kept.values());
-            let last = last.filter(|kept| kept.step == step.as_str()).max_by(|a, b| a.used.cmp(&b.used));
-            let changes = match last.filter(|_| here.is_none()) {
-                Some(last) => session.made_of(&id, chain, step)?.changes_since(&last.made_of),
-                None => Vec::new(),
-            };
+            let changes = if here.is_none() { changes(&session, &record, &id, chain, step)? } else { Vec::new() };
             let nearest = nearest.filter(|_| step == ChainStep::Schema && here.is_none());
             steps.push(StepOfChain { step: step.as_str(), key: key.to_string(), found: here, nearest, changes });
         }
@@ -70,6 +66,22 @@ pub fn why(context: &Context<'_>, target: &Target, database: Option<&str>) -> Re
         reports.push(ChainReport { id: id.to_string(), engine, steps });
     }
     Ok(reports)
+}
+
+/// What changed since a state of a step was last kept: of those that were used in the same second, since the most similar.
+fn changes(
+    session: &Session<'_>,
+    record: &Record,
+    id: &DatabaseId,
+    chain: &Chain,
+    step: ChainStep,
+) -> Result<Vec<String>, Error> {
+    let kept =
+        || record.kept.get(id).into_iter().flat_map(|kept| kept.values()).filter(|kept| kept.step == step.as_str());
+    let Some(last) = kept().map(|kept| &kept.used).max() else { return Ok(Vec::new()) };
+    let now = session.made_of(id, chain, step)?;
+    let changes = kept().filter(|kept| kept.used == *last).map(|kept| now.changes_since(&kept.made_of));
+    Ok(changes.min_by_key(Vec::len).unwrap_or_default())
 }
 
 fn place(source: &StateSource) -> String {

@@ -19,6 +19,11 @@ impl Key {
         Self(text.into())
     }
 
+    /// Whether it has the form of a key: 64 hexadecimal digits.
+    pub fn is_digest(&self) -> bool {
+        self.0.len() == 64 && self.0.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    }
+
     /// 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0

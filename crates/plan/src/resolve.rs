@@ -29,6 +29,8 @@ pub struct Facts {
     pub databases: BTreeMap<DatabaseId, BTreeMap<String, String>>,
     /// How each server is run.
     pub servers: BTreeMap<ServerId, ServerModel>,
+    /// How the contents of databases are digested: states of another way are others.
+    pub fingerprint_version: u32,
     /// Each workspace's own directory in the environment.
     pub directories: BTreeMap<String, PathBuf>,
     /// Where logs are written.
@@ -166,6 +168,7 @@ impl<'a> Resolver<'a> {
         let server = ServerId::of(database);
         let version = server.as_ref().and_then(|server| self.scope.facts.servers.get(server));
         let mut settings = Key::of("settings");
+        settings.text(&self.scope.facts.fingerprint_version.to_string());
         settings.text(version.map_or("", |server| &server.version));
         for setting in [&database.encoding, &database.locale] {
             settings.text(setting.as_deref().unwrap_or_default());

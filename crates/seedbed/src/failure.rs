@@ -102,7 +102,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::BadRecipient(_) => (3, "recipient"),
         Error::Tree(_) => (1, "files"),
         Error::Base { .. } | Error::Rule { .. } => (1, "base"),
-        Error::StateGone { .. } => (1, "state"),
+        Error::StateGone { .. } | Error::UnusableState(..) => (1, "state"),
         Error::NotProved { .. } => (7, "check"),
         Error::Store(_)
         | Error::OtherDatabases { .. }
@@ -171,7 +171,7 @@ fn hint(error: &Error) -> Option<String> {
         | Error::NoProvider { wanted, known }
         | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
-        Error::Store(store::StoreError::Damaged { .. }) => {
+        error if error.is_damage() => {
             Some("nothing was changed; `seedbed check --data` says what is lost, `seedbed repair` mends what it can".to_owned())
         }
         Error::Findings(_) => Some(
@@ -200,6 +200,11 @@ fn hint(error: &Error) -> Option<String> {
         ),
         Error::StateGone { .. } => Some("repeat the command; it is made then".to_owned()),
         Error::NotProved { .. } => Some("nothing was changed".to_owned()),
+        Error::NotRestored(_) => Some(
+            "nothing was changed; `seedbed check --data` reads all of the store, `seedbed pull` or `seedbed repair --from` \
+             takes the snapshot from a remote, and `seedbed snapshots` lists others"
+                .to_owned(),
+        ),
         Error::Store(store::StoreError::NoStore { .. }) => Some("`seedbed push` makes it".to_owned()),
         Error::Store(store::StoreError::NoKey { .. }) => {
             Some("its key belongs into the file of identities, see the reference on remotes".to_owned())

@@ -270,3 +270,19 @@ fn settings_of_a_database_are_those_of_each_empty_one() {
     let refused = MysqlEngine.open(&harness.location(), &extensions);
     assert!(matches!(refused.err(), Some(DatabaseError::Unsupported { .. })));
 }
+
+#[test]
+fn fingerprints_are_computed_as_their_version_says() {
+    let harness = MysqlHarness::new();
+    let mut database = harness.open();
+    database.create().expect("create");
+    let script = "CREATE TABLE t (id integer, name varchar(20), half decimal(4, 2), raw varbinary(9))
+        ENGINE = InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+        INSERT INTO t VALUES (1, 'ada', 0.5, x'00ff'), (2, NULL, NULL, NULL);";
+    database.execute_script(script).expect("script");
+    // Another value here needs another `database::FINGERPRINT_VERSION`.
+    assert_eq!(
+        database.fingerprint().expect("fingerprint"),
+        "1-34acb6a7b53a1e8c82020b8f0362ca5ec517c4b9baadb50ddce7c66ceaebf07b"
+    );
+}

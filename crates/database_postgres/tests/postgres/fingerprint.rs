@@ -63,3 +63,11 @@ fn a_row_of_a_child_is_a_row_of_the_child_alone() {
 fn a_table_without_columns_has_rows() {
     assert_ne!(fingerprint("CREATE TABLE t (); INSERT INTO t DEFAULT VALUES"), fingerprint("CREATE TABLE t ()"));
 }
+
+#[test]
+fn fingerprints_are_computed_as_their_version_says() {
+    let script = "CREATE TABLE t (id integer, name text, half numeric(4, 2), raw bytea);
+        INSERT INTO t VALUES (1, 'ada', 0.5, '\\x00ff'), (2, NULL, NULL, NULL)";
+    // Another value here needs another `database::FINGERPRINT_VERSION`.
+    assert_eq!(fingerprint(script), "1-f6bee57d6ddb71dd4db7fb689761d34815efa7296d431cfa6bc1160b8151eda4");
+}

@@ -178,3 +178,16 @@ fn keys_are_rows_of_the_table_that_their_name_begins_with() {
     );
     assert!(database.read_rows("nobody", &mut |_| Ok(())).is_err());
 }
+
+#[test]
+fn fingerprints_are_computed_as_their_version_says() {
+    let harness = RedisHarness::new();
+    let mut database = harness.open();
+    database.create().expect("create");
+    database.execute_script("SET a 1\nHSET h f v\nRPUSH l x y\nZADD z 1.5 m\nXADD s 1-1 a 1\n").expect("script");
+    // Another value here needs another `database::FINGERPRINT_VERSION`.
+    assert_eq!(
+        database.fingerprint().expect("fingerprint"),
+        "1-658e1d531fab8364a260b25c80f92b07f6340a7a285738bba3a44e4b8ef2f04d"
+    );
+}

@@ -101,7 +101,8 @@ pub fn show(job: &Job<'_>, arguments: &ShowArguments) -> Result<Outcome, Failure
     let rows: Vec<_> = contents
         .iter()
         .map(|content| {
-            let fingerprint = content.fingerprint.chars().take(12).collect();
+            let version = content.fingerprint.find('-').map_or(0, |hyphen| hyphen + 1);
+            let fingerprint = content.fingerprint.chars().take(version + 12).collect();
             [content.name.clone(), content.kind.clone(), content.form.clone(), size(content.bytes), fingerprint]
         })
         .collect();

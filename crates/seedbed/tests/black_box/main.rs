@@ -17,4 +17,5 @@ mod refusals;
 mod session;
 mod sessions;
 mod specs;
+mod unusable_states;
 mod workspace;
