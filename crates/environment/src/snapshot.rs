@@ -112,17 +112,8 @@ pub fn restore(context: &Context<'_>, target: &Target, options: &RestoreOptions<
         let text = format!("{} by the engines' own checkers, {}", proved.join(", "), session.now());
         store.update_record(&record.details.tag, |details| details.proof = Some(text.clone()))?;
     }
-    settle_later(&session)?;
-    Ok((record, millis(session.began)))
-}
-
-/// Lets what was written to resources come to the disk: in the background, where there is one.
-pub(crate) fn settle_later(session: &Session<'_>) -> Result<(), Error> {
-    if session.observed.running.is_empty() {
-        return crate::resources::settle(session);
-    }
     session.tend_in_background();
-    Ok(())
+    Ok((record, millis(session.began)))
 }
 
 /// What is to be restored, all of which the snapshot must have.

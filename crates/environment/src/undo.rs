@@ -8,7 +8,6 @@ use crate::context::{Context, Mode, Target};
 use crate::material::Material;
 use crate::report::{millis, step_reports};
 use crate::session::Session;
-use crate::snapshot::settle_later;
 use crate::{Error, times};
 
 /// What was undone.
@@ -51,6 +50,6 @@ pub fn undo(context: &Context<'_>, target: &Target) -> Result<UndoReport, Error>
     rested?;
     let total_ms = millis(session.began);
     times::append(&session, "undo", total_ms, &steps);
-    settle_later(&session)?;
+    session.tend_in_background();
     Ok(UndoReport { command: undo.command, at: undo.at, names, total_ms })
 }
