@@ -17,6 +17,12 @@ use crate::native::Processes;
 const FIRST_PAUSE: Duration = Duration::from_millis(1);
 /// A look by a command costs a process.
 const FIRST_COMMAND_PAUSE: Duration = Duration::from_millis(25);
+/// By how much the pause grows after each look. It is the most by which a service's being ready can be noticed late, as a part of what it took.
+const CONNECT_GROWTH: f32 = 1.05;
+/// A service that answers and is not ready writes a line about each look.
+const HTTP_GROWTH: f32 = 1.1;
+/// Each look is the life of a process.
+const COMMAND_GROWTH: f32 = 1.5;
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 const LONGEST_PATIENCE: Duration = Duration::from_secs(5);
@@ -29,6 +35,11 @@ const COMMAND_PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl Fn(Result<(), String>)) {
     let is_command = matches!(ready.probe, Probe::Command(_) | Probe::Health { .. });
     let mut pause = if is_command { FIRST_COMMAND_PAUSE } else { FIRST_PAUSE };
+    let growth = match ready.probe {
+        Probe::Command(_) => COMMAND_GROWTH,
+        Probe::Http { .. } => HTTP_GROWTH,
+        _ => CONNECT_GROWTH,
+    };
     let mut patience = if is_command { COMMAND_PATIENCE } else { FIRST_PATIENCE };
     let mut last = None;
     loop {
@@ -47,7 +58,7 @@ pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl F
             last = Some(seen);
         }
         sleep(ready.interval.unwrap_or(pause)).await;
-        pause = pause.mul_f32(1.5).min(LONGEST_PAUSE);
+        pause = pause.mul_f32(growth).min(LONGEST_PAUSE);
     }
 }
 

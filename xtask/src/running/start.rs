@@ -16,22 +16,27 @@ use crate::state::stop;
 const SERVICES: usize = 50;
 /// How many of them are in a layer.
 const LAYER: usize = 10;
-/// How long each takes before it accepts, where there are layers.
+/// How long each takes before it accepts.
 const DELAY_MS: u32 = 200;
 
-/// Services without order.
+/// Services without order, and the same when they accept at once: then all that is measured is what starting costs.
 pub fn flat(bench: &Bench) -> Result<(Vec<Figures>, Vec<Bar>)> {
-    let mut figures = Figures::new("50 services flat, start to all ready", "s");
+    let mut figures = Figures::new("50 services flat, each ready after 0.2 s, start to all ready", "s");
     let mut ratios = Figures::new("the same, against the bare loop of the same round", "x");
-    rounds(bench, Part::Flat, &mut figures, &mut ratios, |site| site.services(SERVICES, 0))?;
+    rounds(bench, Part::Flat, &mut figures, &mut ratios, |site| site.services(SERVICES, DELAY_MS))?;
+    let mut at_once = Figures::new("50 services flat, each ready at once, start to all ready", "s");
+    let mut ratios_at_once = Figures::new("the same, against the bare loop of the same round", "x");
+    rounds(bench, Part::Flat, &mut at_once, &mut ratios_at_once, |site| site.services(SERVICES, 0))?;
     let mut bars = Vec::new();
     if let Some(ratio) = ratios.median(OURS) {
         bars.push(Bar::new("50 services flat, against a bare loop", ratio, 1.2, "x"));
     }
-    if let (Some(own), Some(best)) = (figures.median(OURS), figures.least_but(&[OURS, FLOOR])) {
-        bars.push(Bar::new("50 services flat, the best of the others", own, best, "s"));
+    for (figures, when) in [(&figures, "after 0.2 s"), (&at_once, "at once")] {
+        if let (Some(own), Some(best)) = (figures.median(OURS), figures.least_but(&[OURS, FLOOR])) {
+            bars.push(Bar::new(format!("50 services flat, ready {when}: the best of the others"), own, best, "s"));
+        }
     }
-    Ok((vec![figures, ratios], bars))
+    Ok((vec![figures, ratios, at_once, ratios_at_once], bars))
 }
 
 /// Five layers of ten.
