@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use super::{Image, LaunchError};
+use crate::file_limit;
 use crate::spawn::MARK;
 use supervisor::UserId;
 
@@ -29,7 +30,13 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
         .process_group(0);
     // SAFETY: only async-signal-safe system calls are made, and nothing is allocated.
     unsafe {
+        let files = file_limit::of_programs();
         command.pre_exec(move || {
+            if let Some(files) = &files
+                && libc::setrlimit(libc::RLIMIT_NOFILE, files) < 0
+            {
+                return Err(io::Error::last_os_error());
+            }
             let Some(UserId { uid, gid }) = user else { return Ok(()) };
             if libc::setgroups(0, std::ptr::null()) < 0 || libc::setgid(gid) < 0 || libc::setuid(uid) < 0 {
                 return Err(io::Error::last_os_error());

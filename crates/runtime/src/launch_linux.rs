@@ -15,6 +15,7 @@ use rustix::process::{Pid, WaitOptions, waitpid};
 use supervisor::UserId;
 
 use super::{Image, LaunchError};
+use crate::file_limit;
 use crate::spawn::MARK;
 
 /// Enough for a few system calls, in units of 16 bytes, to which a stack must be aligned.
@@ -29,6 +30,7 @@ struct Child {
     stdio: [RawFd; 3],
     lifeline: RawFd,
     user: Option<UserId>,
+    files: Option<libc::rlimit>,
     parent: libc::pid_t,
     /// What went wrong.
     error: c_int,
@@ -60,6 +62,7 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
         stdio: image.stdio.map(|fd| fd.as_raw_fd()),
         lifeline: image.lifeline.as_raw_fd(),
         user: process.user,
+        files: file_limit::of_programs(),
         parent: rustix::process::getpid().as_raw_nonzero().get(),
         error: 0,
         in_execution: false,
@@ -139,6 +142,9 @@ unsafe fn prepare(child: &Child) -> Option<()> {
         done(libc::fcntl(child.lifeline, F_SETSIG, libc::SIGKILL))?;
         done(libc::fcntl(child.lifeline, libc::F_SETFL, libc::O_ASYNC))?;
         done(libc::chdir(child.directory.as_ptr()))?;
+        if let Some(files) = &child.files {
+            done(libc::setrlimit(libc::RLIMIT_NOFILE, files))?;
+        }
         if let Some(UserId { uid, gid }) = child.user {
             // The library's functions would make all threads of the supervisor do the same.
             done_long(libc::syscall(libc::SYS_setgroups, 0, ptr::null::<libc::gid_t>()))?;

@@ -22,6 +22,7 @@ mod contained;
 mod contained_unit;
 mod departure;
 mod error;
+mod file_limit;
 mod group;
 mod guard;
 mod http;

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use supervisor::ProcessSpec;
 use thiserror::Error;
 
+use crate::file_limit;
+
 /// Why a process cannot be started.
 #[derive(Debug, Error)]
 pub(crate) enum SpawnError {
@@ -35,6 +37,17 @@ pub(crate) enum SpawnError {
     User { uid: u32 },
     #[error("cannot start {}: {source}", path.display())]
     System { path: PathBuf, source: io::Error },
+}
+
+impl SpawnError {
+    /// The reason for people, with what can be done about it.
+    pub(crate) fn told(&self) -> String {
+        let about = match self {
+            Self::Log { source, .. } | Self::System { source, .. } => file_limit::explain(source),
+            _ => None,
+        };
+        about.map_or_else(|| self.to_string(), |about| format!("{self}; {about}"))
+    }
 }
 
 /// Finds the file to execute.

@@ -25,7 +25,7 @@ use crate::lookup::SpawnError;
 use crate::reaper::Reaper;
 use crate::register::Register;
 use crate::spawn::{Lifeline, Spawned, spawn};
-use crate::{Clock, RuntimeError, predecessor, probe, sites};
+use crate::{Clock, RuntimeError, file_limit, predecessor, probe, sites};
 
 /// Whether a process group is empty is looked at when a child was reaped, and this often for members that are others' children.
 const GROUP_INTERVAL: Duration = Duration::from_millis(100);
@@ -76,6 +76,7 @@ impl Runtime {
     pub fn new(directory: &Path, guard: &[OsString]) -> Result<Self, RuntimeError> {
         predecessor::bury(directory)?;
         sites::bury(directory);
+        file_limit::raise();
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|error| RuntimeError::System { operation: "adopt orphans", source: error.into() })?;
@@ -192,7 +193,7 @@ impl Processes {
         match self.try_start(unit, run, process, watch) {
             Ok(pid) => self.tell(Event::Spawned { unit: unit.clone(), run, pid }),
             Err(error) => {
-                let reason = error.to_string();
+                let reason = error.told();
                 if let Ok(file) = LogFile::open(&process.log, ROTATE_AT) {
                     self.capture(file, None).remark(&reason);
                 }
@@ -303,7 +304,7 @@ impl Processes {
         }
         let mut output = self.probe_output().map_err(|error| format!("cannot keep the probe's output: {error}"))?;
         let Spawned { pid, lifeline } =
-            spawn(process, &self.0.directory, None, &output, &output).map_err(|error| error.to_string())?;
+            spawn(process, &self.0.directory, None, &output, &output).map_err(|error| error.told())?;
         let exit = self.0.reaper.exit_of(pid);
         let guard = Killed { group: Group::of_leader(pid), _lifeline: lifeline };
         let exit = exit.await.expect("the reaper tells of every child");

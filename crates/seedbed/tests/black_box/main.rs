@@ -11,6 +11,7 @@ mod generation;
 mod http;
 mod interruptions;
 mod loading_again;
+mod many;
 mod program;
 mod redaction;
 mod refusals;
