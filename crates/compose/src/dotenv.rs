@@ -7,7 +7,7 @@ use crate::interpolation::substitute;
 
 /// Reads a file. What it says is added in its order; a value may refer to variables of `outer`, which come first, and to
 /// those above it.
-pub(crate) fn read(file: &SourceFile, outer: &Variables, problems: &mut Problems) -> Variables {
+pub fn read_variables(file: &SourceFile, outer: &Variables, problems: &mut Problems) -> Variables {
     let mut reader = Reader { file, at: 0, outer, found: Variables::default() };
     // What follows a mistake cannot be told from it.
     if let Err(problem) = reader.read() {

@@ -91,7 +91,7 @@ fn add_files_of_variables(service: &mut Vec<Entry>, variables: &Variables, loade
         let outer = variables.clone().or(own).or(texts(&found));
         let read = match file.get("format") {
             Some(_) => dotenv::read_raw(&read, &mut loader.problems),
-            None => dotenv::read(&read, &outer, &mut loader.problems),
+            None => dotenv::read_variables(&read, &outer, &mut loader.problems),
         };
         for (name, value) in read.iter() {
             edit::remove(&mut found, name);
@@ -118,7 +118,7 @@ fn add_files_of_labels(service: &mut Vec<Entry>, loader: &mut Loader) {
         let Some(read) = path.as_str().and_then(|text| loader.read(Path::new(text), Some(&path.place))) else {
             continue;
         };
-        found = dotenv::read(&read, &Variables::default(), &mut loader.problems).or(found);
+        found = dotenv::read_variables(&read, &Variables::default(), &mut loader.problems).or(found);
     }
     let labels = edit::map_or_new(service, "labels", &files.key_place);
     for (name, value) in found.iter() {

@@ -29,6 +29,7 @@ mod variables;
 mod volumes;
 mod words;
 
+pub use dotenv::read_variables;
 pub use load::{Request, load};
 pub use ports::range;
 pub use project::Project;

@@ -103,7 +103,7 @@ impl Loader {
         for path in files.iter().chain(&default) {
             let Some(file) = self.read(path, None) else { continue };
             let above = outer.clone().or(variables.clone());
-            variables = dotenv::read(&file, &above, &mut self.problems).or(variables);
+            variables = dotenv::read_variables(&file, &above, &mut self.problems).or(variables);
         }
         outer.clone().or(variables)
     }

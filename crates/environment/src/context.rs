@@ -107,7 +107,10 @@ pub struct Target {
 impl Target {
     /// The environment `name` of the workspace that `directory` is in.
     pub fn find(directory: &Path, name: &str) -> Result<Self, Error> {
-        let root = manifest::find_root(directory).ok_or_else(|| Error::NoManifest { from: directory.to_owned() })?;
+        let root = manifest::find_root(directory).ok_or_else(|| Error::NoManifest {
+            from: directory.to_owned(),
+            importable: manifest::importable(directory),
+        })?;
         let fits = name.len() <= 40
             && ![tasks::TASKS, library::STORE, library::STORE_CACHE, library::DOWNLOADS].contains(&name)
             && name.starts_with(|first: char| first.is_ascii_lowercase())

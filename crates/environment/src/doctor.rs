@@ -57,7 +57,7 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
 
     let mut checks = Vec::new();
     let mut add = |name: &str, finding| checks.push(Check { name: name.to_owned(), finding });
-    let (tree, mut problems) = manifest::load(&target.root, profile);
+    let (tree, mut problems) = manifest::load(&target.root, profile, &context.variables);
     let mut records = 0;
     if let Some(tree) = &tree {
         let data = DeclaredData::read(context, &target.root, tree, &mut problems);

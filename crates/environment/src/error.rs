@@ -22,6 +22,8 @@ pub enum Error {
     NoManifest {
         /// Where the search began.
         from: PathBuf,
+        /// A file that is there, from which a manifest could take services, with the key that names it.
+        importable: Option<(&'static str, &'static str)>,
     },
     /// The name of an environment has another form.
     #[error("'{0}' cannot be the name of an environment")]

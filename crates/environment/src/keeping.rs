@@ -100,7 +100,7 @@ fn prove_one(session: &Session<'_>, store: &Store, tag: &str, report: &mut Check
 pub fn repair(context: &Context<'_>, target: &Target, from: Option<&str>) -> Result<Repaired, Error> {
     let store = open_store(context, &target.root)?;
     let there = match from {
-        Some(name) => Some(open_remote(context, target, remote(&tree(target)?, Some(name))?, Purpose::Read)?),
+        Some(name) => Some(open_remote(context, target, remote(&tree(context, target)?, Some(name))?, Purpose::Read)?),
         None => None,
     };
     Ok(store::repair(&store, there.as_ref(), &|_| {})?)

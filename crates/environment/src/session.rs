@@ -356,7 +356,7 @@ struct Declared {
 }
 
 fn read_declared(context: &Context<'_>, root: &Path, profile: Option<&str>) -> Result<Declared, Error> {
-    let (tree, mut problems) = manifest::load(root, profile);
+    let (tree, mut problems) = manifest::load(root, profile, &context.variables);
     let Some(tree) = tree else { return Err(Error::Problems(problems)) };
     let data = DeclaredData::read(context, root, &tree, &mut problems);
     if problems.has_errors() {

@@ -52,7 +52,7 @@ pub struct PushOptions<'a> {
 /// keeps everything here.
 pub fn push(context: &Context<'_>, target: &Target, options: &PushOptions<'_>) -> Result<Shared, Error> {
     let began = Instant::now();
-    let tree = tree(target)?;
+    let tree = tree(context, target)?;
     let remote = remote(&tree, options.to)?;
     let store = open_store(context, &target.root)?;
     if options.states {
@@ -197,7 +197,7 @@ pub fn pull(
     only: &[String],
 ) -> Result<Shared, Error> {
     let began = Instant::now();
-    let tree = tree(target)?;
+    let tree = tree(context, target)?;
     let remote = remote(&tree, from)?;
     let there = open_remote(context, target, remote, Purpose::Read)?;
     let store = open_store(context, &target.root)?;
@@ -248,7 +248,7 @@ fn part(
 /// Gets what snapshots and states consist of; the states that the environment's databases need, when none is named.
 pub fn fetch(context: &Context<'_>, target: &Target, names: &[String], from: Option<&str>) -> Result<Shared, Error> {
     let began = Instant::now();
-    let tree = tree(target)?;
+    let tree = tree(context, target)?;
     let remote = remote(&tree, from)?;
     let there = open_remote(context, target, remote, Purpose::Read)?;
     let store = open_store(context, &target.root)?;
@@ -335,7 +335,7 @@ pub(crate) fn send(
     Ok(sent)
 }
 
-pub(crate) fn tree(target: &Target) -> Result<WorkspaceTree, Error> {
-    let (tree, problems) = manifest::load(&target.root, None);
+pub(crate) fn tree(context: &Context<'_>, target: &Target) -> Result<WorkspaceTree, Error> {
+    let (tree, problems) = manifest::load(&target.root, None, &context.variables);
     tree.ok_or(Error::Problems(problems))
 }

@@ -6,6 +6,7 @@ use source::{Place, Problem, Problems, SourceFile, Tree, parse};
 use crate::declared::Declared;
 use crate::format::MANIFEST;
 use crate::grammar::Shape;
+use crate::import::{Imported, Surroundings};
 use crate::manifest::Manifest;
 use crate::reading::Reading;
 use crate::{Dependency, FileReference, Reference, Remote};
@@ -36,10 +37,16 @@ pub(crate) struct Variant {
 
 impl Document {
     /// Reads a file; what is wrong with it is added to the problems, each once.
-    pub(crate) fn read(file: &SourceFile, problems: &mut Problems) -> Option<Self> {
+    ///
+    /// Without surroundings, the files that it imports services from are not read.
+    pub(crate) fn read(
+        file: &SourceFile,
+        surroundings: Option<&Surroundings<'_>>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         let mut found = Problems::new();
         let document = match parse(file) {
-            Ok(tree) => Self::of(&tree, &mut found),
+            Ok(tree) => Self::of(&tree, surroundings, &mut found),
             Err(problem) => {
                 found.push(problem);
                 None
@@ -49,7 +56,7 @@ impl Document {
         document
     }
 
-    fn of(tree: &Tree, problems: &mut Problems) -> Option<Self> {
+    fn of(tree: &Tree, surroundings: Option<&Surroundings<'_>>, problems: &mut Problems) -> Option<Self> {
         if tree.is_null() {
             problems.push(
                 Problem::error("manifest::empty", "the manifest is empty")
@@ -62,7 +69,7 @@ impl Document {
             problems.push(tree.wrong_type("a manifest, which is a map"));
             return None;
         }
-        let base = Variant::read(tree, None, problems);
+        let base = Variant::read(tree, None, surroundings, problems);
         let overlays = tree.get("profiles").and_then(Tree::as_map).unwrap_or_default();
         let mut profiles = IndexMap::new();
         for overlay in overlays {
@@ -70,7 +77,7 @@ impl Document {
             // An overlay that is no map has been reported.
             if overlay.value.as_map().is_some() {
                 let mut found = Problems::new();
-                let variant = Variant::read(&merged, Some(&overlay.key), &mut found);
+                let variant = Variant::read(&merged, Some(&overlay.key), surroundings, &mut found);
                 add_of_profile(found, &overlay.key, &overlay.value.place, problems);
                 profiles.insert(overlay.key.clone(), variant);
             }
@@ -109,11 +116,19 @@ impl Variant {
         self.manifest.remotes.values()
     }
 
-    fn read(tree: &Tree, profile: Option<&str>, problems: &mut Problems) -> Self {
+    fn read(
+        tree: &Tree,
+        profile: Option<&str>,
+        surroundings: Option<&Surroundings<'_>>,
+        problems: &mut Problems,
+    ) -> Self {
         Shape::Record(&MANIFEST).check(tree, &tree.place, false, problems);
-        let declared = Declared::of(tree);
+        let imported = surroundings.map(|around| Imported::read(tree, around, problems)).unwrap_or_default();
+        let mut declared = Declared::of(tree);
+        imported.declare(tree, &mut declared, problems);
         let mut reading = Reading::new(&declared, profile.is_some());
-        let manifest = Manifest::convert(tree, &mut reading);
+        let mut manifest = Manifest::convert(tree, &mut reading);
+        imported.add_to(&mut manifest);
         let Reading { problems: found, files, paths, foreign_exports, foreign_services, .. } = reading;
         problems.extend(found);
         Self { manifest, declared, files, paths, foreign_exports, foreign_services }

@@ -8,6 +8,12 @@ pub(crate) static NAME: Pattern = Pattern::new(
     "a name",
     "a name begins with a small letter, goes on with small letters, digits and `-`, and has at most 40 characters",
 );
+/// A name that comes from a file of another format.
+pub(crate) static IMPORTED_NAME: Pattern = Pattern::new(
+    "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$",
+    "a name",
+    "a name begins with a letter or a digit, goes on with letters, digits, `_` and `-`, and has at most 63 characters",
+);
 static KEY: Pattern = Pattern::new(
     "^[a-z][a-z0-9_]*$",
     "a key",
@@ -19,7 +25,7 @@ pub(crate) static VARIABLE: Pattern = Pattern::new(
     "it consists of letters, digits and `_`, and does not begin with a digit",
 );
 pub(crate) static TARGET: Pattern = Pattern::new(
-    "^[a-z][a-z0-9-]{0,39}(/[a-z][a-z0-9-]{0,39})?$",
+    "^[A-Za-z0-9][A-Za-z0-9_-]{0,62}(/[A-Za-z0-9][A-Za-z0-9_-]{0,62})?$",
     "a name",
     "write the name of a service, a task or a dependency, or `DEPENDENCY/SERVICE`",
 );
@@ -104,6 +110,7 @@ const CONFIG_DOC: &str = "Settings as code.";
 const TASKS_DOC: &str = "Things that run once and end.";
 const DATABASES_DOC: &str = "Databases.";
 const SERVICES_DOC: &str = "Things that keep running.";
+const PROCFILE_DOC: &str = "A Procfile, whose processes are services.";
 const RESOURCES_DOC: &str = "Files that belong to the state of the environment.";
 const REMOTES_DOC: &str = "Places where snapshots, states and bases are shared.";
 const STATES_DOC: &str = "What is kept of finished steps.";
@@ -138,6 +145,7 @@ pub(crate) static MANIFEST: Record = Record {
         optional("tasks", TASKS, TASKS_DOC),
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
+        optional("procfile", TEXT, PROCFILE_DOC),
         optional("data", SPECS, DATA_DOC),
         optional("scenarios", SCENARIOS, SCENARIOS_DOC),
         optional("resources", RESOURCES, RESOURCES_DOC),
@@ -158,6 +166,7 @@ static PROFILE: Record = Record {
         optional("tasks", TASKS, TASKS_DOC),
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
+        optional("procfile", TEXT, PROCFILE_DOC),
         optional("data", SPECS, DATA_DOC),
         optional("scenarios", SCENARIOS, SCENARIOS_DOC),
         optional("resources", RESOURCES, RESOURCES_DOC),

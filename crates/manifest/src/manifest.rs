@@ -50,10 +50,11 @@ pub struct Manifest {
 /// Reads one manifest, with a profile laid over it when it declares it.
 ///
 /// All problems are returned at once; every profile is checked, chosen or not. There is a manifest if and only if none of
-/// the problems is an error. What takes more than this file to know is checked by [`crate::load`].
+/// the problems is an error. What takes more than this file to know is checked by [`crate::load`]; services of
+/// a Procfile are left out here.
 pub fn read(file: &SourceFile, profile: Option<&str>) -> (Option<Manifest>, Problems) {
     let mut problems = Problems::new();
-    let manifest = Document::read(file, &mut problems).map(|document| document.into_manifest(profile));
+    let manifest = Document::read(file, None, &mut problems).map(|document| document.into_manifest(profile));
     let manifest = manifest.filter(|_| !problems.has_errors());
     (manifest, problems)
 }

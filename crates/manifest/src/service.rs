@@ -167,6 +167,9 @@ impl Stop {
 }
 
 impl Ready {
+    /// How long it may take if nothing is said.
+    pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
+
     fn read(service: &Entry, reading: &mut Reading<'_>) -> Option<Self> {
         let has_port = service.value.get("port").is_some();
         let default = if has_port { Probe::Tcp { port: None } } else { Probe::Started };
@@ -189,11 +192,7 @@ impl Ready {
             default
         };
         let duration = |key: &str| tree.and_then(|tree| tree.get(key)).and_then(duration::read);
-        Some(Self {
-            probe,
-            timeout: duration("timeout").unwrap_or(Duration::from_mins(1)),
-            interval: duration("interval"),
-        })
+        Some(Self { probe, timeout: duration("timeout").unwrap_or(Self::TIMEOUT), interval: duration("interval") })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The root workspace and everything it depends on.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Index;
 use std::path::{Component, Path, PathBuf};
 
@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use source::{Place, Problem, Problems, SourceFile, closest};
 
 use crate::document::Document;
+use crate::import::Surroundings;
 use crate::{Dependency, FileReference, Manifest};
 
 /// Name of the manifest's file, in the root of a workspace.
@@ -70,12 +71,25 @@ pub fn find_root(from: &Path) -> Option<PathBuf> {
     from.ancestors().find(|directory| directory.join(FILE_NAME).is_file()).map(Path::to_owned)
 }
 
+/// Files of other formats that a manifest can take services from: a key of the manifest, and the names that such files have.
+const IMPORTABLE: [(&str, &[&str]); 1] = [("procfile", &["Procfile"])];
+
+/// Finds a file in a directory that a manifest could take services from: the key of the manifest, and the file.
+pub fn importable(directory: &Path) -> Option<(&'static str, &'static str)> {
+    let files = IMPORTABLE.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, *name)));
+    files.into_iter().find(|(_, name)| directory.join(name).is_file())
+}
+
 /// Reads the manifest of a workspace and of everything that it depends on.
 ///
 /// Dependencies may form circles; each directory is read once. All problems of all manifests are returned at once, and
 /// there is a tree if and only if none of them is an error. The profile applies to every workspace that declares it.
-/// Files are shown relative to `root`.
-pub fn load(root: &Path, profile: Option<&str>) -> (Option<WorkspaceTree>, Problems) {
+/// Files are shown relative to `root`. `variables` are those of the user, which imported files may name.
+pub fn load(
+    root: &Path,
+    profile: Option<&str>,
+    variables: &BTreeMap<String, String>,
+) -> (Option<WorkspaceTree>, Problems) {
     let mut problems = Problems::new();
     let root = match root.canonicalize() {
         Ok(root) => root,
@@ -85,7 +99,8 @@ pub fn load(root: &Path, profile: Option<&str>) -> (Option<WorkspaceTree>, Probl
             return (None, problems);
         }
     };
-    let mut loader = Loader { root, loaded: Vec::new(), by_directory: HashMap::new(), order: Vec::new() };
+    let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut loader = Loader { root, variables, loaded: Vec::new(), by_directory: HashMap::new(), order: Vec::new() };
     loader.visit(&loader.root.clone(), &mut problems);
     loader.check_names(&mut problems);
     loader.check_profile(profile, &mut problems);
@@ -100,6 +115,7 @@ pub fn load(root: &Path, profile: Option<&str>) -> (Option<WorkspaceTree>, Probl
 
 struct Loader {
     root: PathBuf,
+    variables: compose::Variables,
     /// In the order in which they were come upon: the root first.
     loaded: Vec<Loaded>,
     by_directory: HashMap<PathBuf, usize>,
@@ -124,7 +140,10 @@ impl Loader {
         self.by_directory.insert(directory.to_owned(), index);
         let content = SourceFile::read(&directory.join(FILE_NAME), &self.shown(&directory.join(FILE_NAME)));
         let content = match content {
-            Ok(file) => Document::read(&file, problems).map(|document| (file, document)),
+            Ok(file) => {
+                let around = Surroundings { directory, shown_from: &self.root, variables: &self.variables };
+                Document::read(&file, Some(&around), problems).map(|document| (file, document))
+            }
             Err(problem) => {
                 problems.push(problem);
                 None

@@ -19,13 +19,13 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn tree(root: &Path, profile: Option<&str>) -> WorkspaceTree {
-    let (tree, problems) = load(root, profile);
+    let (tree, problems) = load(root, profile, &std::collections::BTreeMap::new());
     assert!(problems.is_empty(), "{}", render(&problems, RenderOptions::default()));
     tree.expect("there is no problem")
 }
 
 fn report(root: &Path, profile: Option<&str>) -> String {
-    let (tree, problems) = load(root, profile);
+    let (tree, problems) = load(root, profile, &std::collections::BTreeMap::new());
     assert!(tree.is_none() && problems.has_errors(), "there is no problem");
     render(&problems, RenderOptions::default())
 }

@@ -154,6 +154,10 @@ fn hint(error: &Error) -> Option<String> {
         return Some("free some space and repeat the command; nothing is lost".to_owned());
     }
     match error {
+        Error::NoManifest { importable: Some((key, file)), .. } => Some(format!(
+            "there is `{file}`: a file `{}` with the lines `name: NAME` and `{key}: {file}` makes a workspace of it",
+            manifest::FILE_NAME
+        )),
         Error::NoManifest { .. } => Some("stand in a workspace, or name one with -C".to_owned()),
         Error::Profile { name, .. } => Some(format!(
             "`--name OTHER` makes another environment beside it; `seedbed destroy --name {name}` removes this one"

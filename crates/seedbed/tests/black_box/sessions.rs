@@ -35,6 +35,7 @@ sessions! {
     loading
     logs
     names
+    procfile
     profiles
     providers
     remotes
