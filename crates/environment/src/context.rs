@@ -135,6 +135,8 @@ pub enum Mode {
     Make(Option<String>),
     /// Looks and plans as `Make` would, but writes nothing.
     Look(Option<String>),
+    /// Makes it when it is not there, for a run of these tasks.
+    Run(Vec<String>),
     /// It must be there.
     Existing,
 }

@@ -52,6 +52,26 @@ pub enum Error {
         /// What there is.
         known: Vec<String>,
     },
+    /// No task of the environment is called that.
+    #[error("there is no task '{wanted}'")]
+    NoTask {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Several services could be meant.
+    #[error("which service? there are {}", known.join(", "))]
+    WhichService {
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The system does not tell what processes use.
+    #[error("this system does not tell what processes use")]
+    NoUsage,
+    /// What was waited for did not come.
+    #[error("{0}")]
+    Awaited(String),
     /// No workspace of the environment is called that.
     #[error("there is no service '{wanted}' in this environment that data could be loaded into")]
     NoWorkspace {
@@ -339,6 +359,8 @@ pub enum Error {
 pub struct StepFailure {
     /// Its id.
     pub step: String,
+    /// The exit code of its process, if it has one and that ended by itself.
+    pub exit_code: Option<i32>,
     /// A verb and what it was done to.
     pub title: String,
     /// Why it failed.

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use daemon::{Answerer, ApplyEvent};
 use database::{Database, DatabaseError, StateName};
 use plan::{Action, ChainStep, DatabaseId, Key, Plan, StateSource, Step};
-use supervisor::{Failure, UnitId, UnitState, UnitStatus};
+use supervisor::{Exit, Failure, UnitId, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
 use crate::facts::kind_of;
@@ -144,6 +144,10 @@ impl Session<'_> {
             let log = process.map(|process| process.log).filter(|log| was_started && log.exists());
             failures.push(StepFailure {
                 step: step.id.to_string(),
+                exit_code: match failure {
+                    Failure::Exited(Exit::Code(code)) => Some(*code),
+                    _ => None,
+                },
                 title: step.title(),
                 reason,
                 place: self.place_of(step),

@@ -1,6 +1,6 @@
 //! What the planner is told of an environment: ports, servers, places of databases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -233,6 +233,7 @@ impl FactsMaker<'_> {
                 })
                 .collect(),
             logs: self.place.logs(),
+            wanted: BTreeSet::new(),
             inherited: Arc::clone(&self.context.variables),
         })
     }

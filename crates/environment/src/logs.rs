@@ -222,7 +222,7 @@ impl Merge<'_> {
                 ControlFlow::Continue(false) => {}
             }
             if self.sources.iter().all(|source| source.next.is_none()) {
-                std::thread::sleep(PAUSE);
+                context.interrupt.sleep(PAUSE);
                 self.find_new(context, target, names)?;
             }
         }

@@ -49,6 +49,11 @@ impl Moment {
     }
 }
 
+/// Reads `500ms`, `10s`, `2m`; an error is a reason for people.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|_| "a duration is written like `500ms`, `10s` or `2m`".to_owned())
+}
+
 /// Reads `HH:MM`, `HH:MM:SS` or `HH:MM:SS.mmm`.
 fn clock(text: &str) -> Option<Duration> {
     let (whole, millis) = match text.split_once('.') {

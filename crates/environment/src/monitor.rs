@@ -1,6 +1,7 @@
 //! What an operation tells while it goes on. The library never prints; whoever calls it shows this, or does not.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use daemon::Answerer;
 use source::Problems;
@@ -74,7 +75,13 @@ pub trait Monitor: Sync {
 
 /// The user's wish to end what goes on (Ctrl-C).
 #[derive(Clone, Default)]
-pub struct Interrupt(Arc<Mutex<State>>);
+pub struct Interrupt(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    raised: Condvar,
+}
 
 #[derive(Default)]
 struct State {
@@ -85,8 +92,9 @@ struct State {
 impl Interrupt {
     /// Asks what goes on to end; called by a signal handler's thread.
     pub fn raise(&self) {
-        let mut state = self.0.lock().expect("nothing panics while it holds this");
+        let mut state = self.0.state.lock().expect("nothing panics while it holds this");
         state.raised = true;
+        self.0.raised.notify_all();
         if let Some(answerer) = &state.running {
             // A supervisor that is gone has nothing left to cancel.
             let _ = answerer.cancel();
@@ -96,16 +104,23 @@ impl Interrupt {
     /// Whether it was asked for.
     #[must_use]
     pub fn is_raised(&self) -> bool {
-        self.0.lock().expect("nothing panics while it holds this").raised
+        self.0.state.lock().expect("nothing panics while it holds this").raised
+    }
+
+    /// Waits for so long, or until it is asked for.
+    pub fn sleep(&self, time: Duration) {
+        let state = self.0.state.lock().expect("nothing panics while it holds this");
+        let slept = self.0.raised.wait_timeout_while(state, time, |state| !state.raised);
+        drop(slept.expect("nothing panics while it holds this"));
     }
 
     /// Forgets that it was asked for: what is undone must come to its end.
     pub(crate) fn lower(&self) {
-        self.0.lock().expect("nothing panics while it holds this").raised = false;
+        self.0.state.lock().expect("nothing panics while it holds this").raised = false;
     }
 
     pub(crate) fn watch(&self, answerer: Option<Answerer>) {
-        let mut state = self.0.lock().expect("nothing panics while it holds this");
+        let mut state = self.0.state.lock().expect("nothing panics while it holds this");
         if state.raised
             && let Some(answerer) = &answerer
         {

@@ -37,6 +37,8 @@ pub struct StepReport {
     pub waited_ms: u64,
     /// Milliseconds from then until it was done.
     pub took_ms: u64,
+    /// The steps that it waited for.
+    pub after: Vec<String>,
 }
 
 pub(crate) fn millis(began: std::time::Instant) -> u64 {
@@ -53,6 +55,7 @@ pub(crate) fn step_reports(plan: &plan::Plan, execution: &Execution) -> Vec<Step
                 title: step.title(),
                 waited_ms: status.started_ms.unwrap_or_default(),
                 took_ms: status.ready_ms.unwrap_or_default(),
+                after: step.after.iter().map(|condition| condition.unit.to_string()).collect(),
             })
         })
         .collect()
@@ -81,7 +84,7 @@ pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, Unit
     servers.chain(services).collect()
 }
 
-fn state_words(status: &UnitStatus) -> String {
+pub(crate) fn state_words(status: &UnitStatus) -> String {
     match &status.state {
         UnitState::Running => "starting".to_owned(),
         other => other.to_string(),

@@ -10,7 +10,7 @@ use daemon::Client;
 use database::{Database, DatabaseError, DatabaseSettings, Engine, EngineKind, Location, ServerFound, ServerPlace};
 use dataset::LoadPlan;
 use manifest::WorkspaceTree;
-use plan::{DatabaseId, InputDigests, Model, Observed, ServerId};
+use plan::{DatabaseId, Facts, InputDigests, Model, Observed, ServerId};
 use source::Problems;
 use store::Store;
 use supervisor::{UnitId, UnitStatus};
@@ -21,6 +21,7 @@ use crate::facts::{FactsMaker, Servers, choose_numbers, choose_ports, new_passwo
 use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::lost::forget_lost;
+use crate::names::wanted_tasks;
 use crate::observation::{digests, is_there, observed_databases, observed_tasks, running_units};
 use crate::place::Place;
 use crate::private::Private;
@@ -120,7 +121,7 @@ impl<'a> Session<'a> {
         let wanted = match mode {
             Mode::Make(profile) | Mode::Look(profile) => profile.clone(),
             Mode::Existing if existing.is_none() => return Err(Error::NoEnvironment(target.name.clone())),
-            Mode::Existing => None,
+            Mode::Run(_) | Mode::Existing => None,
         };
         let profile = match (&existing, wanted) {
             (Some(record), Some(wanted)) if record.profile.as_ref() != Some(&wanted) => {
@@ -178,7 +179,7 @@ impl<'a> Session<'a> {
         };
         let servers = maker.servers(&servers)?;
         let locations = maker.locations(&servers);
-        let facts = maker.facts(&servers, &locations)?;
+        let facts = Facts { wanted: wanted_tasks(mode, &tree)?, ..maker.facts(&servers, &locations)? };
         if lock.is_some() {
             forget_lost(&servers, &locations, &running, &mut record, &journal, context.monitor)?;
         }

@@ -43,9 +43,10 @@ pub struct UpReport {
 /// Brings the environment up.
 pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
     let mut session = Session::open(context, target, &Mode::Make(options.profile.clone()), "up")?;
-    let (plan, execution) = session.execute_with_states(&Material::of("up"), missing, |session| {
-        plan::up(&session.model, &session.observed, &session.inputs)
-    })?;
+    let (plan, execution) =
+        session.execute_with_states(&Material::of("up"), Session::missing_databases, |session| {
+            plan::up(&session.model, &session.observed, &session.inputs)
+        })?;
     let steps = step_reports(&plan, &execution);
     let report = UpReport {
         workspace: session.model.root.clone(),
@@ -69,15 +70,17 @@ pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result
 /// What `up` would do; nothing is written and nothing started.
 pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<plan::Plan, Error> {
     let mut session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
-    let missing = missing(&session);
+    let missing = session.missing_databases();
     states_search::find(&mut session, &missing, Reach::Needed)?;
     Ok(plan::up(&session.model, &session.observed, &session.inputs))
 }
 
-/// The databases that are not there.
-fn missing(session: &Session<'_>) -> BTreeSet<DatabaseId> {
-    let is_missing = |id: &&DatabaseId| !session.observed.databases.contains_key(*id);
-    session.model.databases.keys().filter(is_missing).cloned().collect()
+impl Session<'_> {
+    /// The databases that are not there.
+    pub(crate) fn missing_databases(&self) -> BTreeSet<DatabaseId> {
+        let is_missing = |id: &&DatabaseId| !self.observed.databases.contains_key(*id);
+        self.model.databases.keys().filter(is_missing).cloned().collect()
+    }
 }
 
 /// What is stopped and not started again.

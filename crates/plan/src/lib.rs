@@ -11,6 +11,7 @@ mod due;
 mod key;
 mod keys;
 mod model;
+mod needed;
 mod observed;
 mod origin;
 mod planner;
@@ -27,6 +28,7 @@ pub use model::{
     BaseModel, DatabaseId, DatabaseModel, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
     ServiceModel, TaskModel, WorkspaceModel,
 };
+pub use needed::run;
 pub use observed::{
     ChainStep, DatabaseObserved, InputDigests, Observed, RunningUnit, StateFound, StateSource, TaskObserved,
 };

@@ -108,7 +108,7 @@ pub struct Model {
     pub root: String,
     /// The workspaces, dependencies before dependents.
     pub workspaces: Vec<WorkspaceModel>,
-    /// Tasks that `up` needs, by id.
+    /// Tasks that `up` needs, and those that are wanted beside them, by id.
     pub tasks: BTreeMap<UnitId, TaskModel>,
     /// All services, by id.
     pub services: BTreeMap<UnitId, ServiceModel>,

@@ -35,6 +35,8 @@ pub struct Facts {
     pub directories: BTreeMap<String, PathBuf>,
     /// Where logs are written.
     pub logs: PathBuf,
+    /// Tasks that are wanted although nothing needs them.
+    pub wanted: BTreeSet<UnitId>,
     /// The environment variables that every process starts from.
     pub inherited: Arc<BTreeMap<String, String>>,
 }
@@ -65,7 +67,7 @@ pub fn resolve(tree: &WorkspaceTree, facts: &Facts) -> Result<Model, Problems> {
     if problems.has_errors() {
         return Err(problems.sorted().into_iter().cloned().collect());
     }
-    keep_needed_tasks(&mut model);
+    keep_needed_tasks(&mut model, &facts.wanted);
     Ok(model)
 }
 
@@ -425,14 +427,15 @@ fn join(root: &Path, below: &str) -> PathBuf {
     path
 }
 
-/// Leaves only tasks that a service, a schema step or another needed task comes after.
-fn keep_needed_tasks(model: &mut Model) {
+/// Leaves only tasks that are wanted, or that a service, a schema step or another needed task comes after.
+fn keep_needed_tasks(model: &mut Model, also: &BTreeSet<UnitId>) {
     let mut needed = BTreeSet::new();
     let schemas = model.databases.values().filter_map(|database| database.schema.as_ref());
     let mut wanted: Vec<UnitId> = schemas
         .flat_map(|schema| &schema.after)
         .chain(model.services.values().flat_map(|service| &service.after))
         .map(|condition| condition.unit.clone())
+        .chain(also.iter().cloned())
         .collect();
     while let Some(unit) = wanted.pop() {
         if let Some(task) = model.tasks.get(&unit)

@@ -12,9 +12,14 @@ use crate::{DatabaseId, InputDigests, Model, Observed, Plan, ServiceModel};
 pub fn up(model: &Model, observed: &Observed, inputs: &InputDigests) -> Plan {
     let keys = Keys::new(model, inputs);
     let due = Due::for_up(model, observed, &keys);
+    plan_with(model, observed, &keys, due)
+}
+
+/// Plans `up` when it is known what is due.
+pub(crate) fn plan_with<'a>(model: &'a Model, observed: &'a Observed, keys: &Keys, due: Due<'a>) -> Plan {
     let is_new = |id: &&DatabaseId| !observed.databases.contains_key(*id);
     let new: Vec<&DatabaseId> = model.databases.keys().filter(is_new).collect();
-    let origins = origins(model, observed, &keys, &new);
+    let origins = origins(model, observed, keys, &new);
     let mut planner = Planner::new(model, observed, keys.clone(), due);
     planner.servers(model.databases.keys());
     planner.databases(&origins);

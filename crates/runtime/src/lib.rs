@@ -40,6 +40,7 @@ mod relay;
 mod sites;
 mod spawn;
 mod tail;
+mod usage;
 
 pub use clock::Clock;
 pub use companion::{Companion, CompanionPipes};
@@ -52,3 +53,4 @@ pub use native::Runtime;
 pub use sites::sweep;
 pub use spawn::MARK;
 pub use tail::tail;
+pub use usage::{Usage, usage};

@@ -1,6 +1,7 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -58,6 +59,20 @@ pub enum Command {
     Status,
     /// Show what the services print
     Logs(LogsArguments),
+    /// Run a program where a service runs: with its environment variables, in its directory, as its user
+    Exec(ExecArguments),
+    /// Open a shell where a service runs
+    Shell(ShellArguments),
+    /// Run a task, after what it needs, and show what it prints; ends with its exit code
+    Run(RunArguments),
+    /// Wait until services are ready
+    Wait(WaitArguments),
+    /// List the ports, and who listens there
+    Ports,
+    /// Show what memory and processors the services use
+    Stats(StatsArguments),
+    /// Show which steps made the last `up` take as long as it did
+    CriticalPath(CriticalPathArguments),
     /// Make sure that the records of a spec are there, and as many rows as are wanted
     Load(LoadArguments),
     /// Remove what loads of a spec have made, and nothing else
@@ -182,6 +197,71 @@ pub enum StreamArgument {
     Stderr,
     /// What the supervisor remarks: starts, signals, ends
     Supervisor,
+}
+
+/// Arguments of `exec`.
+#[derive(Debug, Args)]
+pub struct ExecArguments {
+    /// SERVICE or WORKSPACE/SERVICE; it need not run
+    pub service: String,
+    /// The program and its arguments
+    #[arg(required = true, last = true)]
+    pub command: Vec<String>,
+}
+
+/// Arguments of `shell`.
+#[derive(Debug, Args)]
+pub struct ShellArguments {
+    /// SERVICE or WORKSPACE/SERVICE; default: the only one of the workspace
+    pub service: Option<String>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// TASK or WORKSPACE/TASK; it runs in any case, and what it needs when `up` would run it
+    pub task: String,
+}
+
+/// Arguments of `wait`.
+#[derive(Debug, Args)]
+pub struct WaitArguments {
+    /// Services and tasks; all services when none is named
+    pub names: Vec<String>,
+    /// Which state; a task is ready when it has succeeded
+    #[arg(long = "for", value_name = "STATE", value_enum, default_value_t)]
+    pub awaited: WaitFor,
+    /// For how long at most: `500ms`, `10s`, `2m`
+    #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = environment::parse_duration)]
+    pub timeout: Duration,
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum WaitFor {
+    /// It is ready
+    #[default]
+    Ready,
+    /// Its process was started
+    Started,
+    /// It does not run
+    Stopped,
+}
+
+/// Arguments of `stats`.
+#[derive(Debug, Args)]
+pub struct StatsArguments {
+    /// Go on showing new figures
+    #[arg(short, long)]
+    pub watch: bool,
+}
+
+/// Arguments of `critical-path`.
+#[derive(Debug, Args)]
+pub struct CriticalPathArguments {
+    /// The command whose last run is meant: `up`, `run`, `load`, `snapshot`, `restore`, `reset`
+    #[arg(default_value = "up")]
+    pub command: String,
 }
 
 /// Arguments of `load`.

@@ -33,6 +33,11 @@ impl Failure {
         Self { code: 6, kind: "refused", message: message.into() }
     }
 
+    /// A step that failed, with an exit code of its own.
+    pub fn of_step(failure: &StepFailure, code: u8) -> Self {
+        Self { code, kind: "step", message: step_failure(failure) }
+    }
+
     /// What to say of an error.
     pub fn of(error: &Error, options: RenderOptions) -> Self {
         let (code, kind) = class(error);
@@ -82,7 +87,10 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Supervisor(_) => (4, "supervisor"),
         Error::Record { .. } | Error::RecordVersion { .. } => (4, "record"),
         Error::NoEnvironment(_) | Error::NotRunning(_) => (5, "no-environment"),
-        Error::NoService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
+        Error::NoService { .. } | Error::WhichService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
+        Error::NoTask { .. } => (5, "no-task"),
+        Error::NoUsage => (4, "system"),
+        Error::Awaited(_) => (1, "awaited"),
         Error::NoProvider { .. } => (5, "no-provider"),
         Error::Store(store::StoreError::NotFound { .. } | store::StoreError::Ambiguous { .. }) => (5, "no-snapshot"),
         Error::Name(_)
@@ -172,6 +180,7 @@ fn hint(error: &Error) -> Option<String> {
         | Error::NoDatabase { wanted, known }
         | Error::NoBase { wanted, known }
         | Error::NoWorkspace { wanted, known }
+        | Error::NoTask { wanted, known }
         | Error::NoProvider { wanted, known }
         | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
@@ -197,7 +206,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::TagElsewhere { tag, .. } => {
             Some(format!("give yours another tag: `seedbed tag {tag} NEW`, and push that"))
         }
-        Error::WhichDatabase { .. } => Some("name one".to_owned()),
+        Error::WhichDatabase { .. } | Error::WhichService { .. } => Some("name one".to_owned()),
         Error::Unreadable { .. } => Some(
             "install that server, or take the snapshot with `--logical` where it is: a dump can be read everywhere"
                 .to_owned(),

@@ -3,22 +3,27 @@
 mod base;
 mod capture;
 mod completions;
+mod critical_path;
 mod db;
 mod describe;
 mod destroy;
 mod diff;
 mod doctor;
 mod down;
+mod exec;
 mod guard;
 mod identity;
 mod keeping;
 mod load;
 mod loads;
 mod logs;
+mod ports;
 mod reset;
+mod run;
 mod schema;
 mod sharing;
 mod snapshot;
+mod stats;
 mod status;
 mod supervise;
 mod tend;
@@ -27,6 +32,7 @@ mod undo;
 mod unload;
 mod up;
 mod verify;
+mod wait;
 mod why;
 
 use std::io::Write;
@@ -86,6 +92,11 @@ impl Job<'_> {
         result.map_err(|error| Failure::of(&error, self.render_options()))
     }
 
+    /// Tells the user something beside the result.
+    fn note(&self, text: &str) {
+        self.context.monitor.on(environment::Progress::Note(text.to_owned()));
+    }
+
     fn render_options(&self) -> RenderOptions {
         RenderOptions { color: self.world.color.errors, width: self.world.width }
     }
@@ -132,6 +143,13 @@ pub fn run() -> ExitCode {
         Command::Down => down::run(&job),
         Command::Status => status::run(&job),
         Command::Logs(options) => logs::run(&job, options),
+        Command::Exec(options) => exec::run(&job, options),
+        Command::Shell(options) => exec::shell(&job, options),
+        Command::Run(options) => run::run(&job, options),
+        Command::Wait(options) => wait::run(&job, options),
+        Command::Ports => ports::run(&job),
+        Command::Stats(options) => stats::run(&job, options),
+        Command::CriticalPath(options) => critical_path::run(&job, options),
         Command::Load(options) => load::run(&job, options),
         Command::Unload(options) => unload::run(&job, options),
         Command::Loads => loads::run(&job),

@@ -24,6 +24,7 @@ sessions! {
     bases
     changes
     checks
+    commands
     db
     dependencies
     doctor

@@ -109,3 +109,8 @@ fn capture() {
 fn loading_again() {
     check("docs/guide/loading-again.md", Session::in_empty_directory("loading-again"));
 }
+
+#[test]
+fn working_with_services() {
+    check("docs/guide/working-with-services.md", Session::in_empty_directory("working-with-services"));
+}

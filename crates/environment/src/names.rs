@@ -1,0 +1,104 @@
+//! The names by which people call services and tasks.
+
+use std::collections::BTreeSet;
+
+use manifest::WorkspaceTree;
+use supervisor::UnitId;
+
+use crate::context::Mode;
+use crate::{Error, Session};
+
+/// The one of `known` that is called so: by its whole name, or by its own name alone. Of several that have the same own
+/// name, that of the root workspace is meant.
+fn find(wanted: &str, root: &str, known: &[String]) -> Option<UnitId> {
+    let own = |id: &str| id.split_once('/').map(|(_, own)| own == wanted);
+    let is_root = |id: &str| id.split_once('/').is_some_and(|(workspace, _)| workspace == root);
+    let mut fitting: Vec<&String> =
+        known.iter().filter(|id| id.as_str() == wanted || own(id.as_str()) == Some(true)).collect();
+    if fitting.len() > 1 {
+        fitting.retain(|id| is_root(id) || id.as_str() == wanted);
+    }
+    match fitting.as_slice() {
+        [id] => Some(UnitId::new((*id).clone())),
+        _ => None,
+    }
+}
+
+/// The task that is called so.
+pub(crate) fn find_task(tree: &WorkspaceTree, wanted: &str) -> Result<UnitId, Error> {
+    let known = tasks(tree);
+    find(wanted, tree.workspace(tree.root).manifest.name.as_str(), &known)
+        .ok_or_else(|| Error::NoTask { wanted: wanted.to_owned(), known })
+}
+
+/// The tasks that a command of this mode wants beside those that others need.
+pub(crate) fn wanted_tasks(mode: &Mode, tree: &WorkspaceTree) -> Result<BTreeSet<UnitId>, Error> {
+    let Mode::Run(names) = mode else { return Ok(BTreeSet::new()) };
+    names.iter().map(|name| find_task(tree, name)).collect()
+}
+
+/// All tasks, also those that nothing needs.
+pub(crate) fn tasks(tree: &WorkspaceTree) -> Vec<String> {
+    let of = |workspace: &manifest::Workspace| {
+        let manifest = &workspace.manifest;
+        manifest.tasks.keys().map(|task| format!("{}/{task}", manifest.name)).collect::<Vec<_>>()
+    };
+    tree.iter().flat_map(|(_, workspace)| of(workspace)).collect()
+}
+
+impl Session<'_> {
+    /// The service or server that is called so.
+    pub(crate) fn find_service(&self, wanted: &str) -> Result<UnitId, Error> {
+        let known = self.names_of_services();
+        find(wanted, &self.model.root, &known)
+            .ok_or_else(|| Error::NoService { wanted: wanted.to_owned(), known: known.clone() })
+    }
+
+    /// The named service; when none is named, the only one of the workspace.
+    pub(crate) fn find_one_service(&self, wanted: Option<&str>) -> Result<UnitId, Error> {
+        if let Some(wanted) = wanted {
+            return self.find_service(wanted);
+        }
+        let is_own = |id: &&UnitId| id.as_str().split_once('/').is_some_and(|(root, _)| root == self.model.root);
+        let own: Vec<&UnitId> = self.model.services.keys().filter(is_own).collect();
+        match own.as_slice() {
+            [id] => Ok((*id).clone()),
+            _ => Err(Error::WhichService { known: self.names_of_services() }),
+        }
+    }
+
+    /// The service, server or task that is called so.
+    pub(crate) fn find_unit(&self, wanted: &str) -> Result<UnitId, Error> {
+        let known = [self.names_of_services(), tasks(&self.tree)].concat();
+        find(wanted, &self.model.root, &known)
+            .ok_or_else(|| Error::NoService { wanted: wanted.to_owned(), known: known.clone() })
+    }
+
+    fn names_of_services(&self) -> Vec<String> {
+        let servers = self.model.servers.values().map(|server| server.unit().to_string());
+        self.model.services.keys().map(ToString::to_string).chain(servers).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_own_name_is_enough_where_it_means_one() {
+        let known = ["shop/web", "stock/web", "stock/clerk", "postgres-15"].map(str::to_owned);
+        let cases = [
+            ("web", Some("shop/web")),
+            ("stock/web", Some("stock/web")),
+            ("clerk", Some("stock/clerk")),
+            ("postgres-15", Some("postgres-15")),
+            ("shop", None),
+            ("shop/clerk", None),
+        ];
+        for (wanted, expected) in cases {
+            assert_eq!(find(wanted, "shop", &known).as_ref().map(UnitId::as_str), expected, "{wanted}");
+        }
+        let both = ["a/web", "b/web"].map(str::to_owned);
+        assert_eq!(find("web", "c", &both), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! The part of a plan that something needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use supervisor::UnitId;
+
+use crate::due::Due;
+use crate::keys::Keys;
+use crate::{InputDigests, Model, Observed, Plan, Step, up};
+
+/// Plans a run of tasks, with all that they need and nothing else. These tasks run in any case; those that they need only
+/// when `up` would run them.
+pub fn run(model: &Model, observed: &Observed, inputs: &InputDigests, tasks: &BTreeSet<UnitId>) -> Plan {
+    let keys = Keys::new(model, inputs);
+    let mut due = Due::for_up(model, observed, &keys);
+    for (id, _) in model.tasks.iter().filter(|(id, _)| tasks.contains(*id)) {
+        due.tasks.insert(id, "it was asked for".to_owned());
+    }
+    let mut plan = up::plan_with(model, observed, &keys, due);
+    plan.restrict_to(tasks);
+    plan
+}
+
+impl Plan {
+    /// Leaves only what these units need, and themselves. A service that runs and uses what changes stays in it, too: it is
+    /// stopped before and started again.
+    fn restrict_to(&mut self, wanted: &BTreeSet<UnitId>) {
+        let steps: BTreeMap<&UnitId, &Step> = self.steps.iter().map(|step| (&step.id, step)).collect();
+        let mut needed = BTreeSet::new();
+        add_needed(&mut needed, wanted.iter().cloned().collect(), &steps);
+        loop {
+            let is_touched = |id: &UnitId| {
+                let after = steps.get(id).into_iter().flat_map(|step| &step.after);
+                after.into_iter().any(|condition| needed.contains(&condition.unit) && !wanted.contains(&condition.unit))
+            };
+            let stopped = self.stop.iter().map(|(id, _)| id).filter(|id| !needed.contains(*id) && is_touched(id));
+            let more: Vec<UnitId> = stopped.cloned().collect();
+            if more.is_empty() {
+                break;
+            }
+            add_needed(&mut needed, more, &steps);
+        }
+        self.steps.retain(|step| needed.contains(&step.id));
+        self.stop.retain(|(id, _)| needed.contains(id));
+    }
+}
+
+/// Adds units and all that their steps wait for.
+fn add_needed(needed: &mut BTreeSet<UnitId>, mut open: Vec<UnitId>, steps: &BTreeMap<&UnitId, &Step>) {
+    while let Some(id) = open.pop() {
+        let before = steps.get(&id).into_iter().flat_map(|step| &step.after).map(|condition| condition.unit.clone());
+        let before: Vec<UnitId> = before.collect();
+        if needed.insert(id) {
+            open.extend(before);
+        }
+    }
+}
