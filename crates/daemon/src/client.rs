@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use supervisor::{UnitId, UnitSpec, UnitStatus};
+use supervisor::{Signal, UnitId, UnitSpec, UnitStatus};
 
 use crate::conversion::shared;
 use crate::lines::{Reader, Writer};
@@ -106,19 +106,30 @@ impl Client {
         let shared = shared(&start);
         let start: Result<Vec<Spec>, _> = start.into_iter().map(|unit| Spec::of(unit, &shared)).collect();
         let start = start.map_err(|error| ClientError::Unsendable(error.to_string()))?;
-        let stop = stop.iter().map(UnitId::to_string).collect();
+        let stop = names(&stop);
         self.writer.request(&Request::Apply { shared: shared.as_ref().clone(), start, stop })?;
         Ok(Apply::new(self.reader, self.writer))
     }
 
-    /// Stops units after all that depend on them, waits until they are stopped, and returns how every unit is then.
-    #[expect(clippy::needless_pass_by_value, reason = "like `apply`")]
-    pub fn stop(&mut self, units: Vec<UnitId>) -> Result<Vec<UnitStatus>, ClientError> {
-        self.writer.request(&Request::Stop { units: units.iter().map(UnitId::to_string).collect() })?;
+    /// Stops units after all that depend on them, tells `on_event` of each change, and waits until they are stopped.
+    pub fn stop(&mut self, units: &[UnitId], on_event: &mut dyn FnMut(UnitStatus)) -> Result<(), ClientError> {
+        self.writer.request(&Request::Stop { units: names(units) })?;
+        loop {
+            match self.reader.reply()? {
+                Reply::Changed { unit } => on_event(unit.into()),
+                Reply::Stopped => return Ok(()),
+                other => return Err(ClientError::Unexpected(format!("{other:?}"))),
+            }
+        }
+    }
+
+    /// Sends a signal to the process groups of units that run; if one does not run, none is sent.
+    pub fn signal(&mut self, units: &[UnitId], signal: Signal) -> Result<(), ClientError> {
+        self.writer.request(&Request::Signal { units: names(units), signal: signal.name().to_owned() })?;
         loop {
             match self.reader.reply()? {
                 Reply::Changed { .. } => {}
-                Reply::Stopped => return self.status(),
+                Reply::Signalled => return Ok(()),
                 other => return Err(ClientError::Unexpected(format!("{other:?}"))),
             }
         }
@@ -162,6 +173,10 @@ impl Client {
         }
         if runtime::wait_gone(self.pid, VANISH_TIMEOUT) { Ok(()) } else { Err(ClientError::StillThere(self.pid)) }
     }
+}
+
+fn names(units: &[UnitId]) -> Vec<String> {
+    units.iter().map(UnitId::to_string).collect()
 }
 
 #[cfg(test)]

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use supervisor::{
-    Condition, ConditionState, Exit, Failure, KindTag, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, Timestamp,
-    UnitId, UnitKind, UnitSpec, UnitState, UnitStatus, UserId, Variables,
+    BodyPattern, Condition, ConditionState, Exit, Failure, HttpProbe, KindTag, LifeSpec, LiveSpec, Probe, ProcessSpec,
+    ReadySpec, RestartPolicy, RestartSpec, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec, UnitState,
+    UnitStatus, UserId, Variables,
 };
 
 use crate::wire;
@@ -27,7 +28,7 @@ pub(crate) fn path(path: &Path) -> Result<String, ConversionError> {
 }
 
 /// A signal by its name.
-fn signal(name: String) -> Result<Signal, ConversionError> {
+pub(crate) fn signal(name: String) -> Result<Signal, ConversionError> {
     Signal::from_name(&name).ok_or(ConversionError::Signal(name))
 }
 
@@ -51,14 +52,12 @@ impl wire::Spec {
     /// The document of a unit, beside one with what is shared.
     pub(crate) fn of(spec: UnitSpec, shared: &Shared) -> Result<Self, ConversionError> {
         let kind = match spec.kind {
-            UnitKind::Service { process, ready, stop } => wire::Kind::Service {
+            UnitKind::Service { process, ready, stop, life } => wire::Kind::Service {
                 process: Box::new(wire::Process::of(process, shared)?),
                 ready: Box::new(wire::Ready::of(ready, shared)?),
-                stop: wire::Stop {
-                    signal: stop.signal.name().to_owned(),
-                    timeout_ms: millis(stop.timeout),
-                    discard: stop.discard.map(|signal| signal.name().to_owned()),
-                },
+                stop: Box::new(wire::Stop::of(stop, shared)?),
+                restart: life.restart.into(),
+                live: life.live.map(|live| wire::Live::of(live, shared)).transpose()?.map(Box::new),
             },
             UnitKind::Task { process, timeout } => {
                 let process = Box::new(wire::Process::of(process, shared)?);
@@ -74,6 +73,7 @@ impl wire::Spec {
                 ConditionState::Succeeded => wire::ConditionState::Succeeded,
                 ConditionState::Completed => wire::ConditionState::Completed,
             },
+            restart: condition.restart,
         });
         Ok(Self { id: spec.id.to_string(), kind, after: after.collect(), digest: spec.digest })
     }
@@ -81,14 +81,11 @@ impl wire::Spec {
     /// The unit that the document says, with what is shared.
     pub(crate) fn into_unit(self, shared: &Shared) -> Result<UnitSpec, ConversionError> {
         let kind = match self.kind {
-            wire::Kind::Service { process, ready, stop } => UnitKind::Service {
+            wire::Kind::Service { process, ready, stop, restart, live } => UnitKind::Service {
                 process: process.into_process(shared),
                 ready: ready.into_ready(shared),
-                stop: StopSpec {
-                    signal: signal(stop.signal)?,
-                    timeout: Duration::from_millis(stop.timeout_ms),
-                    discard: stop.discard.map(signal).transpose()?,
-                },
+                stop: stop.into_stop(shared)?,
+                life: Box::new(LifeSpec { restart: restart.into(), live: live.map(|live| live.into_live(shared)) }),
             },
             wire::Kind::Task { process, timeout_ms } => {
                 let timeout = timeout_ms.map(Duration::from_millis);
@@ -104,6 +101,7 @@ impl wire::Spec {
                 wire::ConditionState::Succeeded => ConditionState::Succeeded,
                 wire::ConditionState::Completed => ConditionState::Completed,
             },
+            restart: condition.restart,
         });
         Ok(UnitSpec { id: UnitId::new(self.id), kind, after: after.collect(), digest: self.digest })
     }
@@ -135,34 +133,150 @@ impl wire::Process {
     }
 }
 
+impl wire::Probe {
+    fn of(probe: Probe, shared: &Shared) -> Result<Self, ConversionError> {
+        Ok(match probe {
+            Probe::Started => Self::Started,
+            Probe::Http(http) => Self::Http(Box::new((*http).into())),
+            Probe::Tcp { host, port } => Self::Tcp { host, port },
+            Probe::Unix { path: socket } => Self::Unix { path: path(&socket)? },
+            Probe::Command(process) => Self::Command(wire::Process::of(*process, shared)?),
+            Probe::Health { container } => Self::Health { container },
+            Probe::Log(pattern) => Self::Log(pattern),
+            Probe::Notify => Self::Notify,
+        })
+    }
+
+    fn into_probe(self, shared: &Shared) -> Probe {
+        match self {
+            Self::Started => Probe::Started,
+            Self::Http(http) => Probe::Http(Box::new((*http).into())),
+            Self::Tcp { host, port } => Probe::Tcp { host, port },
+            Self::Unix { path } => Probe::Unix { path: path.into() },
+            Self::Command(process) => Probe::Command(Box::new(process.into_process(shared))),
+            Self::Health { container } => Probe::Health { container },
+            Self::Log(pattern) => Probe::Log(pattern),
+            Self::Notify => Probe::Notify,
+        }
+    }
+}
+
+impl From<HttpProbe> for wire::Http {
+    fn from(probe: HttpProbe) -> Self {
+        let HttpProbe { host, port, path, method, headers, status, body } = probe;
+        let body = body.map(|body| match body {
+            BodyPattern::Text(text) => wire::Body::Text(text),
+            BodyPattern::Regex(pattern) => wire::Body::Regex(pattern),
+        });
+        Self { host, port, path, method, headers, status, body }
+    }
+}
+
+impl From<wire::Http> for HttpProbe {
+    fn from(probe: wire::Http) -> Self {
+        let wire::Http { host, port, path, method, headers, status, body } = probe;
+        let body = body.map(|body| match body {
+            wire::Body::Text(text) => BodyPattern::Text(text),
+            wire::Body::Regex(pattern) => BodyPattern::Regex(pattern),
+        });
+        Self { host, port, path, method, headers, status, body }
+    }
+}
+
 impl wire::Ready {
     fn of(ready: ReadySpec, shared: &Shared) -> Result<Self, ConversionError> {
-        let probe = match ready.probe {
-            Probe::Started => wire::Probe::Started,
-            Probe::Http { host, port, path, status } => wire::Probe::Http { host, port, path, status },
-            Probe::Tcp { host, port } => wire::Probe::Tcp { host, port },
-            Probe::Unix { path: socket } => wire::Probe::Unix { path: path(&socket)? },
-            Probe::Command(process) => wire::Probe::Command(wire::Process::of(process, shared)?),
-            Probe::Health { container } => wire::Probe::Health { container },
-            Probe::Log(pattern) => wire::Probe::Log(pattern),
-        };
-        Ok(Self { probe, timeout_ms: millis(ready.timeout), interval_ms: ready.interval.map(millis) })
+        Ok(Self {
+            probe: wire::Probe::of(ready.probe, shared)?,
+            timeout_ms: millis(ready.timeout),
+            interval_ms: ready.interval.map(millis),
+            check_timeout_ms: ready.check_timeout.map(millis),
+        })
     }
 
     fn into_ready(self, shared: &Shared) -> ReadySpec {
-        let probe = match self.probe {
-            wire::Probe::Started => Probe::Started,
-            wire::Probe::Http { host, port, path, status } => Probe::Http { host, port, path, status },
-            wire::Probe::Tcp { host, port } => Probe::Tcp { host, port },
-            wire::Probe::Unix { path } => Probe::Unix { path: path.into() },
-            wire::Probe::Command(process) => Probe::Command(process.into_process(shared)),
-            wire::Probe::Health { container } => Probe::Health { container },
-            wire::Probe::Log(pattern) => Probe::Log(pattern),
-        };
         ReadySpec {
-            probe,
+            probe: self.probe.into_probe(shared),
             timeout: Duration::from_millis(self.timeout_ms),
             interval: self.interval_ms.map(Duration::from_millis),
+            check_timeout: self.check_timeout_ms.map(Duration::from_millis),
+        }
+    }
+}
+
+impl wire::Live {
+    fn of(live: LiveSpec, shared: &Shared) -> Result<Self, ConversionError> {
+        Ok(Self {
+            probe: wire::Probe::of(live.probe, shared)?,
+            interval_ms: millis(live.interval),
+            check_timeout_ms: millis(live.check_timeout),
+            failures: live.failures,
+        })
+    }
+
+    fn into_live(self, shared: &Shared) -> LiveSpec {
+        LiveSpec {
+            probe: self.probe.into_probe(shared),
+            interval: Duration::from_millis(self.interval_ms),
+            check_timeout: Duration::from_millis(self.check_timeout_ms),
+            failures: self.failures,
+        }
+    }
+}
+
+impl wire::Stop {
+    fn of(stop: StopSpec, shared: &Shared) -> Result<Self, ConversionError> {
+        Ok(Self {
+            signal: stop.signal.name().to_owned(),
+            command: stop.command.map(|command| wire::Process::of(*command, shared)).transpose()?,
+            timeout_ms: millis(stop.timeout),
+            discard: stop.discard.map(|signal| signal.name().to_owned()),
+        })
+    }
+
+    fn into_stop(self, shared: &Shared) -> Result<StopSpec, ConversionError> {
+        Ok(StopSpec {
+            signal: signal(self.signal)?,
+            command: self.command.map(|command| Box::new(command.into_process(shared))),
+            timeout: Duration::from_millis(self.timeout_ms),
+            discard: self.discard.map(signal).transpose()?,
+        })
+    }
+}
+
+impl From<RestartSpec> for wire::Restart {
+    fn from(restart: RestartSpec) -> Self {
+        Self {
+            policy: match restart.policy {
+                RestartPolicy::No => wire::RestartPolicy::No,
+                RestartPolicy::OnFailure => wire::RestartPolicy::OnFailure,
+                RestartPolicy::Always => wire::RestartPolicy::Always,
+            },
+            early: restart.early,
+            pause_ms: millis(restart.pause),
+            factor: restart.factor,
+            cap_ms: millis(restart.cap),
+            success: restart.success,
+            limit: restart.limit,
+            window_ms: millis(restart.window),
+        }
+    }
+}
+
+impl From<wire::Restart> for RestartSpec {
+    fn from(restart: wire::Restart) -> Self {
+        Self {
+            policy: match restart.policy {
+                wire::RestartPolicy::No => RestartPolicy::No,
+                wire::RestartPolicy::OnFailure => RestartPolicy::OnFailure,
+                wire::RestartPolicy::Always => RestartPolicy::Always,
+            },
+            early: restart.early,
+            pause: Duration::from_millis(restart.pause_ms),
+            factor: restart.factor,
+            cap: Duration::from_millis(restart.cap_ms),
+            success: restart.success,
+            limit: restart.limit,
+            window: Duration::from_millis(restart.window_ms),
         }
     }
 }
@@ -176,12 +290,15 @@ impl From<UnitStatus> for wire::Status {
             UnitState::Ready => wire::State::Ready,
             UnitState::Due => wire::State::Due,
             UnitState::Stopping => wire::State::Stopping,
+            UnitState::Restarting => wire::State::Restarting,
             UnitState::Succeeded => wire::State::Succeeded,
             UnitState::Failed(failure) => wire::State::Failed(match failure {
                 Failure::Spawn(reason) => wire::Failure::Spawn(reason),
                 Failure::Exited(Exit::Code(code)) => wire::Failure::ExitCode(code),
                 Failure::Exited(Exit::Signal(signal)) => wire::Failure::ExitSignal(signal),
                 Failure::NotReady { timeout } => wire::Failure::NotReady { timeout_ms: millis(timeout) },
+                Failure::NotLive { failures } => wire::Failure::NotLive { failures },
+                Failure::CrashLoop { restarts } => wire::Failure::CrashLoop { restarts },
                 Failure::TimedOut { timeout } => wire::Failure::TimedOut { timeout_ms: millis(timeout) },
                 Failure::External(reason) => wire::Failure::External(reason),
                 Failure::NotGone => wire::Failure::NotGone,
@@ -203,6 +320,8 @@ impl From<UnitStatus> for wire::Status {
             ready_ms: status.ready_ms,
             digest: status.digest,
             detail: status.detail,
+            restarts: status.restarts,
+            last_end: status.last_end,
         }
     }
 }
@@ -216,6 +335,7 @@ impl From<wire::Status> for UnitStatus {
             wire::State::Ready => UnitState::Ready,
             wire::State::Due => UnitState::Due,
             wire::State::Stopping => UnitState::Stopping,
+            wire::State::Restarting => UnitState::Restarting,
             wire::State::Succeeded => UnitState::Succeeded,
             wire::State::Failed(failure) => UnitState::Failed(match failure {
                 wire::Failure::Spawn(reason) => Failure::Spawn(reason),
@@ -224,6 +344,8 @@ impl From<wire::Status> for UnitStatus {
                 wire::Failure::NotReady { timeout_ms } => {
                     Failure::NotReady { timeout: Duration::from_millis(timeout_ms) }
                 }
+                wire::Failure::NotLive { failures } => Failure::NotLive { failures },
+                wire::Failure::CrashLoop { restarts } => Failure::CrashLoop { restarts },
                 wire::Failure::TimedOut { timeout_ms } => {
                     Failure::TimedOut { timeout: Duration::from_millis(timeout_ms) }
                 }
@@ -247,6 +369,8 @@ impl From<wire::Status> for UnitStatus {
             ready_ms: status.ready_ms,
             digest: status.digest,
             detail: status.detail,
+            restarts: status.restarts,
+            last_end: status.last_end,
         }
     }
 }

@@ -67,7 +67,7 @@ pub fn serve(options: &ServeOptions) -> Result<ExitReason, ServeError> {
             .map(|kind| signal(kind).map_err(system("listen for signals")));
         let [terminate, interrupt] = terminations;
         let (terminate, interrupt) = (terminate?, interrupt?);
-        let runtime = Runtime::new(&directory, &options.guard)?;
+        let runtime = Runtime::new(&directory, &options.socket.with_file_name("notify"), &options.guard)?;
         let listener = listen(&options.socket)?;
         if options.handshake {
             shake_hands().map_err(system("tell that the socket listens"))?;
@@ -248,6 +248,14 @@ impl Server {
                 let request = self.new_request(id);
                 self.handle(Event::Stop { request, units: units.into_iter().map(UnitId::new).collect() });
             }
+            Request::Signal { units, signal } => match crate::conversion::signal(signal) {
+                Ok(signal) => {
+                    let request = self.new_request(id);
+                    let units = units.into_iter().map(UnitId::new).collect();
+                    self.handle(Event::Signal { request, units, signal });
+                }
+                Err(error) => self.say(id, &Reply::Error { kind: ErrorKind::Refused, message: error.to_string() }),
+            },
             Request::Settle => {
                 self.settling.push(id);
                 self.settle();
@@ -324,11 +332,14 @@ impl Server {
             }
             Action::Finished { request, ok } => self.answer(request, &Reply::Finished { ok }),
             Action::StopFinished { request } => self.answer(request, &Reply::Stopped),
+            Action::Signalled { request } => self.answer(request, &Reply::Signalled),
             Action::Exit => self.is_over = true,
             Action::Prepare { .. }
             | Action::Spawn { .. }
             | Action::Probe { .. }
+            | Action::Check { .. }
             | Action::StopProbe { .. }
+            | Action::StopCommand { .. }
             | Action::Signal { .. } => {}
         }
     }

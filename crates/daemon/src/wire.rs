@@ -1,13 +1,13 @@
 //! What goes over the socket: one of these documents per line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::wire_container::Container;
 
 /// The version of the protocol, in both greetings.
-pub(crate) const PROTOCOL: u32 = 1;
+pub(crate) const PROTOCOL: u32 = 2;
 
 /// The longest line that a server reads: an apply of some hundred units, each with a whole environment.
 pub(crate) const LINE_LIMIT: usize = 32 << 20;
@@ -45,6 +45,10 @@ pub(crate) enum Request {
     Stop {
         units: Vec<String>,
     },
+    Signal {
+        units: Vec<String>,
+        signal: String,
+    },
     /// Answered when no apply is under way.
     Settle,
     Shutdown,
@@ -69,6 +73,7 @@ pub(crate) enum Reply {
         ok: bool,
     },
     Stopped,
+    Signalled,
     Settled,
     /// Everything is stopped; the connection ends.
     Gone,
@@ -100,7 +105,7 @@ pub(crate) struct Spec {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    Service { process: Box<Process>, ready: Box<Ready>, stop: Stop },
+    Service { process: Box<Process>, ready: Box<Ready>, stop: Box<Stop>, restart: Restart, live: Option<Box<Live>> },
     Task { process: Box<Process>, timeout_ms: Option<u64> },
     External,
 }
@@ -109,6 +114,9 @@ pub(crate) enum Kind {
 pub(crate) struct Condition {
     pub unit: String,
     pub state: ConditionState,
+    /// Whether the unit is restarted whenever the other one is started anew.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restart: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -143,23 +151,74 @@ pub(crate) struct Ready {
     pub probe: Probe,
     pub timeout_ms: u64,
     pub interval_ms: Option<u64>,
+    pub check_timeout_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Live {
+    pub probe: Probe,
+    pub interval_ms: u64,
+    pub check_timeout_ms: u64,
+    pub failures: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Restart {
+    pub policy: RestartPolicy,
+    pub early: bool,
+    pub pause_ms: u64,
+    pub factor: u32,
+    pub cap_ms: u64,
+    pub success: BTreeSet<i32>,
+    pub limit: Option<u32>,
+    pub window_ms: u64,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RestartPolicy {
+    No,
+    OnFailure,
+    Always,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Probe {
     Started,
-    Http { host: String, port: u16, path: String, status: Option<u16> },
+    Http(Box<Http>),
     Tcp { host: String, port: u16 },
     Unix { path: String },
     Command(Process),
     Health { container: String },
     Log(String),
+    Notify,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Http {
+    pub host: String,
+    pub port: u16,
+    pub path: String,
+    pub method: String,
+    pub headers: Vec<(String, String)>,
+    pub status: Vec<u16>,
+    pub body: Option<Body>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Body {
+    Text(String),
+    Regex(String),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Stop {
     pub signal: String,
+    /// What is run in place of the signal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Process>,
     pub timeout_ms: u64,
     /// The signal in its place when all that the service has written is about to be removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,6 +236,8 @@ pub(crate) struct Status {
     pub ready_ms: Option<u64>,
     pub digest: String,
     pub detail: Option<String>,
+    pub restarts: u32,
+    pub last_end: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -196,6 +257,7 @@ pub(crate) enum State {
     Ready,
     Due,
     Stopping,
+    Restarting,
     Succeeded,
     Failed(Failure),
     Blocked { by: String },
@@ -209,6 +271,8 @@ pub(crate) enum Failure {
     ExitCode(i32),
     ExitSignal(i32),
     NotReady { timeout_ms: u64 },
+    NotLive { failures: u32 },
+    CrashLoop { restarts: u32 },
     TimedOut { timeout_ms: u64 },
     External(String),
     NotGone,

@@ -633,6 +633,12 @@ fn help(failure: &Failure, step: &UnitId) -> String {
         Failure::NotReady { .. } => {
             format!("see why with `seedbed logs {step}`; `ready: {{ timeout: … }}` gives it longer")
         }
+        Failure::NotLive { .. } => {
+            format!("see why with `seedbed logs {step}`; `live: {{ failures: …, interval: … }}` bears with it longer")
+        }
+        Failure::CrashLoop { .. } => {
+            format!("all that it printed: `seedbed logs {step}`; `restart: {{ max: … }}` lets it try more often")
+        }
         Failure::TimedOut { .. } => "`timeout` gives it longer".to_owned(),
         Failure::NotGone => "the system cannot end it; see `dmesg`".to_owned(),
         Failure::Exited(_) | Failure::External(_) => {

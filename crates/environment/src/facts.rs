@@ -258,9 +258,10 @@ impl FactsMaker<'_> {
                 log: self.place.logs().join(format!("{id}.log")),
                 container: None,
             },
-            ready: ReadySpec { probe: Probe::Unix { path: process.ready_socket }, timeout: PATIENCE, interval: None },
+            ready: ReadySpec::new(Probe::Unix { path: process.ready_socket }, PATIENCE),
             stop: StopSpec {
                 signal: stop_signal(process.stop_signal),
+                command: None,
                 timeout: PATIENCE,
                 discard: Some(stop_signal(process.discard_signal)),
             },

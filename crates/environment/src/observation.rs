@@ -12,9 +12,9 @@ use crate::facts::Servers;
 use crate::record::Record;
 use crate::{Error, inputs, tasks};
 
-/// Services that have a living process.
+/// Services that have a living process, or will have one again by themselves.
 pub(crate) fn running_units(statuses: &[UnitStatus]) -> BTreeMap<UnitId, RunningUnit> {
-    let services = statuses.iter().filter(|status| status.kind == KindTag::Service && status.state.is_live());
+    let services = statuses.iter().filter(|status| status.kind == KindTag::Service && status.state.is_active());
     services
         .map(|status| {
             let ready = status.state == supervisor::UnitState::Ready;

@@ -1,6 +1,7 @@
 //! Services and steps as commands report them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use supervisor::{UnitId, UnitState, UnitStatus};
 
@@ -24,6 +25,14 @@ pub struct ServiceReport {
     pub ready_ms: Option<u64>,
     /// Whether this command started it.
     pub started_now: bool,
+    /// How often it was started again after it had ended by itself.
+    pub restarts: u32,
+    /// How its last life ended, if nobody had asked for that.
+    pub last_end: Option<String>,
+    /// What was last seen of it that tells more than its state.
+    pub detail: Option<String>,
+    /// The last lines that it printed, when it has failed.
+    pub last_lines: Vec<String>,
 }
 
 /// One step that was done.
@@ -64,8 +73,9 @@ pub(crate) fn step_reports(plan: &plan::Plan, execution: &Execution) -> Vec<Step
 /// All services of the model, and servers that run; `now` has those that this command changed.
 pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, UnitStatus>) -> Vec<ServiceReport> {
     let before = |id: &UnitId| session.statuses.iter().find(|status| status.id == *id);
-    let report = |id: &UnitId, address: Option<String>| {
+    let report = |id: &UnitId, log: &Path, address: Option<String>| {
         let status = now.get(id).or_else(|| before(id));
+        let failed = status.filter(|status| matches!(status.state, UnitState::Failed(_)));
         ServiceReport {
             id: id.to_string(),
             state: status.map_or_else(|| "stopped".to_owned(), state_words),
@@ -74,13 +84,19 @@ pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, Unit
             pid: status.and_then(|status| status.pid),
             ready_ms: status.filter(|status| status.state == UnitState::Ready).and_then(|status| status.ready_ms),
             started_now: now.contains_key(id),
+            restarts: status.map_or(0, |status| status.restarts),
+            last_end: status.and_then(|status| status.last_end.clone()),
+            // How it ended when it was asked to tells nothing.
+            detail: status.filter(|status| status.state != UnitState::Stopped).and_then(|status| status.detail.clone()),
+            last_lines: failed.map(|_| crate::logs::last_run(log)).unwrap_or_default(),
         }
     };
     let servers = session.model.servers.values().map(|server| {
         let port = session.record().ports.get(&server.id.to_string()).copied();
-        report(&server.unit(), port.map(|port| format!("127.0.0.1:{port}")))
+        report(&server.unit(), &server.process.log, port.map(|port| format!("127.0.0.1:{port}")))
     });
-    let services = session.model.services.values().map(|service| report(&service.id, service.url()));
+    let services =
+        session.model.services.values().map(|service| report(&service.id, &service.process.log, service.url()));
     servers.chain(services).collect()
 }
 

@@ -11,6 +11,8 @@ pub struct After {
     pub target: AfterTarget,
     /// What must be so of it.
     pub condition: Condition,
+    /// Whether what waits, a service, is restarted whenever its target is started anew.
+    pub restart: bool,
     /// Where its name stands.
     pub place: Place,
 }
@@ -31,7 +33,7 @@ pub enum AfterTarget {
 /// When the wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// The process of the service was started.
+    /// The process of the service or task was started.
     Started,
     /// The readiness probe of the service passed.
     Ready,
@@ -92,12 +94,29 @@ impl After {
     fn read(name: &str, place: &Place, condition: Option<&Tree>, reading: &mut Reading<'_>) -> Option<Self> {
         let target = target(name, place, reading)?;
         let default = if target.is_task() { Condition::Succeeded } else { Condition::Ready };
-        let Some(word) = condition else { return Some(Self { target, condition: default, place: place.clone() }) };
+        let restarts = condition.and_then(|edge| edge.get("restart"));
+        let restart = restarts.and_then(Tree::as_bool).unwrap_or(false);
+        if let Some(restarts) = restarts.filter(|_| restart && target.is_task()) {
+            reading.problems.push(
+                Problem::error("manifest::condition", format!("`{name}` is a task, which never restarts"))
+                    .at(&restarts.place, "not for a task")
+                    .help("only services are restarted, and those that need them"),
+            );
+            return None;
+        }
+        let word = condition.and_then(|edge| if edge.as_map().is_some() { edge.get("state") } else { Some(edge) });
+        let Some(word) = word else {
+            return Some(Self { target, condition: default, restart, place: place.clone() });
+        };
         let condition = Condition::from_word(word.as_str()?)?;
-        let for_tasks = matches!(condition, Condition::Succeeded | Condition::Completed);
-        if for_tasks != target.is_task() {
+        let is_possible = match condition {
+            Condition::Started => true,
+            Condition::Ready => !target.is_task(),
+            Condition::Succeeded | Condition::Completed => target.is_task(),
+        };
+        if !is_possible {
             let (kind, allowed) = if target.is_task() {
-                ("a task", "`succeeded` or `completed`")
+                ("a task", "`started`, `succeeded` or `completed`")
             } else {
                 ("a service", "`started` or `ready`")
             };
@@ -110,7 +129,17 @@ impl After {
             );
             return None;
         }
-        Some(Self { target, condition, place: place.clone() })
+        Some(Self { target, condition, restart, place: place.clone() })
+    }
+
+    /// Reports conditions that ask for a restart of what runs once.
+    pub(crate) fn refuse_restarts(after: &[Self], what: &str, reading: &mut Reading<'_>) {
+        for after in after.iter().filter(|after| after.restart) {
+            reading.problems.push(
+                Problem::error("manifest::condition", format!("{what} runs once and is never restarted"))
+                    .at(&after.place, "`restart` is for services"),
+            );
+        }
     }
 }
 

@@ -241,6 +241,7 @@ impl SchemaStep {
         let env = reading.env(tree.get("env"));
         let inputs = FileReference::read_globs(tree.get("inputs"), reading);
         let after = After::read_all(tree.get("after"), reading);
+        After::refuse_restarts(&after, "a schema step", reading);
         let directory = tree.get("directory").and_then(|directory| file_reference::below(directory, reading));
         let timeout = tree.get("timeout").and_then(duration::read);
         Some(Self::Command { run: run?, env, inputs, after, directory, timeout })

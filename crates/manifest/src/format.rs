@@ -1,7 +1,7 @@
 //! The format of `seedbed.yaml`, declared: to add a key, add it here and read it where its type is.
 
 use crate::grammar::{Field, Pattern, Record, Shape, optional, overlay, required};
-use crate::{Condition, Durability, Engine, SnapshotForm, StopSignal};
+use crate::{Condition, Durability, Engine, RestartPolicy, SnapshotForm, StopSignal};
 
 pub(crate) static NAME: Pattern = Pattern::new(
     "^[a-z][a-z0-9-]{0,39}$",
@@ -79,6 +79,12 @@ static TAG: Pattern = Pattern::new(
     "a tag",
     "it consists of letters, digits, `.`, `_` and `-`, begins with a letter or digit, and has at most 100 characters",
 );
+static METHOD: Pattern = Pattern::new("^[A-Z]{1,20}$", "a method", "a method is called like `GET`, `HEAD` or `POST`");
+static HEADER: Pattern = Pattern::new(
+    "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
+    "the name of a header",
+    "a header is called like `Authorization` or `X-Forwarded-Proto`",
+);
 static PARAMETER: Pattern =
     Pattern::new("^[^\\s${}]+$", "the name of a parameter", "it has no blanks and no `$`, `{`, `}`");
 static DATABASE_NAME: Pattern = Pattern::new(
@@ -93,10 +99,13 @@ const TEXT: Shape = Shape::Text(None);
 const TEXTS: Shape = Shape::List(&TEXT, 0);
 const TIME: Shape = Shape::Text(Some(&DURATION));
 const PORT: Shape = Shape::Integer(1, 65535);
+const STATUS: Shape = Shape::Integer(100, 599);
 const ENV: Shape = Shape::Map(&VARIABLE, &Shape::Scalar);
 const RUN: Shape = Shape::Either(&[TEXT, Shape::List(&Shape::Scalar, 1), Shape::Record(&SHELL)]);
-const AFTER: Shape =
-    Shape::Either(&[Shape::List(&Shape::Text(Some(&TARGET)), 0), Shape::Map(&TARGET, &Shape::Word(&Condition::WORDS))]);
+const AFTER: Shape = Shape::Either(&[
+    Shape::List(&Shape::Text(Some(&TARGET)), 0),
+    Shape::Map(&TARGET, &Shape::Either(&[Shape::Word(&Condition::WORDS), Shape::Record(&EDGE)])),
+]);
 
 const SCRIPTS: Shape = Shape::List(&TEXT, 1);
 
@@ -224,8 +233,71 @@ static SERVICE: Record = Record {
         ),
         optional("ready", Shape::Record(&READY), "When it counts as ready. Default: the port accepts."),
         optional("stop", Shape::Record(&STOP), "How it is stopped."),
+        optional(
+            "restart",
+            Shape::Either(&[Shape::Word(&RestartPolicy::WORDS), Shape::Record(&RESTART)]),
+            "When it is started again after it has ended. Default: on-failure, once it has been ready.",
+        ),
+        optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
     ],
     exclusive: &[],
+};
+
+static EDGE: Record = Record {
+    name: "edge",
+    what: "a condition",
+    fields: &[
+        optional("state", Shape::Word(&Condition::WORDS), "What must be so. Default: ready, of a task succeeded."),
+        optional(
+            "restart",
+            Shape::Boolean,
+            "Whether this service is restarted whenever the other one is started anew.",
+        ),
+    ],
+    exclusive: &[],
+};
+
+static RESTART: Record = Record {
+    name: "restart",
+    what: "a restart policy",
+    fields: &[
+        optional("policy", Shape::Word(&RestartPolicy::WORDS), "After which ends. Default: on-failure."),
+        optional("backoff", Shape::Record(&BACKOFF), "How long it is waited before a restart."),
+        optional("success", Shape::List(&Shape::Integer(0, 255), 1), "Exit codes that are no failure. Default: [0]."),
+        optional(
+            "max",
+            Shape::Either(&[Shape::Integer(0, 1000), Shape::Word(&["unlimited"])]),
+            "How many restarts there may be within the window; then it is a crash loop. Default: 5.",
+        ),
+        optional("window", TIME, "How far back restarts count. Default: 60s."),
+    ],
+    exclusive: &[],
+};
+
+static BACKOFF: Record = Record {
+    name: "backoff",
+    what: "a backoff",
+    fields: &[
+        optional("start", TIME, "The pause before the second restart; the first has none. Default: 250ms."),
+        optional("factor", Shape::Integer(1, 100), "By how much each further pause is longer. Default: 2."),
+        optional("cap", TIME, "The longest pause. Default: 10s."),
+    ],
+    exclusive: &[],
+};
+
+static LIVE: Record = Record {
+    name: "live",
+    what: "a liveness probe",
+    fields: &[
+        optional("http", Shape::Either(&[TEXT, Shape::Record(&HTTP)]), "A path that is answered."),
+        optional("tcp", Shape::Either(&[Shape::True, PORT]), "The port accepts: `true` for its own, or a number."),
+        optional("command", RUN, "A command that ends with exit code 0."),
+        optional("notify", Shape::True, "It says `WATCHDOG=1` on the socket of `NOTIFY_SOCKET`, once per interval."),
+        optional("interval", TIME, "How long between two tries. Default: 10s."),
+        optional("check_timeout", TIME, "How long one try may take. Default: 5s."),
+        optional("failures", Shape::Integer(1, 1000), "So many tries in a row must fail. Default: 3."),
+    ],
+    exclusive: &[&["http", "tcp", "command", "notify"]],
 };
 
 static READY: Record = Record {
@@ -236,10 +308,12 @@ static READY: Record = Record {
         optional("tcp", Shape::Either(&[Shape::True, PORT]), "The port accepts: `true` for its own, or a number."),
         optional("command", RUN, "A command that ends with exit code 0."),
         optional("log", TEXT, "A regular expression that a line of its output matches."),
+        optional("notify", Shape::True, "It says `READY=1` on the socket of `NOTIFY_SOCKET`."),
         optional("timeout", TIME, "How long it may take. Default: 60s."),
         optional("interval", TIME, "How long between two tries. Default: short at first, then longer."),
+        optional("check_timeout", TIME, "How long one try may take. Default: short at first, then longer."),
     ],
-    exclusive: &[&["http", "tcp", "command", "log"]],
+    exclusive: &[&["http", "tcp", "command", "log", "notify"]],
 };
 
 static HTTP: Record = Record {
@@ -247,9 +321,23 @@ static HTTP: Record = Record {
     what: "an HTTP probe",
     fields: &[
         required("path", TEXT, "The path, which begins with a slash."),
-        optional("status", Shape::Integer(100, 599), "The status that is wanted. Default: any from 200 to 399."),
+        optional(
+            "status",
+            Shape::Either(&[STATUS, Shape::List(&STATUS, 1)]),
+            "The status, or one of several, that is wanted. Default: any from 200 to 399.",
+        ),
+        optional("method", Shape::Text(Some(&METHOD)), "The method. Default: GET."),
+        optional("headers", Shape::Map(&HEADER, &Shape::Scalar), "Headers that are sent."),
+        optional("body", Shape::Either(&[TEXT, Shape::Record(&BODY)]), "A text that the body must have in it."),
         optional("port", PORT, "The port. Default: the service's own."),
     ],
+    exclusive: &[],
+};
+
+static BODY: Record = Record {
+    name: "body",
+    what: "a condition of a body",
+    fields: &[required("regex", TEXT, "A regular expression that matches the body, or a part of it.")],
     exclusive: &[],
 };
 
@@ -258,6 +346,7 @@ static STOP: Record = Record {
     what: "a way to stop",
     fields: &[
         optional("signal", Shape::Word(&StopSignal::WORDS), "What is sent first. Default: TERM."),
+        optional("command", RUN, "What is run in place of the signal, which follows if that fails."),
         optional("timeout", TIME, "When the whole process group is killed. Default: 10s."),
     ],
     exclusive: &[],

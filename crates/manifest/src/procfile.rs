@@ -152,6 +152,7 @@ impl Procfile {
             let after = release.iter().map(|place| After {
                 target: AfterTarget::Task(RELEASE.to_owned()),
                 condition: Condition::Succeeded,
+                restart: false,
                 place: place.clone(),
             });
             let service = Service {
@@ -162,6 +163,8 @@ impl Procfile {
                 port: Some(port),
                 ready: ready(&value),
                 stop: Stop::default(),
+                restart: None,
+                live: None,
                 place,
                 name: name.clone(),
             };
@@ -187,5 +190,5 @@ fn ready(command: &Tree) -> Ready {
     let text = command.as_str().unwrap_or_default();
     let names_port = text.contains("$PORT") || text.contains("${PORT");
     let probe = if names_port { Probe::Tcp { port: None } } else { Probe::Started };
-    Ready { probe, timeout: Ready::TIMEOUT, interval: None }
+    Ready { probe, timeout: Ready::TIMEOUT, interval: None, check_timeout: None }
 }

@@ -43,6 +43,7 @@ impl Task {
         let inputs = FileReference::read_globs(tree.get("inputs"), reading);
         let outputs = FileReference::read_globs(tree.get("outputs"), reading);
         let after = After::read_all(tree.get("after"), reading);
+        After::refuse_restarts(&after, "a task", reading);
         Some(Self {
             name: entry.key.clone(),
             run: run?,

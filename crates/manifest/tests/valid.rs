@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use manifest::{
-    AfterTarget, BaseSource, Command, Condition, Digest, Durability, Engine, Manifest, Part, Port, Probe, Pseudonym,
-    Replacement, SchemaStep, Setting, SnapshotForm, Snapshots, States, Stop, StopSignal, Template, read,
+    AfterTarget, BaseSource, Body, Command, Condition, Digest, Durability, Engine, Manifest, Part, Port, Probe,
+    Pseudonym, Replacement, Restart, RestartLimit, RestartPolicy, SchemaStep, Setting, SnapshotForm, Snapshots, States,
+    Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
 
@@ -100,13 +101,20 @@ fn services_have_ports_probes_and_ways_to_stop() {
     let service = |name: &str| &manifest.services[name];
     assert_eq!(service("web").port, Some(Port::Auto));
     assert_eq!(service("admin").port, Some(Port::Fixed(8080)));
-    assert_eq!(service("web").stop, Stop { signal: StopSignal::Int, timeout: Duration::from_millis(250) });
-    assert_eq!(service("bare").stop, Stop { signal: StopSignal::Term, timeout: Duration::from_secs(10) });
-    let ready = |name: &str| &service(name).ready;
-    assert!(
-        matches!(&ready("web").probe, Probe::Http { path, status: None, port: None } if written(path) == "/heartbeat")
+    assert_eq!(
+        service("web").stop,
+        Stop { signal: StopSignal::Int, command: None, timeout: Duration::from_millis(250) }
     );
-    assert!(matches!(&ready("admin").probe, Probe::Http { status: Some(204), port: Some(8081), .. }));
+    assert_eq!(
+        service("bare").stop,
+        Stop { signal: StopSignal::Term, command: None, timeout: Duration::from_secs(10) }
+    );
+    let ready = |name: &str| &service(name).ready;
+    let http = |name: &str| if let Probe::Http(http) = &ready(name).probe { http.clone() } else { panic!("{name}") };
+    let web = http("web");
+    assert_eq!((written(&web.path).as_str(), web.port, web.method.as_str()), ("/heartbeat", None, "GET"));
+    assert!(web.headers.is_empty() && web.status.is_empty() && web.body.is_none());
+    assert_eq!((http("admin").status, http("admin").port), (vec![204], Some(8081)));
     assert_eq!(ready("raw").probe, Probe::Tcp { port: None });
     assert_eq!(ready("other").probe, Probe::Tcp { port: Some(9001) });
     assert!(matches!(&ready("checked").probe, Probe::Command(Command::Shell { .. })));
@@ -119,6 +127,46 @@ fn services_have_ports_probes_and_ways_to_stop() {
     assert_eq!(ready("patient").probe, Probe::Tcp { port: None });
     assert_eq!(ready("patient").timeout, Duration::from_secs(300));
     assert_eq!((&ready("bare").probe, ready("bare").timeout), (&Probe::Started, Duration::from_secs(60)));
+}
+
+#[test]
+fn services_have_lives() {
+    let manifest = full(None);
+    let service = |name: &str| &manifest.services[name];
+    let careful = service("careful");
+    let Probe::Http(http) = &careful.ready.probe else { panic!("{careful:?}") };
+    assert_eq!((http.method.as_str(), &http.status[..]), ("POST", &[200, 418][..]));
+    let headers: Vec<_> = http.headers.iter().map(|(name, value)| format!("{name}: {}", written(value))).collect();
+    assert_eq!(headers, ["X-Key: ${config.title}", "Host: lms.local"]);
+    assert!(matches!(&http.body, Some(Body::Regex(regex)) if written(regex) == "^up ${config.title}$$"));
+    assert_eq!(careful.ready.check_timeout, Some(Duration::from_secs(2)));
+    let live = careful.live.as_ref().expect("it has one");
+    assert_eq!(live.probe, careful.ready.probe, "what tells of readiness tells of life");
+    let second = Duration::from_secs(1);
+    assert_eq!((live.interval, live.check_timeout, live.failures), (second * 5, second, 2));
+    let restart = Restart {
+        policy: RestartPolicy::Always,
+        pause: Some(Duration::from_millis(100)),
+        factor: Some(3),
+        cap: Some(second * 30),
+        success: vec![0, 143],
+        limit: RestartLimit::None,
+        window: Some(second * 300),
+    };
+    assert_eq!(careful.restart, Some(restart));
+    assert!(careful.stop.command.is_some());
+    let after: Vec<_> = careful.after.iter().map(|after| (after.condition, after.restart)).collect();
+    assert_eq!(after, [(Condition::Ready, true), (Condition::Started, false), (Condition::Started, false)]);
+
+    let policy = |name: &str| service(name).restart.as_ref().map(|restart| (restart.policy, restart.limit));
+    assert_eq!(policy("told"), Some((RestartPolicy::OnFailure, RestartLimit::Usual)));
+    assert_eq!(policy("never"), Some((RestartPolicy::No, RestartLimit::Usual)));
+    assert_eq!(policy("rarely"), Some((RestartPolicy::OnFailure, RestartLimit::Of(1))));
+    assert_eq!((policy("bare"), &service("bare").live), (None, &None));
+    let live = |name: &str| service(name).live.as_ref().map(|live| live.probe.clone());
+    assert_eq!((&service("told").ready.probe, live("told")), (&Probe::Notify, Some(Probe::Notify)));
+    assert!(matches!(live("never"), Some(Probe::Command(_))));
+    assert_eq!(live("rarely"), Some(Probe::Tcp { port: None }), "a line of the past says nothing of the present");
 }
 
 #[test]

@@ -157,7 +157,7 @@ impl<'a> Planner<'a> {
             let saved = step_id::save_server(id);
             self.step(saved.clone(), Action::SaveServer(id.clone()), reason, Vec::new());
             // Whatever came of it, the server shall run again; what is done to its databases has to wait for the files.
-            let done = Condition { unit: saved.clone(), state: ConditionState::Completed };
+            let done = Condition::new(saved.clone(), ConditionState::Completed);
             self.start_server(id, "it was stopped", vec![done]);
             let own = model.databases.values().filter(|database| database.server.as_ref() == Some(id));
             self.last.extend(own.map(|database| (&database.id, saved.clone())));
@@ -195,7 +195,7 @@ impl<'a> Planner<'a> {
         for database in chosen {
             let (step, action) = (DatabaseStep::Recover, Action::Recover(database.id.clone()));
             self.on_database(database, step, action, "a command on it failed", before);
-            before = vec![Condition { unit: step.of(&database.id), state: ConditionState::Completed }];
+            before = vec![Condition::new(step.of(&database.id), ConditionState::Completed)];
         }
     }
 }

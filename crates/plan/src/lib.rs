@@ -10,6 +10,7 @@ mod circle;
 mod due;
 mod key;
 mod keys;
+mod lives;
 mod model;
 mod needed;
 mod observed;

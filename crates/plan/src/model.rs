@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use supervisor::{Condition, ProcessSpec, ReadySpec, StopSpec, UnitId};
+use supervisor::{Condition, LifeSpec, ProcessSpec, ReadySpec, StopSpec, UnitId};
 
 use crate::Key;
 
@@ -165,6 +165,8 @@ pub struct ServiceModel {
     pub ready: ReadySpec,
     /// How it is stopped.
     pub stop: StopSpec,
+    /// What becomes of it when it ends by itself, or lives no longer.
+    pub life: LifeSpec,
     /// What must be so before.
     pub after: Vec<Condition>,
     /// The databases that it uses.

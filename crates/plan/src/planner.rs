@@ -67,8 +67,12 @@ impl<'a> Planner<'a> {
     /// Starts a server when something else is done.
     pub(crate) fn start_server(&mut self, id: &'a ServerId, reason: &str, after: Vec<Condition>) {
         let server = &self.model.servers[id];
-        let kind =
-            UnitKind::Service { process: server.process.clone(), ready: server.ready.clone(), stop: server.stop };
+        let kind = UnitKind::Service {
+            process: server.process.clone(),
+            ready: server.ready.clone(),
+            stop: server.stop.clone(),
+            life: Box::default(),
+        };
         let digest = Key::of("server").text(&id.to_string()).end();
         self.step(server.unit(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
         self.started_servers.insert(id);
@@ -215,8 +219,12 @@ impl<'a> Planner<'a> {
         let mut after = service.after.clone();
         after.extend(self.in_place(&service.uses));
         after.extend(more);
-        let kind =
-            UnitKind::Service { process: service.process.clone(), ready: service.ready.clone(), stop: service.stop };
+        let kind = UnitKind::Service {
+            process: service.process.clone(),
+            ready: service.ready.clone(),
+            stop: service.stop.clone(),
+            life: Box::new(service.life.clone()),
+        };
         let digest = self.keys.service(service);
         self.step(service.id.clone(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
     }
@@ -233,7 +241,7 @@ impl<'a> Planner<'a> {
 
     fn server_ready(&self, database: &DatabaseId) -> Option<Condition> {
         let server = self.model.databases[database].server.as_ref()?;
-        Some(Condition { unit: self.model.servers[server].unit(), state: ConditionState::Ready })
+        Some(Condition::new(self.model.servers[server].unit(), ConditionState::Ready))
     }
 
     pub(crate) fn step(&mut self, id: UnitId, action: Action, reason: &str, after: Vec<Condition>) {
@@ -276,7 +284,7 @@ fn had(state: &str, source: &StateSource) -> String {
 }
 
 pub(crate) fn succeeded(unit: UnitId) -> Condition {
-    Condition { unit, state: ConditionState::Succeeded }
+    Condition::new(unit, ConditionState::Succeeded)
 }
 
 /// The steps so that each comes after those that it waits for; among those that could be next, what is usual first.

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use manifest::{After, AfterTarget, BaseSource, Command, SchemaStep, Template, Workspace, WorkspaceTree};
 use source::{Place, Problem, Problems};
-use supervisor::{Condition, ConditionState, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, Variables};
+use supervisor::{Condition, ConditionState, ProcessSpec, UnitId, Variables};
 
 use crate::circle::{Graph, Why};
-use crate::key::KeyBuilder;
+use crate::lives::{self, Lives};
 use crate::scope::{Form, Scope};
 use crate::step_id::{self, DatabaseStep};
 use crate::{
@@ -150,14 +150,15 @@ impl<'a> Resolver<'a> {
             return Err(Problem::error("plan::no-port", format!("no port was chosen for `{id}`"))
                 .at(&service.place, "this service wants one"));
         }
-        let ready = Self::ready(&scope, &service.ready, port, &process)?;
-        let stop = StopSpec { signal: signal(service.stop.signal), timeout: service.stop.timeout, discard: None };
+        let lives = Lives { scope: &scope, port, process: &process };
+        let (ready, stop, life) = (lives.ready(&service.ready)?, lives.stop(&service.stop)?, lives.life(service)?);
+        let after = self.conditions(&service.after);
         let mut key = Key::of("service");
         key.text(words.as_str());
-        add_ready(&mut key, &ready);
-        key.text(&format!("{:?} {:?}", stop.signal, stop.timeout));
-        let after = self.conditions(&service.after);
-        Ok(ServiceModel { id, process, ready, stop, after, uses, port, words: key.end() })
+        lives::add_to(&mut key, &ready, &stop, &life);
+        let restarts_with = after.iter().filter(|condition| condition.restart).map(|condition| condition.unit.as_str());
+        key.texts(restarts_with.collect::<BTreeSet<_>>());
+        Ok(ServiceModel { id, process, ready, stop, life, after, uses, port, words: key.end() })
     }
 
     fn database(&self, database: &'a manifest::Database, graph: &mut Graph) -> Result<DatabaseModel, Problem> {
@@ -265,29 +266,6 @@ impl<'a> Resolver<'a> {
         Ok(Resolved { process, words: key.end(), uses })
     }
 
-    fn ready(
-        scope: &Scope<'a>,
-        ready: &'a manifest::Ready,
-        own_port: Option<u16>,
-        process: &ProcessSpec,
-    ) -> Result<ReadySpec, Problem> {
-        let host = || "127.0.0.1".to_owned();
-        let port = |port: &Option<u16>| port.or(own_port).expect("a probe of a port is only read where there is one");
-        let probe = match &ready.probe {
-            manifest::Probe::Started => Probe::Started,
-            manifest::Probe::Http { path, status, port: other } => {
-                Probe::Http { host: host(), port: port(other), path: scope.text(path, Form::Value)?, status: *status }
-            }
-            manifest::Probe::Tcp { port: other } => Probe::Tcp { host: host(), port: port(other) },
-            manifest::Probe::Command(command) => {
-                let (program, arguments) = program(command_words(scope, command, Form::Value)?, &process.directory);
-                Probe::Command(ProcessSpec { program, arguments, ..process.clone() })
-            }
-            manifest::Probe::Log(pattern) => Probe::Log(scope.text(pattern, Form::Pattern)?),
-        };
-        Ok(ReadySpec { probe, timeout: ready.timeout, interval: ready.interval })
-    }
-
     fn conditions(&self, after: &[After]) -> Vec<Condition> {
         after
             .iter()
@@ -300,6 +278,7 @@ impl<'a> Resolver<'a> {
                     manifest::Condition::Succeeded => ConditionState::Succeeded,
                     manifest::Condition::Completed => ConditionState::Completed,
                 },
+                restart: after.restart,
             })
             .collect()
     }
@@ -374,7 +353,7 @@ fn log_name(id: &UnitId) -> String {
     format!("{}.log", id.as_str().replace('/', ".").replace(' ', "-"))
 }
 
-fn command_words<'a>(scope: &Scope<'a>, command: &'a Command, form: Form) -> Result<Vec<String>, Problem> {
+pub(crate) fn command_words<'a>(scope: &Scope<'a>, command: &'a Command, form: Form) -> Result<Vec<String>, Problem> {
     match command {
         Command::Words { words, .. } => words.iter().map(|word| scope.text(word, form)).collect(),
         Command::Shell { script, .. } => Ok(vec!["sh".to_owned(), "-c".to_owned(), scope.text(script, form)?]),
@@ -382,34 +361,11 @@ fn command_words<'a>(scope: &Scope<'a>, command: &'a Command, form: Form) -> Res
 }
 
 /// The program, found from the directory when it is a path, and the arguments.
-fn program(words: Vec<String>, directory: &Path) -> (String, Vec<String>) {
+pub(crate) fn program(words: Vec<String>, directory: &Path) -> (String, Vec<String>) {
     let mut words = words.into_iter();
     let program = words.next().unwrap_or_default();
     let program = if program.contains('/') { join(directory, &program).display().to_string() } else { program };
     (program, words.collect())
-}
-
-/// Adds what the manifest says of readiness: not the inherited environment of a command, which differs from shell to
-/// shell.
-fn add_ready(key: &mut KeyBuilder, ready: &ReadySpec) {
-    match &ready.probe {
-        Probe::Command(process) => {
-            let arguments = process.arguments.iter().map(String::as_str);
-            key.text("command").texts([process.program.as_str()].into_iter().chain(arguments))
-        }
-        other => key.text(&format!("{other:?}")),
-    };
-    key.text(&format!("{:?} {:?}", ready.timeout, ready.interval));
-}
-
-fn signal(signal: manifest::StopSignal) -> Signal {
-    match signal {
-        manifest::StopSignal::Term => Signal::Term,
-        manifest::StopSignal::Int => Signal::Int,
-        manifest::StopSignal::Quit => Signal::Quit,
-        manifest::StopSignal::Hup => Signal::Hup,
-        manifest::StopSignal::Kill => Signal::Kill,
-    }
 }
 
 /// Joins without leaving `..` or `.` in the middle, so that messages show the plain place.

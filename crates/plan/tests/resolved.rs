@@ -73,6 +73,12 @@ fn each_part_of_a_service_counts() {
         "run: web, ready: { log: up, timeout: 1s }",
         "run: web, stop: { signal: INT }",
         "run: web, stop: { timeout: 1s }",
+        "run: web, stop: { command: web --stop }",
+        "run: web, restart: on-failure",
+        "run: web, restart: always",
+        "run: web, restart: { policy: always, max: 3 }",
+        "run: web, live: { command: probe }",
+        "run: web, live: { command: probe, failures: 1 }",
     ];
     let all: std::collections::BTreeSet<String> =
         services.iter().map(|service| words(&format!("  web: {{ {service} }}\n"), |_| {})).collect();

@@ -19,6 +19,14 @@ pub(crate) struct ContainedUnit {
     contained: Rc<Contained>,
     capture: Rc<RefCell<Capture>>,
     pub(crate) probe: Option<AbortHandle>,
+    /// The command that asks it to stop.
+    pub(crate) stop: Option<AbortHandle>,
+}
+
+impl ContainedUnit {
+    pub(crate) fn capture(&self) -> &Rc<RefCell<Capture>> {
+        &self.capture
+    }
 }
 
 impl Processes {
@@ -75,13 +83,16 @@ impl Processes {
             written.borrow_mut().write(stream, bytes);
         }));
         let key = (unit.clone(), run);
-        let own = ContainedUnit { name, contained: Rc::clone(&contained), capture: Rc::clone(&capture), probe: None };
+        let (own_container, own_capture) = (Rc::clone(&contained), Rc::clone(&capture));
+        let own = ContainedUnit { name, contained: own_container, capture: own_capture, probe: None, stop: None };
         self.contained().borrow_mut().insert(key.clone(), own);
         self.tell(Event::Spawned { unit: unit.clone(), run, pid });
         let (exit, said) = contained.see_off(exit).await;
         drained(pump).await;
-        if let Some(probe) = self.contained().borrow_mut().remove(&key).and_then(|unit| unit.probe) {
-            probe.abort();
+        if let Some(unit) = self.contained().borrow_mut().remove(&key) {
+            for task in [unit.probe, unit.stop].into_iter().flatten() {
+                task.abort();
+            }
         }
         let mut capture = capture.borrow_mut();
         for stream in [Stream::Output, Stream::Errors] {

@@ -32,6 +32,7 @@ mod log_line;
 mod log_reader;
 mod lookup;
 mod native;
+mod notify;
 mod predecessor;
 mod probe;
 mod reaper;

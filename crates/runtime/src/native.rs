@@ -1,6 +1,6 @@
 //! Native processes: actions in, events out.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
-use supervisor::{Action, Event, Exit, ProcessSpec, ReadySpec, Run, Signal, UnitId};
+use supervisor::{Action, Event, Exit, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, Run, Signal, UnitId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
@@ -22,6 +22,7 @@ use crate::group::Group;
 use crate::log_file::{LogFile, ROTATE_AT};
 use crate::log_line::Stream;
 use crate::lookup::SpawnError;
+use crate::notify::{NotifySocket, Said};
 use crate::reaper::Reaper;
 use crate::register::Register;
 use crate::spawn::{Lifeline, Spawned, spawn};
@@ -48,6 +49,8 @@ pub(crate) struct Processes(Rc<Shared>);
 
 struct Shared {
     directory: PathBuf,
+    /// Where sockets of units are made.
+    sockets: PathBuf,
     clock: Clock,
     reaper: Rc<Reaper>,
     register: RefCell<Register>,
@@ -63,7 +66,14 @@ struct Running {
     pid: u32,
     group: Group,
     capture: Rc<RefCell<Capture>>,
+    /// What looks at it again and again.
     probe: Option<AbortHandle>,
+    /// What listens to what it says of itself.
+    notify: Option<AbortHandle>,
+    /// Set when it has said that it is alive.
+    heartbeat: Rc<Cell<bool>>,
+    /// The command that asks it to stop.
+    stop: Option<AbortHandle>,
     /// Closed when the group is gone, and by the kernel when the supervisor is.
     _lifeline: Lifeline,
 }
@@ -71,18 +81,22 @@ struct Running {
 impl Runtime {
     /// Takes over the processes of an environment: kills what an earlier supervisor left, and adopts orphans from then on.
     ///
-    /// Must be called within a `LocalSet` of a runtime of the current thread. `directory` is the environment's and exists.
-    /// `guard` is how this program is started as a [`crate::guard`] of containers; without any they have none.
-    pub fn new(directory: &Path, guard: &[OsString]) -> Result<Self, RuntimeError> {
+    /// Must be called within a `LocalSet` of a runtime of the current thread. `directory` is the environment's and exists;
+    /// `sockets` has a short path, and all that is in it is of this runtime. `guard` is how this program is started as a
+    /// [`crate::guard`] of containers; without any they have none.
+    pub fn new(directory: &Path, sockets: &Path, guard: &[OsString]) -> Result<Self, RuntimeError> {
         predecessor::bury(directory)?;
         sites::bury(directory);
         file_limit::raise();
+        // What a dead supervisor has left there; what cannot be removed is said when a socket cannot be made.
+        let _ = std::fs::remove_dir_all(sockets);
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|error| RuntimeError::System { operation: "adopt orphans", source: error.into() })?;
         let (sender, events) = unbounded_channel();
         let shared = Shared {
             directory: directory.to_owned(),
+            sockets: sockets.to_owned(),
             clock: Clock::new(),
             reaper: Reaper::start()?,
             register: RefCell::new(Register::create(directory)?),
@@ -108,12 +122,18 @@ impl Runtime {
     /// Does what the machine says, as far as it is about processes; what comes of it is an event.
     pub fn execute(&mut self, action: &Action) {
         match action {
-            Action::Spawn { unit, run, process, watch } => match &process.container {
-                Some(spec) => self.processes.start_contained(unit, *run, process, spec, watch.as_deref()),
-                None => self.processes.start(unit, *run, process, watch.as_deref()),
-            },
+            Action::Spawn { unit, run, process, watch, notify } => {
+                let watch = watch.as_deref();
+                if let Some(spec) = &process.container {
+                    self.processes.start_contained(unit, *run, process, spec, watch);
+                } else {
+                    self.processes.start(&Order { unit, run: *run, process, watch, notify: *notify });
+                }
+            }
             Action::Prepare { unit, container } => self.processes.0.containers.prepare(unit, container),
             Action::Probe { unit, run, ready } => self.processes.probe(unit, *run, ready),
+            Action::Check { unit, run, live } => self.processes.check(unit, *run, live),
+            Action::StopCommand { unit, run, process } => self.processes.stop_by_command(unit, *run, process),
             Action::StopProbe { unit, run } => {
                 let mut running = self.processes.0.running.borrow_mut();
                 let probe = running.get_mut(&(unit.clone(), *run)).and_then(|running| running.probe.take());
@@ -125,10 +145,15 @@ impl Runtime {
             }
             Action::Signal { unit, run, signal } if self.processes.signal_contained(unit, *run, *signal) => {}
             Action::Signal { unit, run, signal } => {
-                let running = self.processes.0.running.borrow();
-                if let Some(running) = running.get(&(unit.clone(), *run)) {
+                let mut running = self.processes.0.running.borrow_mut();
+                if let Some(running) = running.get_mut(&(unit.clone(), *run)) {
                     running.capture.borrow_mut().remark(&format!("sent {signal}"));
                     running.group.signal(*signal);
+                    if *signal == Signal::Kill
+                        && let Some(stop) = running.stop.take()
+                    {
+                        stop.abort();
+                    }
                 }
             }
             Action::Announce(_)
@@ -136,6 +161,7 @@ impl Runtime {
             | Action::Reject { .. }
             | Action::Finished { .. }
             | Action::StopFinished { .. }
+            | Action::Signalled { .. }
             | Action::Exit => {}
         }
     }
@@ -189,26 +215,22 @@ impl Processes {
     }
 
     /// Starts the process of a unit and everything that looks after it.
-    fn start(&self, unit: &UnitId, run: Run, process: &ProcessSpec, watch: Option<&str>) {
-        match self.try_start(unit, run, process, watch) {
-            Ok(pid) => self.tell(Event::Spawned { unit: unit.clone(), run, pid }),
+    fn start(&self, order: &Order<'_>) {
+        let (unit, run) = (order.unit.clone(), order.run);
+        match self.try_start(order) {
+            Ok(pid) => self.tell(Event::Spawned { unit, run, pid }),
             Err(error) => {
                 let reason = error.told();
-                if let Ok(file) = LogFile::open(&process.log, ROTATE_AT) {
+                if let Ok(file) = LogFile::open(&order.process.log, ROTATE_AT) {
                     self.capture(file, None).remark(&reason);
                 }
-                self.tell(Event::SpawnFailed { unit: unit.clone(), run, reason });
+                self.tell(Event::SpawnFailed { unit, run, reason });
             }
         }
     }
 
-    fn try_start(
-        &self,
-        unit: &UnitId,
-        run: Run,
-        process: &ProcessSpec,
-        watch: Option<&str>,
-    ) -> Result<u32, SpawnError> {
+    fn try_start(&self, order: &Order<'_>) -> Result<u32, SpawnError> {
+        let Order { unit, run, process, watch, .. } = *order;
         let watch = watch
             .map(|pattern| Regex::new(pattern).map_err(|_| SpawnError::Pattern { pattern: pattern.to_owned() }))
             .transpose()?
@@ -226,6 +248,8 @@ impl Processes {
             Rc::new(Source::new(output, Stream::Output).map_err(failed)?),
             Rc::new(Source::new(errors, Stream::Errors).map_err(failed)?),
         ];
+        let (notify_socket, told) = self.notify_socket(order).map_err(failed)?.unzip();
+        let process = told.as_ref().unwrap_or(process);
         let Spawned { pid, lifeline } = spawn(process, &self.0.directory, None, &output_end, &errors_end)?;
         let exit = self.0.reaper.exit_of(pid);
         let group = Group::of_leader(pid).expect("a child is not the system's first process");
@@ -239,7 +263,9 @@ impl Processes {
         for source in &sources {
             tokio::task::spawn_local(Rc::clone(source).pump(Rc::clone(&capture)));
         }
-        let running = Running { pid, group, capture, probe: None, _lifeline: lifeline };
+        let heartbeat = Rc::<Cell<bool>>::default();
+        let notify = notify_socket.map(|socket| self.listen(socket, unit, run, &heartbeat));
+        let running = Running { pid, group, capture, probe: None, notify, heartbeat, stop: None, _lifeline: lifeline };
         self.0.running.borrow_mut().insert((unit.clone(), run), running);
         let (processes, unit) = (self.clone(), unit.clone());
         tokio::task::spawn_local(async move {
@@ -249,14 +275,41 @@ impl Processes {
         Ok(pid)
     }
 
+    /// Makes the socket on which a process says how it is, if it is to have one, and the process that is told of it.
+    fn notify_socket(&self, order: &Order<'_>) -> io::Result<Option<(NotifySocket, ProcessSpec)>> {
+        let Some(NotifySpec { watchdog }) = order.notify else { return Ok(None) };
+        let socket = NotifySocket::open(&self.0.sockets, &order.run.0.to_string())?;
+        let mut process = order.process.clone();
+        process.env.own.insert("NOTIFY_SOCKET".to_owned(), socket.path().display().to_string());
+        if let Some(watchdog) = watchdog {
+            process.env.own.insert("WATCHDOG_USEC".to_owned(), watchdog.as_micros().to_string());
+        }
+        Ok(Some((socket, process)))
+    }
+
+    /// Passes on what a process says of itself.
+    fn listen(&self, socket: NotifySocket, unit: &UnitId, run: Run, heartbeat: &Rc<Cell<bool>>) -> AbortHandle {
+        let (processes, unit) = (self.clone(), unit.clone());
+        let tell = move |said| {
+            let unit = unit.clone();
+            processes.tell(match said {
+                Said::Ready => Event::Probed { unit, run, result: Ok(()) },
+                Said::Status(text) => Event::Noted { unit, run, text },
+                Said::Stopping => Event::Noted { unit, run, text: "it says that it is stopping".to_owned() },
+                Said::Alive => return,
+            });
+        };
+        tokio::task::spawn_local(socket.listen(Rc::clone(heartbeat), tell)).abort_handle()
+    }
+
     /// Looks after what is to be done from the end of a unit's first process to the end of the last.
     async fn see_off(&self, unit: UnitId, run: Run, exit: Exit, sources: &[Rc<Source>; 2]) {
         let key = (unit.clone(), run);
         let (group, capture) = {
             let mut running = self.0.running.borrow_mut();
             let running = running.get_mut(&key).expect("a unit is forgotten at the end of this function only");
-            if let Some(probe) = running.probe.take() {
-                probe.abort();
+            for task in [running.probe.take(), running.notify.take()].into_iter().flatten() {
+                task.abort();
             }
             (running.group, Rc::clone(&running.capture))
         };
@@ -279,6 +332,9 @@ impl Processes {
         }
         if let Some(running) = self.0.running.borrow_mut().remove(&key) {
             self.0.register.borrow_mut().remove(running.pid);
+            if let Some(stop) = running.stop {
+                stop.abort();
+            }
         }
         self.tell(if leftovers { Event::Gone { unit, run } } else { Event::Exited { unit, run, exit, leftovers } });
     }
@@ -294,6 +350,45 @@ impl Processes {
         let report = move |result| processes.tell(Event::Probed { unit: unit.clone(), run, result });
         let task = tokio::task::spawn_local(probe::watch(ready.clone(), self.clone(), report));
         *running = Some(task.abort_handle());
+    }
+
+    fn check(&self, unit: &UnitId, run: Run, live: &LiveSpec) {
+        let key = (unit.clone(), run);
+        let mut all = self.0.running.borrow_mut();
+        let mut contained = self.0.contained.borrow_mut();
+        let native = all.get_mut(&key).map(|running| (&mut running.probe, Rc::clone(&running.heartbeat)));
+        let other = contained.get_mut(&key).map(|unit| (&mut unit.probe, Rc::default()));
+        let Some((slot, heartbeat)) = native.or(other) else { return };
+        let (processes, unit) = (self.clone(), unit.clone());
+        let report = move |result| processes.tell(Event::Checked { unit: unit.clone(), run, result });
+        let check = probe::check(live.clone(), self.clone(), heartbeat, report);
+        *slot = Some(tokio::task::spawn_local(check).abort_handle());
+    }
+
+    /// Runs what asks a unit to stop, until the unit is gone or killed.
+    fn stop_by_command(&self, unit: &UnitId, run: Run, process: &ProcessSpec) {
+        let key = (unit.clone(), run);
+        let mut process = process.clone();
+        let mut all = self.0.running.borrow_mut();
+        let mut contained = self.0.contained.borrow_mut();
+        let (slot, capture) = if let Some(running) = all.get_mut(&key) {
+            process.env.own.insert("MAINPID".to_owned(), running.pid.to_string());
+            (&mut running.stop, Rc::clone(&running.capture))
+        } else if let Some(unit) = contained.get_mut(&key) {
+            let capture = Rc::clone(unit.capture());
+            (&mut unit.stop, capture)
+        } else {
+            return;
+        };
+        capture.borrow_mut().remark(&format!("stop command {}", process.program));
+        let (processes, unit) = (self.clone(), unit.clone());
+        let task = tokio::task::spawn_local(async move {
+            if let Err(seen) = processes.run_probe(&process).await {
+                capture.borrow_mut().remark(&seen);
+                processes.tell(Event::StopCommandFailed { unit, run });
+            }
+        });
+        *slot = Some(task.abort_handle());
     }
 
     /// Runs the command of a probe; when this is given up, the command is killed.
@@ -327,6 +422,15 @@ impl Processes {
     pub(crate) fn capture(&self, file: LogFile, watch: Option<(Regex, Box<dyn FnOnce()>)>) -> Capture {
         Capture::new(file, self.0.clock, Rc::clone(&self.0.scratch), watch)
     }
+}
+
+/// What is to be started.
+struct Order<'a> {
+    unit: &'a UnitId,
+    run: Run,
+    process: &'a ProcessSpec,
+    watch: Option<&'a str>,
+    notify: Option<NotifySpec>,
 }
 
 /// A process group that is killed when nobody waits for it any more.

@@ -1,12 +1,15 @@
-//! Looking at a service until it is ready.
+//! Looking at a service until it is ready, and after that whether it is alive.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
+use std::rc::Rc;
 use std::time::Duration;
 
-use supervisor::{Probe, ReadySpec};
+use regex::bytes::Regex;
+use supervisor::{BodyPattern, HttpProbe, LiveSpec, Probe, ReadySpec};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{sleep, timeout};
 
@@ -43,12 +46,13 @@ pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl F
     let mut patience = if is_command { COMMAND_PATIENCE } else { FIRST_PATIENCE };
     let mut last = None;
     loop {
-        let look = timeout(patience, look(&ready.probe, &processes)).await;
+        let patience_now = ready.check_timeout.unwrap_or(patience);
+        let look = timeout(patience_now, look(&ready.probe, &processes)).await;
         let seen = match look {
             Ok(Ok(())) => return report(Ok(())),
             Ok(Err(seen)) => seen,
             Err(_) => {
-                let seen = format!("no answer within {patience:?} from {}", Place(&ready.probe));
+                let seen = no_answer(patience_now, &ready.probe);
                 patience = patience.mul_f32(1.5).min(if is_command { COMMAND_PATIENCE } else { LONGEST_PATIENCE });
                 seen
             }
@@ -62,6 +66,30 @@ pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl F
     }
 }
 
+/// Looks again and again and reports each look. Who says by itself that it is alive has done so in `heartbeat`.
+pub(crate) async fn check(
+    live: LiveSpec,
+    processes: Processes,
+    heartbeat: Rc<Cell<bool>>,
+    report: impl Fn(Result<(), String>),
+) {
+    loop {
+        sleep(live.interval).await;
+        report(match &live.probe {
+            Probe::Notify if heartbeat.take() => Ok(()),
+            Probe::Notify => Err(format!("it did not say WATCHDOG=1 within {:?}", live.interval)),
+            probe => match timeout(live.check_timeout, look(probe, &processes)).await {
+                Ok(seen) => seen,
+                Err(_) => Err(no_answer(live.check_timeout, probe)),
+            },
+        });
+    }
+}
+
+fn no_answer(patience: Duration, probe: &Probe) -> String {
+    format!("no answer within {patience:?} from {}", Place(probe))
+}
+
 /// Looks once; `Err` says what was seen.
 async fn look(probe: &Probe, processes: &Processes) -> Result<(), String> {
     let place = Place(probe);
@@ -72,16 +100,15 @@ async fn look(probe: &Probe, processes: &Processes) -> Result<(), String> {
         _ => format!("{error}, from {place}"),
     };
     match probe {
-        // Told by the start of the process, and by its output.
-        Probe::Started | Probe::Log(_) => Ok(()),
-        Probe::Http { host, port, path, status } => {
-            let mut stream = connect(host, *port).await.map_err(|error| match error.kind() {
-                io::ErrorKind::ConnectionRefused => format!("connection refused on {host}:{port}"),
+        // Told by the start of the process, by its output, and by itself.
+        Probe::Started | Probe::Log(_) | Probe::Notify => Ok(()),
+        Probe::Http(http) => {
+            let mut stream = connect(&http.host, http.port).await.map_err(|error| match error.kind() {
+                io::ErrorKind::ConnectionRefused => format!("connection refused on {}:{}", http.host, http.port),
                 _ => failed(error),
             })?;
-            let seen = http::get(&mut stream, host, *port, path).await.map_err(failed)?;
-            let is_wanted = status.map_or((200..400).contains(&seen), |wanted| wanted == seen);
-            if is_wanted { Ok(()) } else { Err(format!("HTTP {seen} from {place}")) }
+            let answer = http::ask(&mut stream, http).await.map_err(failed)?;
+            judge(http, &answer).map_err(|seen| format!("{seen} from {place}"))
         }
         Probe::Tcp { host, port } => {
             let stream = connect(host, *port).await.map_err(failed)?;
@@ -93,14 +120,43 @@ async fn look(probe: &Probe, processes: &Processes) -> Result<(), String> {
     }
 }
 
+/// Compares an answer with what is wanted; `Err` says what came instead.
+fn judge(wanted: &HttpProbe, answer: &http::Answer) -> Result<(), String> {
+    let status = answer.status;
+    let has_status =
+        if wanted.status.is_empty() { (200..400).contains(&status) } else { wanted.status.contains(&status) };
+    if !has_status {
+        return Err(format!("HTTP {status}"));
+    }
+    let has_body = match &wanted.body {
+        None => true,
+        Some(BodyPattern::Text(text)) => String::from_utf8_lossy(&answer.body).contains(text),
+        // The manifest's reader has compiled it before.
+        Some(BodyPattern::Regex(pattern)) => Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&answer.body)),
+    };
+    if has_body { Ok(()) } else { Err(format!("HTTP {status} with another body, {},", beginning(&answer.body))) }
+}
+
+/// The first words of a body, for people.
+fn beginning(body: &[u8]) -> String {
+    const LONGEST: usize = 60;
+    let text = String::from_utf8_lossy(body);
+    let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if words.is_empty() {
+        return "which is empty".to_owned();
+    }
+    let more = if words.chars().count() > LONGEST { "…" } else { "" };
+    format!("`{}{more}`", words.chars().take(LONGEST).collect::<String>())
+}
+
 /// What a probe looks at, in words.
 struct Place<'a>(&'a Probe);
 
 impl fmt::Display for Place<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Probe::Started | Probe::Log(_) => formatter.write_str("its process"),
-            Probe::Http { host, port, path, .. } => write!(formatter, "http://{host}:{port}{path}"),
+            Probe::Started | Probe::Log(_) | Probe::Notify => formatter.write_str("its process"),
+            Probe::Http(http) => write!(formatter, "http://{}:{}{}", http.host, http.port, http.path),
             Probe::Tcp { host, port } => write!(formatter, "{host}:{port}"),
             Probe::Unix { path } => write!(formatter, "socket {}", path.display()),
             Probe::Command(process) => write!(formatter, "the command {}", process.program),

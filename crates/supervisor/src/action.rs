@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::{ContainerSpec, ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId, UnitStatus};
+use crate::{
+    ContainerSpec, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId,
+    UnitStatus,
+};
 
 /// Something that is to be done, in the order in which the machine says it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +20,8 @@ pub enum Action {
         process: ProcessSpec,
         /// A regular expression: the first line of output that matches is a `Probed` that passed.
         watch: Option<String>,
+        /// Whether it has a socket to say how it is.
+        notify: Option<NotifySpec>,
     },
     /// A container will be started, perhaps after others: it can be made. Not answered.
     Prepare {
@@ -34,7 +39,25 @@ pub enum Action {
         /// The probe.
         ready: ReadySpec,
     },
-    /// Probe no longer.
+    /// Look again and again whether a service is alive, until `StopProbe`; each look is answered by `Checked`.
+    Check {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+        /// How.
+        live: LiveSpec,
+    },
+    /// Run what asks a unit to stop; answered by `StopCommandFailed` if it could not ask.
+    StopCommand {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+        /// The command.
+        process: Box<ProcessSpec>,
+    },
+    /// Probe and check no longer.
     StopProbe {
         /// Its unit.
         unit: UnitId,
@@ -70,6 +93,11 @@ pub enum Action {
     },
     /// Tell a client that what it wanted stopped is stopped.
     StopFinished {
+        /// The request.
+        request: RequestId,
+    },
+    /// Tell a client that its signal was sent.
+    Signalled {
         /// The request.
         request: RequestId,
     },

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{RequestId, UnitId, UnitSpec};
+use crate::{RequestId, Signal, UnitId, UnitSpec};
 
 /// Which start of a unit an event is about: an answer that comes too late is recognised by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -36,6 +36,15 @@ pub enum Event {
         /// The units.
         units: Vec<UnitId>,
     },
+    /// A client wants a signal sent to units that run.
+    Signal {
+        /// Comes back in `Signalled` or `Rejected`.
+        request: RequestId,
+        /// The units.
+        units: Vec<UnitId>,
+        /// The signal.
+        signal: Signal,
+    },
     /// Everything shall be stopped; then the supervisor ends.
     Shutdown,
     /// The same, and nothing that is written by what is stopped from now on is needed any more.
@@ -66,6 +75,31 @@ pub enum Event {
         run: Run,
         /// Whether it is ready; the text says what was seen instead.
         result: Result<(), String>,
+    },
+    /// A service that was ready was looked at.
+    Checked {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+        /// Whether it is alive; the text says what was seen instead.
+        result: Result<(), String>,
+    },
+    /// A service has said how it is.
+    Noted {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+        /// Its words.
+        text: String,
+    },
+    /// The command that asks a unit to stop has failed.
+    StopCommandFailed {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
     },
     /// The first process of a unit has ended.
     Exited {

@@ -71,3 +71,10 @@ pub struct UserId {
     /// The id of its group; supplementary groups are dropped.
     pub gid: u32,
 }
+
+/// A socket on which a process says how it is, as services of systemd do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotifySpec {
+    /// How often it is to say that it is alive.
+    pub watchdog: Option<std::time::Duration>,
+}

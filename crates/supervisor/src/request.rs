@@ -20,6 +20,9 @@ pub enum RequestError {
     /// A unit is named that nobody knows.
     #[error("there is no unit {0}")]
     Unknown(UnitId),
+    /// A signal is to be sent to a unit that has no process.
+    #[error("{0} does not run")]
+    NotRunning(UnitId),
     /// A condition names a unit that nobody knows.
     #[error("{unit} waits for {needs}, which does not exist")]
     UnknownCondition {

@@ -20,6 +20,8 @@ pub enum UnitState {
     Due,
     /// It is being stopped, and its process group is not empty yet.
     Stopping,
+    /// A service that ended by itself and is started again when its pause is over.
+    Restarting,
     /// A task that ended with exit code 0, or external work that was done.
     Succeeded,
     /// It did not do what was asked.
@@ -34,6 +36,11 @@ pub enum UnitState {
 }
 
 impl UnitState {
+    /// Tells whether a process exists, or will by itself.
+    pub const fn is_active(&self) -> bool {
+        self.is_live() || matches!(self, Self::Restarting | Self::Waiting)
+    }
+
     /// Tells whether a process may exist.
     pub const fn is_live(&self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Ready | Self::Stopping)
@@ -59,6 +66,7 @@ impl fmt::Display for UnitState {
             Self::Ready => formatter.write_str("ready"),
             Self::Due => formatter.write_str("due"),
             Self::Stopping => formatter.write_str("stopping"),
+            Self::Restarting => formatter.write_str("restarting"),
             Self::Succeeded => formatter.write_str("succeeded"),
             Self::Failed(failure) => write!(formatter, "failed: {failure}"),
             Self::Blocked { by } => write!(formatter, "blocked by {by}"),
@@ -79,6 +87,16 @@ pub enum Failure {
         /// The time that it had.
         timeout: Duration,
     },
+    /// A service that was ready did not pass this many checks in a row.
+    NotLive {
+        /// How many.
+        failures: u32,
+    },
+    /// A service has ended again and again, and is not started any more.
+    CrashLoop {
+        /// How often it was started again.
+        restarts: u32,
+    },
     /// A task took too long.
     TimedOut {
         /// The time that it had.
@@ -96,6 +114,10 @@ impl fmt::Display for Failure {
             Self::Spawn(reason) | Self::External(reason) => formatter.write_str(reason),
             Self::Exited(exit) => write!(formatter, "{exit}"),
             Self::NotReady { timeout } => write!(formatter, "not ready within {timeout:?}"),
+            Self::NotLive { failures: 1 } => formatter.write_str("not live: a check failed"),
+            Self::NotLive { failures } => write!(formatter, "not live: {failures} checks in a row failed"),
+            Self::CrashLoop { restarts: 1 } => formatter.write_str("crash loop: it was restarted once"),
+            Self::CrashLoop { restarts } => write!(formatter, "crash loop: it was restarted {restarts} times"),
             Self::TimedOut { timeout } => write!(formatter, "did not end within {timeout:?}"),
             Self::NotGone => formatter.write_str("its process is still there although it was killed"),
         }
@@ -144,4 +166,8 @@ pub struct UnitStatus {
     pub digest: String,
     /// What was last seen of it: how it ended, or what its probe said.
     pub detail: Option<String>,
+    /// How often it was started again since it was asked for.
+    pub restarts: u32,
+    /// How its last life ended, if nobody had asked for that.
+    pub last_end: Option<String>,
 }

@@ -3,11 +3,15 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::ProcessSpec;
+
 /// How a unit is asked to stop, and how long it may take before it is killed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StopSpec {
     /// What its process group is sent first.
     pub signal: Signal,
+    /// What is run in place of the signal; the signal follows if this fails. It is told the process as `MAINPID`.
+    pub command: Option<Box<ProcessSpec>>,
     /// How long it may take from then on; after that the group is killed.
     pub timeout: Duration,
     /// What its process group is sent instead when all that it has written goes, too.
@@ -16,7 +20,7 @@ pub struct StopSpec {
 
 impl Default for StopSpec {
     fn default() -> Self {
-        Self { signal: Signal::Term, timeout: Duration::from_secs(10), discard: None }
+        Self { signal: Signal::Term, command: None, timeout: Duration::from_secs(10), discard: None }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{ProcessSpec, ReadySpec, StopSpec};
+use crate::{LiveSpec, ProcessSpec, ReadySpec, RestartSpec, StopSpec};
 
 /// The name of a unit, such as `lms/web` or `lms:build`; the machine reads no meaning into it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +63,8 @@ pub enum UnitKind {
         ready: ReadySpec,
         /// How it is stopped.
         stop: StopSpec,
+        /// What becomes of it when it ends by itself, or lives no longer.
+        life: Box<LifeSpec>,
     },
     /// A process that runs once and ends; it succeeds with exit code 0.
     Task {
@@ -75,6 +77,15 @@ pub enum UnitKind {
     External,
 }
 
+/// What becomes of a service after it was started.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LifeSpec {
+    /// When it is started again.
+    pub restart: RestartSpec,
+    /// When it no longer counts as alive; `None`: when it ends.
+    pub live: Option<LiveSpec>,
+}
+
 /// A state that another unit must have reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
@@ -82,12 +93,21 @@ pub struct Condition {
     pub unit: UnitId,
     /// The state that it must have reached.
     pub state: ConditionState,
+    /// Whether the waiting unit, a service, is restarted whenever the other one is started anew.
+    pub restart: bool,
+}
+
+impl Condition {
+    /// Makes a condition that is looked at before a start only.
+    pub fn new(unit: UnitId, state: ConditionState) -> Self {
+        Self { unit, state, restart: false }
+    }
 }
 
 /// The states that can be waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ConditionState {
-    /// A service's process was started.
+    /// A service's or task's process was started.
     Started,
     /// A service's probe passed.
     Ready,

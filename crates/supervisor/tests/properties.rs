@@ -6,17 +6,21 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use supervisor::{
-    Action, Condition, ConditionState, Event, Exit, KindTag, Machine, Probe, ProcessSpec, ReadySpec, RequestId, Run,
-    Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec, UnitState,
+    Action, Condition, ConditionState, Event, Exit, KindTag, LifeSpec, LiveSpec, Machine, Probe, ProcessSpec,
+    ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
+    UnitState,
 };
 
 const UNITS: usize = 6;
+
+/// A unit, a state of it, and whether to restart with it.
+type Wait = (usize, usize, bool);
 
 /// One random step of the world; numbers choose among what is possible.
 #[derive(Debug, Clone)]
 enum Step {
     Apply {
-        start: Vec<(usize, Vec<(usize, usize)>)>,
+        start: Vec<(usize, Vec<Wait>)>,
         stop: Vec<usize>,
     },
     Cancel,
@@ -30,13 +34,16 @@ enum Step {
         leftovers: bool,
     },
     Gone(usize),
+    Checked(usize, bool),
+    Signal(usize),
+    StopCommandFailed(usize),
     /// An answer about a run that is over.
     Late(usize),
     Time(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let conditions = prop::collection::vec((0..UNITS, 0..4_usize), 0..3);
+    let conditions = prop::collection::vec((0..UNITS, 0..4_usize, any::<bool>()), 0..3);
     let start = prop::collection::vec((0..UNITS, conditions), 1..UNITS);
     prop_oneof![
         2 => (start, prop::collection::vec(0..UNITS, 0..2)).prop_map(|(start, stop)| Step::Apply { start, stop }),
@@ -48,6 +55,9 @@ fn step() -> impl Strategy<Value = Step> {
         5 => (0..UNITS, 0..2, any::<bool>())
             .prop_map(|(choice, code, leftovers)| Step::Exited { choice, code, leftovers }),
         3 => (0..UNITS).prop_map(Step::Gone),
+        3 => (0..UNITS, any::<bool>()).prop_map(|(choice, ok)| Step::Checked(choice, ok)),
+        1 => (0..UNITS).prop_map(Step::Signal),
+        1 => (0..UNITS).prop_map(Step::StopCommandFailed),
         1 => (0..UNITS).prop_map(Step::Late),
         2 => (1..20_000_u64).prop_map(Step::Time),
     ]
@@ -74,6 +84,10 @@ struct World {
     offered: Option<BTreeMap<UnitId, UnitSpec>>,
     /// Specs of the last apply that was not.
     accepted: BTreeMap<UnitId, UnitSpec>,
+    /// Units that are started again: what has run once before them is not asked for then.
+    again: BTreeSet<UnitId>,
+    /// When each service began to wait for its restart.
+    restarts: BTreeMap<UnitId, Vec<u64>>,
     open: BTreeSet<RequestId>,
     requests: u64,
     exited: bool,
@@ -83,9 +97,11 @@ fn id(number: usize) -> UnitId {
     UnitId::new(format!("unit-{number}"))
 }
 
-/// Units 0 to 2 are services, 3 and 4 tasks, 5 is external.
-fn spec(number: usize, conditions: &[(usize, usize)]) -> UnitSpec {
-    let process = ProcessSpec {
+const LIMIT: u32 = 3;
+const WINDOW: u64 = 60_000;
+
+fn process() -> ProcessSpec {
+    ProcessSpec {
         program: "true".into(),
         arguments: vec![],
         env: BTreeMap::new().into(),
@@ -93,20 +109,45 @@ fn spec(number: usize, conditions: &[(usize, usize)]) -> UnitSpec {
         user: None,
         log: PathBuf::from("/dev/null"),
         container: None,
-    };
+    }
+}
+
+/// 0 is restarted after failures, 1 always and from the beginning, 2 never.
+fn life(number: usize) -> LifeSpec {
+    let policy = [RestartPolicy::OnFailure, RestartPolicy::Always, RestartPolicy::No][number];
+    let window = Duration::from_millis(WINDOW);
+    let restart = RestartSpec { policy, early: number == 1, limit: Some(LIMIT), window, ..RestartSpec::default() };
+    let live = (number != 2).then(|| LiveSpec {
+        probe: Probe::Tcp { host: "127.0.0.1".into(), port: 1 },
+        interval: Duration::from_secs(1),
+        check_timeout: Duration::from_secs(1),
+        failures: 2,
+    });
+    LifeSpec { restart, live }
+}
+
+/// 1 is stopped by a command.
+fn stop(number: usize) -> StopSpec {
+    StopSpec { command: (number == 1).then(|| Box::new(process())), ..StopSpec::default() }
+}
+
+/// Units 0 to 2 are services, 3 and 4 tasks, 5 is external.
+fn spec(number: usize, conditions: &[Wait]) -> UnitSpec {
+    let process = process();
     let kind = match number {
         0..=2 => {
             let probe = if number == 0 { Probe::Started } else { Probe::Log("x".into()) };
-            let ready = ReadySpec { probe, timeout: Duration::from_secs(10), interval: None };
-            UnitKind::Service { process, ready, stop: StopSpec::default() }
+            let ready = ReadySpec::new(probe, Duration::from_secs(10));
+            UnitKind::Service { process, ready, stop: stop(number), life: Box::new(life(number)) }
         }
         3 | 4 => UnitKind::Task { process, timeout: (number == 3).then_some(Duration::from_secs(5)) },
         _ => UnitKind::External,
     };
-    let after = conditions.iter().map(|&(unit, state)| {
+    let after = conditions.iter().map(|&(unit, state, restart)| {
         let services = [ConditionState::Started, ConditionState::Ready];
         let others = [ConditionState::Succeeded, ConditionState::Completed];
-        Condition { unit: id(unit), state: if unit <= 2 { services[state % 2] } else { others[state % 2] } }
+        let state = if unit <= 2 { services[state % 2] } else { others[state % 2] };
+        Condition { unit: id(unit), state, restart: restart && number <= 2 && unit <= 2 }
     });
     UnitSpec { id: id(number), kind, after: after.collect(), digest: String::new() }
 }
@@ -123,6 +164,8 @@ impl World {
             specs: BTreeMap::new(),
             offered: None,
             accepted: BTreeMap::new(),
+            again: BTreeSet::new(),
+            restarts: BTreeMap::new(),
             open: BTreeSet::new(),
             requests: 0,
             exited: false,
@@ -191,6 +234,15 @@ impl World {
                 self.forget(&unit, run);
                 Event::Gone { unit, run }
             }
+            Step::Checked(choice, ok) => {
+                let Some((unit, run)) = self.pick(choice, &[Child::Alive]) else { return };
+                Event::Checked { unit, run, result: if ok { Ok(()) } else { Err("no".into()) } }
+            }
+            Step::Signal(unit) => Event::Signal { request: self.request(), units: vec![id(unit)], signal: Signal::Hup },
+            Step::StopCommandFailed(choice) => {
+                let Some((unit, run)) = self.pick(choice, &[Child::Alive, Child::Left]) else { return };
+                Event::StopCommandFailed { unit, run }
+            }
             Step::Late(choice) => {
                 if self.over.is_empty() {
                     return;
@@ -252,11 +304,7 @@ impl World {
             assert!(!self.exited, "{action:?} after the exit");
             match action {
                 Action::Announce(status) => {
-                    if status.state == UnitState::Waiting
-                        && let Some(spec) = self.accepted.get(&status.id)
-                    {
-                        self.specs.insert(status.id.clone(), spec.clone());
-                    }
+                    self.note_announced(&status.id, now_states.get(&status.id), &status.state);
                     if status.state != UnitState::Due {
                         self.due.remove(&status.id);
                     }
@@ -285,12 +333,16 @@ impl World {
                     assert!(self.open.remove(&request), "{request:?} is answered once");
                     assert!(!ok || now_states.values().all(|state| *state != UnitState::Waiting));
                 }
-                Action::Reject { request, .. } | Action::StopFinished { request } => {
+                Action::Reject { request, .. } | Action::StopFinished { request } | Action::Signalled { request } => {
                     assert!(self.open.remove(&request), "{request:?} is answered once");
                 }
                 Action::Prepare { unit, .. } => assert_eq!(now_states.get(&unit), Some(&UnitState::Waiting)),
-                Action::Probe { unit, .. } | Action::StopProbe { unit, .. } => {
+                Action::Probe { unit, .. } | Action::Check { unit, .. } | Action::StopProbe { unit, .. } => {
                     assert!(now_states.contains_key(&unit));
+                }
+                Action::StopCommand { unit, run, .. } => {
+                    let child = self.children.get(&(unit.clone(), run));
+                    assert!(matches!(child, Some(Child::Alive | Child::Left)), "{unit} is asked to stop");
                 }
                 Action::Exit => {
                     assert!(self.children.is_empty(), "{:?} is alive", self.children);
@@ -306,6 +358,28 @@ impl World {
         }
     }
 
+    /// Keeps count of restarts, and of which spec each unit has.
+    fn note_announced(&mut self, unit: &UnitId, before: Option<&UnitState>, state: &UnitState) {
+        match state {
+            UnitState::Restarting => {
+                let times = self.restarts.entry(unit.clone()).or_default();
+                times.push(self.now);
+                let now = self.now;
+                times.retain(|time| time + WINDOW > now);
+                assert!(times.len() <= LIMIT as usize, "{unit} is restarted too often: {times:?}");
+            }
+            UnitState::Waiting if matches!(before, Some(UnitState::Restarting | UnitState::Stopping)) => {
+                self.again.insert(unit.clone());
+            }
+            UnitState::Waiting => {
+                self.again.remove(unit);
+                self.restarts.remove(unit);
+                self.specs.insert(unit.clone(), self.accepted[unit].clone());
+            }
+            _ => {}
+        }
+    }
+
     fn states(&self) -> BTreeMap<UnitId, UnitState> {
         self.machine.statuses().into_iter().map(|status| (status.id, status.state)).collect()
     }
@@ -313,6 +387,10 @@ impl World {
     fn assert_conditions(&self, unit: &UnitId, states: &BTreeMap<UnitId, UnitState>) {
         for condition in &self.specs[unit].after {
             let state = &states[&condition.unit];
+            let runs_once = matches!(condition.state, ConditionState::Succeeded | ConditionState::Completed);
+            if runs_once && self.again.contains(unit) {
+                continue;
+            }
             let holds = match condition.state {
                 ConditionState::Started => matches!(state, UnitState::Running | UnitState::Ready),
                 ConditionState::Ready => *state == UnitState::Ready,

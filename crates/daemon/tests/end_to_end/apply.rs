@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use daemon::ApplyEvent;
-use supervisor::{ConditionState, Exit, Failure, Probe, UnitKind, UnitState};
+use supervisor::{ConditionState, Exit, Failure, HttpProbe, Probe, UnitKind, UnitState};
 
 use crate::place::{Place, UnitSpecWords, eventually, external, is_alive, last_states, processes_with};
 
@@ -132,19 +132,14 @@ while True: s.accept()"
     };
     let command = place.process("command", "test", &["-e", "there"]);
     let (ok, told) = place.up(vec![
-        place.service("http", &http).probe(Probe::Http {
-            host: "localhost".into(),
-            port: http_port,
-            path: "/heartbeat".into(),
-            status: None,
-        }),
+        place.service("http", &http).probe(Probe::Http(Box::new(HttpProbe::get("localhost", http_port, "/heartbeat")))),
         place
             .service("tcp", &listen("AF_INET", &format!(r#"("127.0.0.1", {tcp_port})"#)))
             .probe(Probe::Tcp { host: "127.0.0.1".into(), port: tcp_port }),
         place
             .service("unix", &listen("AF_UNIX", &format!(r#""{}""#, socket.display())))
             .probe(Probe::Unix { path: socket.clone() }),
-        place.service("command", "sleep 0.1; touch there; exec sleep 1000").probe(Probe::Command(command)),
+        place.service("command", "sleep 0.1; touch there; exec sleep 1000").probe(Probe::Command(Box::new(command))),
     ]);
     assert!(ok, "{told:#?}");
     assert!(place.path("there").exists());

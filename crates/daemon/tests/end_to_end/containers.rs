@@ -116,7 +116,7 @@ fn a_container_is_a_unit_like_any_other() {
         container: Some(Arc::new(inside)),
         ..process(&first).clone()
     };
-    let first = first.probe(Probe::Command(check));
+    let first = first.probe(Probe::Command(Box::new(check)));
     let second = place.container("second", &engine, IDLE).after("first", ConditionState::Ready);
     let (ok, told) = place.up(vec![first, second]);
     assert!(ok, "{told:?}");

@@ -2,6 +2,7 @@
 
 mod apply;
 mod containers;
+mod life;
 mod logs;
 mod orphans;
 mod place;

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use daemon::{ApplyEvent, Client, ClientError};
 use supervisor::{
-    Condition, ConditionState, Probe, ProcessSpec, ReadySpec, StopSpec, UnitId, UnitKind, UnitSpec, UnitState,
-    UnitStatus, UserId,
+    Condition, ConditionState, LifeSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy, RestartSpec, StopSpec,
+    UnitId, UnitKind, UnitSpec, UnitState, UnitStatus, UserId,
 };
 use tempfile::TempDir;
 
@@ -63,6 +63,13 @@ impl Place {
         self.client().shutdown(&mut |_| {}).expect("an end");
     }
 
+    /// Stops a unit and all that need it, and returns how every unit is then.
+    pub fn stop(&self, id: &str) -> Vec<UnitStatus> {
+        let mut client = self.client();
+        client.stop(&[id.into()], &mut |_| {}).expect("a stop");
+        client.status().expect("a status")
+    }
+
     pub fn status(&self, id: &str) -> UnitStatus {
         let statuses = self.client().status().expect("a status");
         statuses.into_iter().find(|status| status.id.as_str() == id).expect("a known unit")
@@ -91,12 +98,17 @@ impl Place {
 
     /// A service of a shell script.
     pub fn service(&self, id: &str, script: &str) -> UnitSpec {
-        let ready = ReadySpec { probe: Probe::Started, timeout: Duration::from_secs(10), interval: None };
+        let ready = ReadySpec::new(Probe::Started, Duration::from_secs(10));
         let stop = StopSpec { timeout: Duration::from_secs(5), ..StopSpec::default() };
         let process = self.process(id, "sh", &["-c", script]);
         UnitSpec {
             id: id.into(),
-            kind: UnitKind::Service { process, ready, stop },
+            kind: UnitKind::Service {
+                process,
+                ready,
+                stop,
+                life: Box::new(LifeSpec { restart: RestartSpec::never(), live: None }),
+            },
             after: vec![],
             digest: script.to_owned(),
         }
@@ -128,11 +140,14 @@ pub trait UnitSpecWords: Sized {
     fn ready_within(self, timeout: Duration) -> Self;
     fn stop_within(self, timeout: Duration) -> Self;
     fn user(self, user: UserId) -> Self;
+    fn restart(self, policy: RestartPolicy) -> Self;
+    fn live(self, probe: Probe, interval: Duration) -> Self;
+    fn stop_command(self, command: ProcessSpec) -> Self;
 }
 
 impl UnitSpecWords for UnitSpec {
     fn after(mut self, unit: &str, state: ConditionState) -> Self {
-        self.after.push(Condition { unit: unit.into(), state });
+        self.after.push(Condition::new(unit.into(), state));
         self
     }
 
@@ -160,6 +175,29 @@ impl UnitSpecWords for UnitSpec {
     fn user(mut self, user: UserId) -> Self {
         if let UnitKind::Service { process, .. } | UnitKind::Task { process, .. } = &mut self.kind {
             process.user = Some(user);
+        }
+        self
+    }
+
+    /// Restarts without long pauses, at most three.
+    fn restart(mut self, policy: RestartPolicy) -> Self {
+        if let UnitKind::Service { life, .. } = &mut self.kind {
+            let pause = Duration::from_millis(20);
+            life.restart = RestartSpec { policy, pause, limit: Some(3), ..RestartSpec::default() };
+        }
+        self
+    }
+
+    fn live(mut self, probe: Probe, interval: Duration) -> Self {
+        if let UnitKind::Service { life, .. } = &mut self.kind {
+            life.live = Some(LiveSpec { probe, interval, check_timeout: Duration::from_secs(5), failures: 2 });
+        }
+        self
+    }
+
+    fn stop_command(mut self, command: ProcessSpec) -> Self {
+        if let UnitKind::Service { stop, .. } = &mut self.kind {
+            stop.command = Some(Box::new(command));
         }
         self
     }

@@ -20,10 +20,10 @@ fn a_stop_takes_along_what_needs_it_and_nothing_else() {
             ])
             .0
     );
-    let states = place.client().stop(vec!["server".into()]).expect("a stop");
+    let states = place.stop("server");
     let states: Vec<String> = states.iter().map(|status| format!("{} {}", status.id, status.state)).collect();
     assert_eq!(states, ["migrate succeeded", "other ready", "server stopped", "web stopped"]);
-    assert!(place.client().stop(vec!["nobody".into()]).is_err());
+    assert!(place.client().stop(&["nobody".into()], &mut |_| {}).is_err());
 }
 
 #[test]
@@ -36,7 +36,7 @@ fn a_group_that_ignores_the_signal_is_killed_whole() {
     eventually("the child is there", || exists(&place.path("child")));
     let pid = place.status("stubborn").pid.expect("a process");
     let begin = Instant::now();
-    let statuses = place.client().stop(vec!["stubborn".into()]).expect("a stop");
+    let statuses = place.stop("stubborn");
     assert_eq!(statuses[0].state, UnitState::Stopped);
     assert!(begin.elapsed() >= Duration::from_millis(100));
     assert!(!is_alive(pid));

@@ -83,13 +83,13 @@ fn server_model(id: ServerId) -> ServerModel {
         log: "/environment/logs/server.log".into(),
         container: None,
     };
-    let ready = ReadySpec { probe: Probe::Started, timeout: Duration::from_secs(1), interval: None };
+    let ready = ReadySpec::new(Probe::Started, Duration::from_secs(1));
     ServerModel {
         id,
         version: "Server 1".into(),
         process,
         ready,
-        stop: StopSpec { signal: Signal::Int, timeout: Duration::from_secs(1), discard: None },
+        stop: StopSpec { signal: Signal::Int, timeout: Duration::from_secs(1), ..StopSpec::default() },
     }
 }
 

@@ -2,15 +2,17 @@
 
 use std::fmt::Write;
 
+use environment::ServiceReport;
 use serde_json::{Value, json};
 
-use super::{Job, Outcome, up};
+use super::{Job, Outcome, count, up};
 use crate::failure::Failure;
 use crate::table::table;
 
 pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
     let report = job.tell(environment::status(job.context, &job.target()?))?;
     let mut text = up::services(&report.services);
+    text.push_str(&troubles(&report.services));
     if !report.databases.is_empty() {
         let rows: Vec<_> = report
             .databases
@@ -68,4 +70,30 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         "others": report.others,
     });
     Ok(Outcome::of(text, json))
+}
+
+/// What the table does not say of services that have ended by themselves.
+fn troubles(services: &[ServiceReport]) -> String {
+    let mut text = String::new();
+    for service in services {
+        let end = service.last_end.as_deref().unwrap_or_default();
+        let mut parts = Vec::new();
+        if service.restarts > 0 {
+            let times = count(service.restarts as usize, "time", "times");
+            parts.push(format!("restarted {times}; last end: {end}"));
+        } else if !service.state.contains(end) {
+            parts.push(end.to_owned());
+        }
+        let is_said = |detail: &str| end.contains(detail) || service.state.contains(detail);
+        parts.extend(service.detail.clone().filter(|detail| !is_said(detail)));
+        if parts.is_empty() {
+            continue;
+        }
+        let space = if text.is_empty() { "\n" } else { "" };
+        writeln!(text, "{space}{}: {}", service.id, parts.join("; ")).expect("writing to a string cannot fail");
+        for line in &service.last_lines {
+            writeln!(text, "  | {line}").expect("writing to a string cannot fail");
+        }
+    }
+    text
 }

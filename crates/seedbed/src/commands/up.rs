@@ -132,6 +132,8 @@ pub fn services_json(services: &[ServiceReport]) -> Value {
         json!({
             "service": service.id, "state": service.state, "ready": service.is_ready, "address": service.address,
             "pid": service.pid, "ready_ms": service.ready_ms, "started_now": service.started_now,
+            "restarts": service.restarts, "last_end": service.last_end, "detail": service.detail,
+            "last_lines": service.last_lines,
         })
     };
     services.iter().map(service).collect()

@@ -1,0 +1,241 @@
+//! When a service counts as ready, and when it no longer counts as alive.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use source::{Entry, Place, Problem, Tree};
+
+use crate::command::Command;
+use crate::reading::Reading;
+use crate::{Part, Template, duration};
+
+/// When a service counts as ready.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ready {
+    /// What is tried.
+    pub probe: Probe,
+    /// How long it may take until it passes.
+    pub timeout: Duration,
+    /// How long between two tries; `None`: short at first, then longer.
+    pub interval: Option<Duration>,
+    /// How long one try may take; `None`: short at first, then longer.
+    pub check_timeout: Option<Duration>,
+}
+
+/// When a service that was ready no longer counts as alive.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// What is tried; neither `Started` nor `Log`.
+    pub probe: Probe,
+    /// How long between two tries.
+    pub interval: Duration,
+    /// How long one try may take.
+    pub check_timeout: Duration,
+    /// So many tries in a row must fail.
+    pub failures: u32,
+}
+
+/// What is tried to learn whether a service is ready, or alive.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Probe {
+    /// Nothing: it is ready once its process was started.
+    Started,
+    /// A request that is answered.
+    Http(Box<Http>),
+    /// A port that accepts.
+    Tcp {
+        /// The port; `None`: the service's own, which it has.
+        port: Option<u16>,
+    },
+    /// A command that ends with exit code 0.
+    Command(Command),
+    /// A line of output that the regular expression matches. The text between references is checked to be one; what a
+    /// reference stands for is to be escaped.
+    Log(Template),
+    /// The service says so on the socket that `NOTIFY_SOCKET` names.
+    Notify,
+}
+
+/// A request over HTTP, and the answer that is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Http {
+    /// The path, which begins with a slash.
+    pub path: Template,
+    /// The port; `None`: the service's own, which it has.
+    pub port: Option<u16>,
+    /// `GET`, `POST`, and so on.
+    pub method: String,
+    /// Names and values.
+    pub headers: IndexMap<String, Template>,
+    /// The wanted statuses; none: all from 200 to 399.
+    pub status: Vec<u16>,
+    /// What the body must have.
+    pub body: Option<Body>,
+}
+
+/// What a body must have.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// This text, anywhere.
+    Text(Template),
+    /// A match of this regular expression, like that of [`Probe::Log`].
+    Regex(Template),
+}
+
+impl Ready {
+    /// How long it may take if nothing is said.
+    pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
+
+    pub(crate) fn read(service: &Entry, reading: &mut Reading<'_>) -> Option<Self> {
+        let has_port = service.value.get("port").is_some();
+        let default = if has_port { Probe::Tcp { port: None } } else { Probe::Started };
+        let tree = service.value.get("ready");
+        let probe = match tree {
+            Some(tree) if Probe::is_said(tree) => Probe::read(tree, has_port, reading)?,
+            _ => default,
+        };
+        let duration = |key: &str| tree.and_then(|tree| tree.get(key)).and_then(duration::read);
+        Some(Self {
+            probe,
+            timeout: duration("timeout").unwrap_or(Self::TIMEOUT),
+            interval: duration("interval"),
+            check_timeout: duration("check_timeout"),
+        })
+    }
+}
+
+impl Live {
+    /// Reads what is tried, by default what tells whether the service is ready.
+    pub(crate) fn read(service: &Entry, ready: &Probe, reading: &mut Reading<'_>) -> Option<Self> {
+        let tree = service.value.get("live")?;
+        let has_port = service.value.get("port").is_some();
+        let probe = if Probe::is_said(tree) {
+            Probe::read(tree, has_port, reading)?
+        } else if !matches!(ready, Probe::Started | Probe::Log(_)) {
+            ready.clone()
+        } else if has_port {
+            Probe::Tcp { port: None }
+        } else {
+            reading.problems.push(
+                Problem::error("manifest::probe", "nothing tells whether this service is alive")
+                    .at(&tree.place, "what is looked at is not said")
+                    .help("write one of `http`, `tcp`, `command` and `notify`, or give the service a `port`"),
+            );
+            return None;
+        };
+        let duration = |key: &str| tree.get(key).and_then(duration::read);
+        let failures = tree.get("failures").and_then(Tree::as_integer).and_then(|number| u32::try_from(number).ok());
+        Some(Self {
+            probe,
+            interval: duration("interval").unwrap_or(Duration::from_secs(10)),
+            check_timeout: duration("check_timeout").unwrap_or(Duration::from_secs(5)),
+            failures: failures.unwrap_or(3),
+        })
+    }
+}
+
+impl Probe {
+    /// Whether there is one in a map.
+    fn is_said(tree: &Tree) -> bool {
+        ["http", "tcp", "command", "log", "notify"].iter().any(|key| tree.get(key).is_some())
+    }
+
+    /// Reads the probe of a map that has one.
+    fn read(tree: &Tree, has_port: bool, reading: &mut Reading<'_>) -> Option<Self> {
+        Some(if let Some(http) = tree.get("http") {
+            Self::Http(Box::new(Http::read(http, has_port, reading)?))
+        } else if let Some(tcp) = tree.get("tcp") {
+            let port = port_number(tcp);
+            if port.is_none() && !has_port {
+                reading.problems.push(no_port(&tcp.place, "`tcp: PORT`"));
+                return None;
+            }
+            Self::Tcp { port }
+        } else if let Some(command) = tree.get("command") {
+            Self::Command(Command::read(command, reading)?)
+        } else if let Some(log) = tree.get("log") {
+            Self::Log(pattern(log, reading)?)
+        } else {
+            Self::Notify
+        })
+    }
+}
+
+impl Http {
+    fn read(tree: &Tree, has_port: bool, reading: &mut Reading<'_>) -> Option<Self> {
+        let path_tree = tree.get("path").unwrap_or(tree);
+        let port = tree.get("port").and_then(port_number);
+        if port.is_none() && !has_port {
+            reading.problems.push(no_port(&tree.place, "`http: { path: /…, port: PORT }`"));
+            return None;
+        }
+        let path = reading.template(path_tree)?;
+        if !matches!(path.parts().first(), Some(Part::Reference(_)))
+            && !path_tree.as_str().is_some_and(|text| text.starts_with('/'))
+        {
+            reading.problems.push(
+                Problem::error("manifest::probe", "the path of a probe begins with `/`")
+                    .at(&path_tree.place, "not a path of a URL"),
+            );
+            return None;
+        }
+        let number = |tree: &Tree| tree.as_integer().and_then(|status| u16::try_from(status).ok());
+        let status = tree.get("status");
+        let several = status.and_then(Tree::as_list).unwrap_or_default().iter().filter_map(number);
+        let method = tree.get("method").and_then(Tree::as_str);
+        let body = match tree.get("body") {
+            None => None,
+            Some(body) => Some(Body::read(body, reading)?),
+        };
+        Some(Self {
+            path,
+            port,
+            method: method.unwrap_or("GET").to_owned(),
+            headers: reading.env(tree.get("headers")),
+            status: status.and_then(number).into_iter().chain(several).collect(),
+            body,
+        })
+    }
+}
+
+impl Body {
+    fn read(tree: &Tree, reading: &mut Reading<'_>) -> Option<Self> {
+        match tree.get("regex") {
+            Some(regex) => pattern(regex, reading).map(Self::Regex),
+            None => reading.template(tree).map(Self::Text),
+        }
+    }
+}
+
+/// Reads a regular expression.
+fn pattern(tree: &Tree, reading: &mut Reading<'_>) -> Option<Template> {
+    let template = reading.template(tree)?;
+    let pattern: String = template
+        .parts()
+        .iter()
+        .map(|part| match part {
+            Part::Text(text) => text.as_str(),
+            Part::Reference(_) => "x",
+        })
+        .collect();
+    if let Err(error) = regex::Regex::new(&pattern) {
+        // The last line of the message is the reason; the others draw the expression, which we do ourselves.
+        let error = error.to_string();
+        let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        reading
+            .problems
+            .push(Problem::error("manifest::probe", "this is not a regular expression").at(&tree.place, reason));
+        return None;
+    }
+    Some(template)
+}
+
+pub(crate) fn port_number(tree: &Tree) -> Option<u16> {
+    tree.as_integer().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0)
+}
+
+fn no_port(place: &Place, other: &str) -> Problem {
+    Problem::error("manifest::no-port", "the probe needs a port, and the service has none")
+        .at(place, "which port is not said")
+        .help(format!("give the service a `port`, or write {other}"))
+}

@@ -1,0 +1,158 @@
+//! Readiness, liveness, restarts and stops of a service, in the words of the supervisor.
+
+use std::time::Duration;
+
+use manifest::{Command, RestartLimit};
+use source::Problem;
+use supervisor::{
+    BodyPattern, HttpProbe, LifeSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy, RestartSpec, Signal,
+    StopSpec,
+};
+
+use crate::key::KeyBuilder;
+use crate::resolve::{command_words, program};
+use crate::scope::{Form, Scope};
+
+/// What the life of a service is resolved with.
+pub(crate) struct Lives<'l, 'a> {
+    /// Where its references are looked up.
+    pub(crate) scope: &'l Scope<'a>,
+    /// Its own port.
+    pub(crate) port: Option<u16>,
+    /// Its process: commands about it run as it does.
+    pub(crate) process: &'l ProcessSpec,
+}
+
+impl<'a> Lives<'_, 'a> {
+    pub(crate) fn ready(&self, ready: &'a manifest::Ready) -> Result<ReadySpec, Problem> {
+        Ok(ReadySpec {
+            probe: self.probe(&ready.probe)?,
+            timeout: ready.timeout,
+            interval: ready.interval,
+            check_timeout: ready.check_timeout,
+        })
+    }
+
+    pub(crate) fn stop(&self, stop: &'a manifest::Stop) -> Result<StopSpec, Problem> {
+        let command = stop.command.as_ref().map(|command| self.command(command).map(Box::new)).transpose()?;
+        Ok(StopSpec { signal: signal(stop.signal), command, timeout: stop.timeout, discard: None })
+    }
+
+    pub(crate) fn life(&self, service: &'a manifest::Service) -> Result<LifeSpec, Problem> {
+        let live = match &service.live {
+            None => None,
+            Some(live) => Some(LiveSpec {
+                probe: self.probe(&live.probe)?,
+                interval: live.interval,
+                check_timeout: live.check_timeout,
+                failures: live.failures,
+            }),
+        };
+        Ok(LifeSpec { restart: service.restart.as_ref().map(restart).unwrap_or_default(), live })
+    }
+
+    fn probe(&self, probe: &'a manifest::Probe) -> Result<Probe, Problem> {
+        let host = || "127.0.0.1".to_owned();
+        let port = |port: Option<u16>| port.or(self.port).expect("a probe of a port is only read where there is one");
+        Ok(match probe {
+            manifest::Probe::Started => Probe::Started,
+            manifest::Probe::Http(http) => {
+                let text = |template| self.scope.text(template, Form::Value);
+                let headers = http.headers.iter().map(|(name, value)| Ok((name.clone(), text(value)?)));
+                let body = match &http.body {
+                    None => None,
+                    Some(manifest::Body::Text(body)) => Some(BodyPattern::Text(text(body)?)),
+                    Some(manifest::Body::Regex(body)) => {
+                        Some(BodyPattern::Regex(self.scope.text(body, Form::Pattern)?))
+                    }
+                };
+                Probe::Http(Box::new(HttpProbe {
+                    host: host(),
+                    port: port(http.port),
+                    path: text(&http.path)?,
+                    method: http.method.clone(),
+                    headers: headers.collect::<Result<_, Problem>>()?,
+                    status: http.status.clone(),
+                    body,
+                }))
+            }
+            manifest::Probe::Tcp { port: other } => Probe::Tcp { host: host(), port: port(*other) },
+            manifest::Probe::Command(command) => Probe::Command(Box::new(self.command(command)?)),
+            manifest::Probe::Log(pattern) => Probe::Log(self.scope.text(pattern, Form::Pattern)?),
+            manifest::Probe::Notify => Probe::Notify,
+        })
+    }
+
+    /// A command that runs where and as its service does.
+    fn command(&self, command: &'a Command) -> Result<ProcessSpec, Problem> {
+        let words = command_words(self.scope, command, Form::Value)?;
+        let (program, arguments) = program(words, &self.process.directory);
+        Ok(ProcessSpec { program, arguments, ..self.process.clone() })
+    }
+}
+
+/// What is said of restarts, over what is usual. Who says something wants it from the first start on.
+fn restart(restart: &manifest::Restart) -> RestartSpec {
+    let usual = RestartSpec::default();
+    RestartSpec {
+        policy: match restart.policy {
+            manifest::RestartPolicy::No => RestartPolicy::No,
+            manifest::RestartPolicy::OnFailure => RestartPolicy::OnFailure,
+            manifest::RestartPolicy::Always => RestartPolicy::Always,
+        },
+        early: true,
+        pause: restart.pause.unwrap_or(usual.pause),
+        factor: restart.factor.unwrap_or(usual.factor),
+        cap: restart.cap.unwrap_or(usual.cap),
+        success: if restart.success.is_empty() { usual.success } else { restart.success.iter().copied().collect() },
+        limit: match restart.limit {
+            RestartLimit::Usual => usual.limit,
+            RestartLimit::Of(limit) => Some(limit),
+            RestartLimit::None => None,
+        },
+        window: restart.window.unwrap_or(usual.window),
+    }
+}
+
+fn signal(signal: manifest::StopSignal) -> Signal {
+    match signal {
+        manifest::StopSignal::Term => Signal::Term,
+        manifest::StopSignal::Int => Signal::Int,
+        manifest::StopSignal::Quit => Signal::Quit,
+        manifest::StopSignal::Hup => Signal::Hup,
+        manifest::StopSignal::Kill => Signal::Kill,
+        manifest::StopSignal::Usr1 => Signal::Usr1,
+        manifest::StopSignal::Usr2 => Signal::Usr2,
+    }
+}
+
+/// Adds what the manifest says of a service's life to the digest of the service.
+pub(crate) fn add_to(key: &mut KeyBuilder, ready: &ReadySpec, stop: &StopSpec, life: &LifeSpec) {
+    let times = |times: [Option<Duration>; 3]| format!("{times:?}");
+    add_probe(key, &ready.probe);
+    key.text(&times([Some(ready.timeout), ready.interval, ready.check_timeout]));
+    key.text(&format!("{:?} {:?}", stop.signal, stop.timeout));
+    if let Some(command) = &stop.command {
+        add_command(key, command);
+    }
+    key.text(&format!("{:?}", life.restart));
+    if let Some(live) = &life.live {
+        add_probe(key, &live.probe);
+        key.text(&times([Some(live.interval), Some(live.check_timeout), None])).text(&live.failures.to_string());
+    }
+}
+
+fn add_probe(key: &mut KeyBuilder, probe: &Probe) {
+    match probe {
+        Probe::Command(process) => add_command(key, process),
+        other => {
+            key.text(&format!("{other:?}"));
+        }
+    }
+}
+
+/// Not the inherited environment of a command, which differs from shell to shell.
+fn add_command(key: &mut KeyBuilder, process: &ProcessSpec) {
+    let arguments = process.arguments.iter().map(String::as_str);
+    key.text("command").texts([process.program.as_str()].into_iter().chain(arguments));
+}

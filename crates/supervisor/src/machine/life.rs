@@ -1,0 +1,327 @@
+//! The way of one unit from its start to its end, and to its next start.
+
+use std::time::Duration;
+
+use super::{Ending, Machine, Unit};
+use crate::{
+    Action, Exit, Failure, Probe, ReadySpec, RestartPolicy, Run, Signal, Timestamp, UnitId, UnitKind, UnitState,
+};
+
+/// How long a killed process group may take to vanish before its unit is given up: only a process that hangs
+/// in the kernel, or one of another user, survives that long.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Machine {
+    pub(super) fn start(&mut self, id: &UnitId, now: Timestamp) {
+        self.last_run = Run(self.last_run.0 + 1);
+        let run = self.last_run;
+        let unit = self.unit(id);
+        unit.run = run;
+        unit.detail = None;
+        let (process, watch) = match &unit.spec.kind {
+            UnitKind::External => {
+                unit.started = Some(now);
+                self.enter(id, UnitState::Due, now);
+                self.actions.push(Action::Due(id.clone()));
+                return;
+            }
+            UnitKind::Task { process, .. } => (process.clone(), None),
+            UnitKind::Service { process, ready, .. } => {
+                let watch = if let Probe::Log(pattern) = &ready.probe { Some(pattern.clone()) } else { None };
+                (process.clone(), watch)
+            }
+        };
+        let notify = unit.spec.notify();
+        self.enter(id, UnitState::Starting, now);
+        self.actions.push(Action::Spawn { unit: id.clone(), run, process, watch, notify });
+        self.restart_dependents(id, now);
+    }
+
+    /// Lets services start anew that have asked for it and run beside an earlier run of this unit.
+    fn restart_dependents(&mut self, id: &UnitId, now: Timestamp) {
+        let asks = |unit: &&Unit| unit.spec.after.iter().any(|condition| condition.restart && condition.unit == *id);
+        let is_alive = |unit: &&Unit| unit.state.is_live() && unit.state != UnitState::Stopping;
+        let dependents: Vec<UnitId> =
+            self.units.values().filter(asks).filter(is_alive).map(|unit| unit.spec.id.clone()).collect();
+        for dependent in dependents {
+            if let Some(apply) = self.apply.as_mut().filter(|apply| apply.units.contains(id)) {
+                apply.units.insert(dependent.clone());
+            }
+            self.begin_stop(&dependent, UnitState::Waiting, now);
+        }
+    }
+
+    pub(super) fn note_spawned(&mut self, id: &UnitId, run: Run, pid: u32, now: Timestamp) {
+        let Some(unit) = self.current(id, run).filter(|unit| unit.started.is_none()) else { return };
+        unit.pid = Some(pid);
+        unit.started = Some(now);
+        if unit.state == UnitState::Stopping {
+            // Its stop was asked for while it started.
+            self.ask_to_stop(id, now);
+            return;
+        }
+        let ready = unit.spec.ready().cloned();
+        let timeout = match &unit.spec.kind {
+            UnitKind::Task { timeout, .. } => *timeout,
+            _ => ready.as_ref().map(|ready| ready.timeout),
+        };
+        unit.deadline = timeout.map(|timeout| now.plus(timeout));
+        match ready {
+            Some(ReadySpec { probe: Probe::Started, .. }) => self.become_ready(id, now),
+            Some(ready) => {
+                self.enter(id, UnitState::Running, now);
+                if !matches!(ready.probe, Probe::Log(_) | Probe::Notify) {
+                    self.actions.push(Action::Probe { unit: id.clone(), run, ready });
+                }
+            }
+            None => self.enter(id, UnitState::Running, now),
+        }
+    }
+
+    pub(super) fn note_probed(&mut self, id: &UnitId, run: Run, result: Result<(), String>, now: Timestamp) {
+        let Some(unit) = self.current(id, run) else { return };
+        if unit.state != UnitState::Running || unit.spec.ready().is_none() {
+            return;
+        }
+        let is_ready = result.is_ok();
+        unit.detail = result.err();
+        if is_ready {
+            self.become_ready(id, now);
+        }
+    }
+
+    fn become_ready(&mut self, id: &UnitId, now: Timestamp) {
+        let unit = self.unit(id);
+        unit.deadline = None;
+        unit.was_ready = true;
+        unit.restarts.come_back();
+        let live = unit.spec.life().and_then(|life| life.live.clone());
+        let run = unit.run;
+        self.enter(id, UnitState::Ready, now);
+        if let Some(live) = live {
+            self.actions.push(Action::Check { unit: id.clone(), run, live });
+        }
+    }
+
+    pub(super) fn note_checked(&mut self, id: &UnitId, run: Run, result: Result<(), String>, now: Timestamp) {
+        let Some(unit) = self.current(id, run).filter(|unit| unit.state == UnitState::Ready) else { return };
+        let Some(limit) = unit.spec.life().and_then(|life| life.live.as_ref()).map(|live| live.failures) else {
+            return;
+        };
+        let Err(seen) = result else {
+            if unit.failed_checks > 0 {
+                unit.failed_checks = 0;
+                unit.detail = None;
+            }
+            return;
+        };
+        unit.failed_checks += 1;
+        unit.detail = Some(seen);
+        if unit.failed_checks >= limit {
+            let failure = Failure::NotLive { failures: unit.failed_checks };
+            self.begin_stop(id, UnitState::Failed(failure), now);
+        }
+    }
+
+    pub(super) fn note_exited(&mut self, id: &UnitId, run: Run, exit: Exit, leftovers: bool, now: Timestamp) {
+        let Some(unit) = self.current(id, run) else { return };
+        let was = unit.state.clone();
+        // Of a service that was not ready in time, the probe's last word explains more than the signal that followed.
+        if was.is_live() && !unit.ending.as_ref().is_some_and(|ending| matches!(ending.state, UnitState::Failed(_))) {
+            unit.detail = Some(exit.to_string());
+        }
+        match was {
+            UnitState::Running | UnitState::Ready => {
+                let state = match (&unit.spec.kind, &was) {
+                    (UnitKind::Task { .. }, _) if exit.is_success() => UnitState::Succeeded,
+                    (UnitKind::Service { life, .. }, UnitState::Ready) if life.restart.is_success(exit) => {
+                        UnitState::Stopped
+                    }
+                    _ => UnitState::Failed(Failure::Exited(exit)),
+                };
+                if leftovers { self.begin_stop(id, state, now) } else { self.end(id, state, now) }
+            }
+            UnitState::Stopping if !leftovers => {
+                if let Some(ending) = unit.ending.take() {
+                    self.end(id, ending.state, now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn note_gone(&mut self, id: &UnitId, run: Run, now: Timestamp) {
+        if let Some(unit) = self.units.get_mut(id)
+            && unit.undead == Some(run)
+        {
+            unit.undead = None;
+            unit.pid = None;
+        } else if let Some(unit) = self.current(id, run)
+            && let Some(ending) = unit.ending.take()
+        {
+            self.end(id, ending.state, now);
+        }
+    }
+
+    /// Lets a live unit end as `state`, as soon as its process group is empty.
+    pub(super) fn begin_stop(&mut self, id: &UnitId, state: UnitState, now: Timestamp) {
+        let unit = self.unit(id);
+        if unit.ending.is_some() {
+            return;
+        }
+        unit.ending = Some(Ending { state, killed: false });
+        unit.deadline = None;
+        let run = unit.run;
+        let is_probed = unit.is_probed();
+        self.enter(id, UnitState::Stopping, now);
+        if is_probed {
+            self.actions.push(Action::StopProbe { unit: id.clone(), run });
+        }
+        self.ask_to_stop(id, now);
+    }
+
+    /// Runs the command of the stop or sends its signal, unless the process is yet to be started.
+    fn ask_to_stop(&mut self, id: &UnitId, now: Timestamp) {
+        let discarding = self.discarding;
+        let unit = self.unit(id);
+        if unit.pid.is_none() {
+            return;
+        }
+        let stop = unit.spec.stop();
+        let (run, unit) = (unit.run, id.clone());
+        let discard = stop.discard.filter(|_| discarding);
+        self.unit(id).deadline = Some(now.plus(stop.timeout));
+        self.actions.push(match (discard, stop.command) {
+            (None, Some(process)) => Action::StopCommand { unit, run, process },
+            (discard, _) => Action::Signal { unit, run, signal: discard.unwrap_or(stop.signal) },
+        });
+    }
+
+    /// Sends the signal of the stop when its command could not do better.
+    pub(super) fn note_stop_command_failed(&mut self, id: &UnitId, run: Run) {
+        let Some(unit) = self.current(id, run) else { return };
+        if unit.ending.as_ref().is_some_and(|ending| !ending.killed) {
+            let signal = unit.spec.stop().signal;
+            self.actions.push(Action::Signal { unit: id.clone(), run, signal });
+        }
+    }
+
+    /// Kills what has not stopped in time; gives up what was killed and is still there.
+    pub(super) fn kill(&mut self, id: &UnitId, now: Timestamp) {
+        let unit = self.unit(id);
+        let run = unit.run;
+        if let Some(ending) = unit.ending.as_mut().filter(|ending| !ending.killed) {
+            ending.killed = true;
+            unit.deadline = Some(now.plus(KILL_TIMEOUT));
+            self.actions.push(Action::Signal { unit: id.clone(), run, signal: Signal::Kill });
+        } else {
+            unit.undead = Some(run);
+            self.end(id, UnitState::Failed(Failure::NotGone), now);
+        }
+    }
+
+    /// Lets a unit's life end: it has no process any more. A service may have another one before it.
+    pub(super) fn end(&mut self, id: &UnitId, state: UnitState, now: Timestamp) {
+        let is_asked = self.shutting_down || self.stopping.contains(id);
+        let unit = self.unit(id);
+        let is_probed = unit.is_probed();
+        let run = unit.run;
+        // What was asked for counts more than that the start, which nobody wants any more, failed.
+        let state = unit.ending.take().map_or(state, |ending| ending.state);
+        unit.deadline = None;
+        let state = match state {
+            _ if unit.undead.is_some() => UnitState::Failed(Failure::NotGone),
+            UnitState::Waiting if is_asked => UnitState::Stopped,
+            state if is_asked => state,
+            state => unit.next_life(state, now),
+        };
+        if unit.undead.is_none() {
+            unit.pid = None;
+        }
+        if matches!(state, UnitState::Waiting | UnitState::Restarting) {
+            unit.begin_anew(now);
+        }
+        self.enter(id, state, now);
+        if is_probed {
+            self.actions.push(Action::StopProbe { unit: id.clone(), run });
+        }
+        self.stopping.remove(id);
+    }
+
+    pub(super) fn enter(&mut self, id: &UnitId, state: UnitState, now: Timestamp) {
+        let unit = self.unit(id);
+        let is_task = unit.spec.ready().is_none();
+        if state == UnitState::Ready || (is_task && unit.started.is_some() && state.is_settled()) {
+            unit.done = Some(now);
+        }
+        unit.state = state;
+        unit.since = now;
+        let status = unit.status();
+        self.actions.push(Action::Announce(status));
+    }
+}
+
+impl Unit {
+    /// Whether something looks at it again and again.
+    fn is_probed(&self) -> bool {
+        match self.state {
+            UnitState::Running => self.spec.ready().is_some(),
+            UnitState::Ready => self.spec.life().is_some_and(|life| life.live.is_some()),
+            _ => false,
+        }
+    }
+
+    /// What becomes of it when it has ended as `state`, and nobody has asked for that.
+    fn next_life(&mut self, state: UnitState, now: Timestamp) -> UnitState {
+        let UnitKind::Service { life, .. } = &self.spec.kind else { return state };
+        let restart = &life.restart;
+        let why = match &state {
+            UnitState::Failed(Failure::Exited(_)) | UnitState::Stopped => self.detail.clone(),
+            UnitState::Failed(failure) => {
+                let seen = self.detail.as_ref().map_or_else(String::new, |detail| format!("; {detail}"));
+                Some(format!("{failure}{seen}"))
+            }
+            // What starts anew since something else did has not ended by itself, and one that is blocked has not begun.
+            _ => return state,
+        };
+        self.last_end.clone_from(&why);
+        let is_late = matches!(state, UnitState::Failed(Failure::NotReady { .. }));
+        let is_wanted = match (restart.policy, &state) {
+            (RestartPolicy::OnFailure | RestartPolicy::Always, UnitState::Failed(_))
+            | (RestartPolicy::Always, UnitState::Stopped) => self.was_ready || (restart.early && !is_late),
+            _ => false,
+        };
+        if !is_wanted || restart.limit == Some(0) {
+            return state;
+        }
+        match (self.restarts.next(restart, now), restart.limit) {
+            (None, Some(restarts)) => {
+                self.detail = why;
+                UnitState::Failed(Failure::CrashLoop { restarts })
+            }
+            (due, _) => {
+                self.deadline = due;
+                UnitState::Restarting
+            }
+        }
+    }
+
+    /// Forgets what was so of the run that is over.
+    fn begin_anew(&mut self, now: Timestamp) {
+        self.requested = now;
+        self.started = None;
+        self.done = None;
+        self.failed_checks = 0;
+        self.is_again = true;
+    }
+
+    /// Says what a probe that hears nothing would have heard.
+    pub(super) fn explain_silence(&mut self) {
+        let (Some(ready), None) = (self.spec.ready(), &self.detail) else { return };
+        self.detail = match &ready.probe {
+            Probe::Log(pattern) => Some(format!("no line of its output matched `{pattern}`")),
+            Probe::Notify => Some("it did not say READY=1 on the socket of NOTIFY_SOCKET".to_owned()),
+            _ => None,
+        };
+    }
+}
