@@ -126,6 +126,7 @@ pub use loads::{LoadInfo, LoadedRows, loads};
 pub use logs::{LogEvent, LogLine, LogOptions, Pattern, logs, parse_regex};
 pub use moment::{Moment, parse_duration};
 pub use monitor::{Interrupt, Monitor, Progress};
+pub use names::{DeclaredNames, declared_names};
 pub use personal::Personal;
 pub use physical::SnapshotForm;
 pub use provider::ProviderFailure;

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use manifest::WorkspaceTree;
 use supervisor::UnitId;
 
-use crate::context::Mode;
+use crate::context::{Context, Mode, Target};
+use crate::record::Record;
 use crate::{Error, Session};
 
 /// The one of `known` that is called so: by its whole name, or by its own name alone. Of several that have the same own
@@ -44,6 +45,39 @@ pub(crate) fn tasks(tree: &WorkspaceTree) -> Vec<String> {
         manifest.tasks.keys().map(|task| format!("{}/{task}", manifest.name)).collect::<Vec<_>>()
     };
     tree.iter().flat_map(|(_, workspace)| of(workspace)).collect()
+}
+
+/// What the manifests of an environment declare, by names that can be typed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct DeclaredNames {
+    /// Services.
+    pub services: Vec<String>,
+    /// Tasks.
+    pub tasks: Vec<String>,
+    /// Databases.
+    pub databases: Vec<String>,
+    /// Profiles of the root workspace.
+    pub profiles: Vec<String>,
+}
+
+/// The names of what is declared; none, if the manifests cannot be read. Those of the root workspace are their own, others
+/// have the workspace before them.
+pub fn declared_names(context: &Context<'_>, target: &Target) -> DeclaredNames {
+    let record = Record::read(target.place(context).directory()).ok().flatten();
+    let profile = record.and_then(|record| record.profile);
+    let (Some(tree), _) = manifest::load(&target.root, profile.as_deref(), &context.variables) else {
+        return DeclaredNames::default();
+    };
+    let mut names = DeclaredNames::default();
+    for (id, workspace) in tree.iter() {
+        let manifest = &workspace.manifest;
+        let name = |own: &String| if id == tree.root { own.clone() } else { format!("{}/{own}", manifest.name) };
+        names.services.extend(manifest.services.keys().map(name));
+        names.tasks.extend(manifest.tasks.keys().map(name));
+        names.databases.extend(manifest.databases.keys().map(name));
+    }
+    names.profiles.clone_from(&tree.workspace(tree.root).manifest.profiles);
+    names
 }
 
 impl Session<'_> {

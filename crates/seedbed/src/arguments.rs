@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::completion;
 use crate::failure::EXIT_CODES;
 
 /// Development environments over many repositories, with the data in them.
@@ -24,7 +25,7 @@ pub struct Global {
     #[arg(short = 'C', long = "directory", global = true, value_name = "DIRECTORY", default_value = ".")]
     pub directory: PathBuf,
     /// Which environment of the workspace; several live side by side
-    #[arg(long, global = true, value_name = "NAME", default_value = "default")]
+    #[arg(long, global = true, value_name = "NAME", default_value = "default", add = completion::environments())]
     pub name: String,
     /// Print the result as JSON
     #[arg(long, global = true)]
@@ -153,7 +154,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct UpArguments {
     /// The profile that the environment is made with
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = completion::profiles())]
     pub profile: Option<String>,
     /// Print what would be done, and do nothing
     #[arg(long)]
@@ -164,6 +165,7 @@ pub struct UpArguments {
 #[derive(Debug, Args)]
 pub struct LogsArguments {
     /// Services, tasks or workspaces; all when none is named
+    #[arg(add = completion::units())]
     pub names: Vec<String>,
     /// Go on showing new lines
     #[arg(short, long)]
@@ -203,6 +205,7 @@ pub enum StreamArgument {
 #[derive(Debug, Args)]
 pub struct ExecArguments {
     /// SERVICE or WORKSPACE/SERVICE; it need not run
+    #[arg(add = completion::services())]
     pub service: String,
     /// The program and its arguments
     #[arg(required = true, last = true)]
@@ -213,6 +216,7 @@ pub struct ExecArguments {
 #[derive(Debug, Args)]
 pub struct ShellArguments {
     /// SERVICE or WORKSPACE/SERVICE; default: the only one of the workspace
+    #[arg(add = completion::services())]
     pub service: Option<String>,
 }
 
@@ -220,6 +224,7 @@ pub struct ShellArguments {
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// TASK or WORKSPACE/TASK; it runs in any case, and what it needs when `up` would run it
+    #[arg(add = completion::tasks())]
     pub task: String,
 }
 
@@ -227,6 +232,7 @@ pub struct RunArguments {
 #[derive(Debug, Args)]
 pub struct WaitArguments {
     /// Services and tasks; all services when none is named
+    #[arg(add = completion::units())]
     pub names: Vec<String>,
     /// Which state; a task is ready when it has succeeded
     #[arg(long = "for", value_name = "STATE", value_enum, default_value_t)]
@@ -410,6 +416,7 @@ pub struct SnapshotArguments {
 #[derive(Debug, Args)]
 pub struct RestoreArguments {
     /// A tag, or at least 7 digits of an id
+    #[arg(add = completion::snapshots())]
     pub tag: String,
     /// Only these databases and resources
     #[arg(long, value_name = "NAME", conflicts_with = "leave")]
@@ -437,6 +444,7 @@ pub struct SnapshotsArguments {
 #[derive(Debug, Args)]
 pub struct ShowArguments {
     /// A tag, or at least 7 digits of an id
+    #[arg(add = completion::snapshots())]
     pub tag: String,
     /// List the files of resources, too
     #[arg(long)]
@@ -447,8 +455,10 @@ pub struct ShowArguments {
 #[derive(Debug, Args)]
 pub struct DiffArguments {
     /// A tag, or at least 7 digits of an id
+    #[arg(add = completion::snapshots())]
     pub from: String,
     /// Another one; default: the present
+    #[arg(add = completion::snapshots())]
     pub to: Option<String>,
     /// How many rows to show of each table
     #[arg(long, value_name = "ROWS", default_value_t = 5)]
@@ -459,6 +469,7 @@ pub struct DiffArguments {
 #[derive(Debug, Args)]
 pub struct TagArguments {
     /// The snapshot
+    #[arg(add = completion::snapshots())]
     pub tag: String,
     /// The new tag
     pub new: String,
@@ -468,7 +479,7 @@ pub struct TagArguments {
 #[derive(Debug, Args)]
 pub struct DeleteArguments {
     /// Tags
-    #[arg(required = true)]
+    #[arg(required = true, add = completion::snapshots())]
     pub tags: Vec<String>,
     /// Do not ask
     #[arg(short, long)]
@@ -481,7 +492,7 @@ pub struct ExportArguments {
     /// The file to write
     pub file: PathBuf,
     /// Tags
-    #[arg(required = true)]
+    #[arg(required = true, add = completion::snapshots())]
     pub tags: Vec<String>,
 }
 
@@ -496,6 +507,7 @@ pub struct ImportArguments {
 #[derive(Debug, Args)]
 pub struct PushArguments {
     /// Tags of snapshots
+    #[arg(add = completion::snapshots())]
     pub tags: Vec<String>,
     /// The states of all databases, so that others need not make them
     #[arg(long)]
@@ -549,6 +561,7 @@ pub enum DbCommand {
 #[derive(Debug, Args)]
 pub struct DatabaseArguments {
     /// DATABASE or WORKSPACE/DATABASE; default: the only one of the workspace
+    #[arg(add = completion::databases())]
     pub database: Option<String>,
 }
 
@@ -556,6 +569,7 @@ pub struct DatabaseArguments {
 #[derive(Debug, Args)]
 pub struct WhyArguments {
     /// DATABASE or WORKSPACE/DATABASE; all when none is named
+    #[arg(add = completion::databases())]
     pub database: Option<String>,
 }
 
@@ -563,7 +577,7 @@ pub struct WhyArguments {
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
     /// The profile to build with; default: that of the environment
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = completion::profiles())]
     pub profile: Option<String>,
 }
 
@@ -657,7 +671,7 @@ pub struct DestroyArguments {
 #[derive(Debug, Args)]
 pub struct DoctorArguments {
     /// The profile to look at, when the environment is not made yet
-    #[arg(long, value_name = "PROFILE")]
+    #[arg(long, value_name = "PROFILE", add = completion::profiles())]
     pub profile: Option<String>,
 }
 

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod commands;
+mod completion;
 mod duration;
 mod failure;
 mod progress;

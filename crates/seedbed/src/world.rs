@@ -13,7 +13,7 @@ use database_mysql::MysqlEngine;
 use database_postgres::PostgresEngine;
 use database_redis::RedisEngine;
 use database_sqlite::SqliteEngine;
-use environment::{Answered, Interrupt, Monitor, Progress, Question, RemoteFailure, Remotes};
+use environment::{Answered, Context, Interrupt, Monitor, Progress, Question, RemoteFailure, Remotes};
 use store::Backend;
 
 use crate::arguments::{Color, Global};
@@ -179,6 +179,25 @@ impl World {
             variables: Arc::new(variables),
             interrupt: Interrupt::default(),
         })
+    }
+
+    /// What operations are given of it.
+    pub fn context<'a>(&'a self, monitor: &'a dyn Monitor) -> Context<'a> {
+        Context {
+            engines: &self.engines,
+            program: self.program.clone(),
+            runtime_directory: self.runtime_directory.clone(),
+            variables: self.variables.clone(),
+            is_root: self.is_root,
+            remotes: &self.remotes,
+            packages: self.packages.clone(),
+            templates: self.templates.clone(),
+            identities: self.identities.clone(),
+            author: self.author.clone(),
+            now,
+            monitor,
+            interrupt: self.interrupt.clone(),
+        }
     }
 
     /// Listens to Ctrl-C: the first ends what goes on and undoes it, the third ends this process at once.

@@ -1,15 +1,13 @@
 //! `seedbed completions`
 
-use clap::CommandFactory;
 use serde_json::json;
 
 use super::Outcome;
-use crate::arguments::{Arguments, CompletionsArguments};
+use crate::arguments::CompletionsArguments;
+use crate::completion;
 
 pub fn run(arguments: &CompletionsArguments) -> Outcome {
-    let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Arguments::command(), "seedbed", &mut script);
-    let text = String::from_utf8_lossy(&script).into_owned();
-    let json = json!({ "script": text });
-    Outcome::of(text, json)
+    let script = completion::script(&arguments.shell.to_string()).expect("clap has the same shells in both lists");
+    let json = json!({ "script": script });
+    Outcome::of(script, json)
 }

@@ -44,9 +44,10 @@ use serde_json::{Value, json};
 use source::RenderOptions;
 
 use crate::arguments::{Arguments, Command};
+use crate::completion;
 use crate::failure::Failure;
 use crate::progress::Display;
-use crate::world::{self, World};
+use crate::world::World;
 
 /// What a command has to say.
 pub struct Outcome {
@@ -104,6 +105,7 @@ impl Job<'_> {
 
 /// Runs what was typed.
 pub fn run() -> ExitCode {
+    completion::answer();
     let arguments = Arguments::parse();
     if let Command::Supervise(options) = &arguments.command {
         return supervise::run(options);
@@ -122,21 +124,7 @@ pub fn run() -> ExitCode {
         world.listen();
     }
     let display = Display::new(arguments.global.quiet, world.terminal, world.color.errors, world.width);
-    let context = Context {
-        engines: &world.engines,
-        program: world.program.clone(),
-        runtime_directory: world.runtime_directory.clone(),
-        variables: world.variables.clone(),
-        is_root: world.is_root,
-        remotes: &world.remotes,
-        packages: world.packages.clone(),
-        templates: world.templates.clone(),
-        identities: world.identities.clone(),
-        author: world.author.clone(),
-        now: world::now,
-        monitor: &display,
-        interrupt: world.interrupt.clone(),
-    };
+    let context = world.context(&display);
     let job = Job { context: &context, world: &world, arguments: &arguments };
     let result = match &arguments.command {
         Command::Up(options) => up::run(&job, options),

@@ -4,6 +4,7 @@
 
 mod campus;
 mod capture;
+mod completion;
 mod containers;
 mod engines;
 mod following;
