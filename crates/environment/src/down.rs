@@ -12,7 +12,7 @@ use crate::record::Record;
 use crate::report::millis;
 use crate::session::Session;
 use crate::tend::stop_tending;
-use crate::{Error, Progress, images};
+use crate::{Error, Progress, budget, images};
 
 /// What was stopped.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +30,7 @@ pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error>
     if !Record::exists(place.directory()) {
         return Err(Error::NoEnvironment(target.name.clone()));
     }
+    budget::remember_running(&place);
     // An `up` that goes on is ended, not waited for: its supervisor goes, and with it the right to change.
     let stopped = stop_all(context, target, Client::shutdown)?;
     let _lock = Lock::take(&place, "down", context)?;

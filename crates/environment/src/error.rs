@@ -66,6 +66,16 @@ pub enum Error {
         /// What there is.
         known: Vec<String>,
     },
+    /// Services would need more memory than there is for them.
+    #[error("{}", memory_words(*needed, *limit, needs))]
+    Memory {
+        /// How much they need together, in bytes.
+        needed: u64,
+        /// How much there is.
+        limit: crate::MemoryLimit,
+        /// What each needs, the largest first.
+        needs: Vec<crate::Need>,
+    },
     /// The system does not tell what processes use.
     #[error("this system does not tell what processes use")]
     NoUsage,
@@ -352,6 +362,27 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+}
+
+fn memory_words(needed: u64, limit: crate::MemoryLimit, needs: &[crate::Need]) -> String {
+    let megabytes = |bytes: u64| format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10);
+    let need = |need: &crate::Need| {
+        let how = if need.is_declared { "declared" } else { "measured" };
+        format!("{} {} ({how})", need.service, megabytes(need.memory))
+    };
+    let each = needs.iter().map(need).collect::<Vec<_>>().join(", ");
+    let needed = megabytes(needed);
+    match limit {
+        crate::MemoryLimit::Budget(most) => {
+            format!("all services need {needed} of memory, and the budget is {}: {each}", megabytes(most))
+        }
+        crate::MemoryLimit::Machine(most) => {
+            format!(
+                "the services to start need {needed} of memory, and the machine has {} left: {each}",
+                megabytes(most)
+            )
+        }
+    }
 }
 
 /// A step that failed, with what helps to see why.

@@ -6,6 +6,7 @@
 
 mod archive;
 mod base;
+mod budget;
 mod capture;
 mod capture_choice;
 mod capture_rows;
@@ -101,6 +102,7 @@ mod wanted;
 mod why;
 
 pub use base::{PublishOptions, Published, bases, publish};
+pub use budget::{MemoryLimit, Need};
 pub use capture::{CaptureOptions, Captured, capture};
 pub use capture_choice::Selector;
 pub use compare::{DatabaseDifference, TableDifference};

@@ -85,6 +85,11 @@ impl Place {
         self.directory.join("files").join(workspace)
     }
 
+    /// How much memory its services have used.
+    pub fn usage(&self) -> PathBuf {
+        self.directory.join("usage.json")
+    }
+
     /// How long each step of each command took.
     pub fn times(&self) -> PathBuf {
         self.directory.join("times.jsonl")

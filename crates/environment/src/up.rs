@@ -17,6 +17,8 @@ use crate::{Error, times};
 pub struct UpOptions {
     /// The profile, when the environment is made.
     pub profile: Option<String>,
+    /// Whether services are started for which there is no memory.
+    pub over_budget: bool,
 }
 
 /// What runs after `up`.
@@ -43,6 +45,10 @@ pub struct UpReport {
 /// Brings the environment up.
 pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
     let mut session = Session::open(context, target, &Mode::Make(options.profile.clone()), "up")?;
+    if !options.over_budget {
+        // Which services are started does not depend on which states can be had.
+        session.check_memory(&plan::up(&session.model, &session.observed, &session.inputs))?;
+    }
     let (plan, execution) =
         session.execute_with_states(&Material::of("up"), Session::missing_databases, |session| {
             plan::up(&session.model, &session.observed, &session.inputs)

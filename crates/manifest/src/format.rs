@@ -126,6 +126,7 @@ const STATES_DOC: &str = "What is kept of finished steps.";
 const SNAPSHOTS_DOC: &str = "How snapshots are taken.";
 const DATA_DOC: &str = "Specs that are loaded, for data over several services.";
 const SCENARIOS_DOC: &str = "Specs by a name, which `seedbed load` takes.";
+const BUDGET_DOC: &str = "What the environment may take of the machine.";
 const EXPORTS_DOC: &str = "The only names that dependents see.";
 
 const CONFIG: Shape = Shape::Map(&KEY, &Shape::Setting);
@@ -161,6 +162,7 @@ pub(crate) static MANIFEST: Record = Record {
         optional("remotes", REMOTES, REMOTES_DOC),
         optional("states", Shape::Record(&STATES), STATES_DOC),
         optional("snapshots", Shape::Record(&SNAPSHOTS), SNAPSHOTS_DOC),
+        optional("budget", Shape::Record(&BUDGET), BUDGET_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
         overlay("profiles", Shape::Map(&NAME, &Shape::Record(&PROFILE)), "Named overlays, chosen with --profile."),
     ],
@@ -182,6 +184,7 @@ static PROFILE: Record = Record {
         optional("remotes", REMOTES, REMOTES_DOC),
         optional("states", Shape::Record(&STATES), STATES_DOC),
         optional("snapshots", Shape::Record(&SNAPSHOTS), SNAPSHOTS_DOC),
+        optional("budget", Shape::Record(&BUDGET), BUDGET_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
     ],
     exclusive: &[],
@@ -239,7 +242,23 @@ static SERVICE: Record = Record {
             "When it is started again after it has ended. Default: on-failure, once it has been ready.",
         ),
         optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
+        optional(
+            "memory",
+            Shape::Text(Some(&SIZE)),
+            "How much memory it needs. Default: what was measured in its last run.",
+        ),
     ],
+    exclusive: &[],
+};
+
+static BUDGET: Record = Record {
+    name: "budget",
+    what: "`budget`",
+    fields: &[optional(
+        "memory",
+        Shape::Text(Some(&SIZE)),
+        "How much memory the services may need together. Default: what the machine has.",
+    )],
     exclusive: &[],
 };
 

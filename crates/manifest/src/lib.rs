@@ -6,6 +6,7 @@
 
 mod after;
 mod base;
+mod budget;
 mod cold;
 mod command;
 mod container;
@@ -44,6 +45,7 @@ mod words;
 
 pub use after::{After, AfterTarget, Condition};
 pub use base::{Base, BaseSource, Digest};
+pub use budget::Budget;
 pub use cold::Cold;
 pub use command::Command;
 pub use container::{

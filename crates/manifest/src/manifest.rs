@@ -8,8 +8,8 @@ use source::{Entry, Problem, Problems, SourceFile, Tree};
 use crate::document::Document;
 use crate::reading::Reading;
 use crate::{
-    Database, Dependency, Name, Remote, Resource, Service, Setting, Snapshots, SpecReference, States, Task, Template,
-    resource,
+    Budget, Database, Dependency, Name, Remote, Resource, Service, Setting, Snapshots, SpecReference, States, Task,
+    Template, resource,
 };
 
 /// What a repository's `seedbed.yaml` says, checked.
@@ -41,6 +41,8 @@ pub struct Manifest {
     pub states: States,
     /// How snapshots are taken.
     pub snapshots: Snapshots,
+    /// What the environment may take of the machine, if this is the root workspace.
+    pub budget: Budget,
     /// The names that dependents see.
     pub exports: IndexMap<String, Template>,
     /// Names of the profiles that it declares.
@@ -80,6 +82,7 @@ impl Manifest {
             remotes: IndexMap::new(),
             states: States::read(tree.get("states")),
             snapshots: Snapshots::read(tree.get("snapshots")),
+            budget: Budget::read(tree.get("budget")),
             exports: IndexMap::new(),
             profiles: Vec::new(),
         };

@@ -165,6 +165,7 @@ impl Procfile {
                 stop: Stop::default(),
                 restart: None,
                 live: None,
+                memory: None,
                 place,
                 name: name.clone(),
             };

@@ -9,7 +9,7 @@ use crate::probe::{Live, Ready, port_number};
 use crate::reading::Reading;
 use crate::restart::Restart;
 use crate::stop::Stop;
-use crate::{Template, file_reference};
+use crate::{Template, file_reference, size};
 
 /// A process that keeps running.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub struct Service {
     pub restart: Option<Restart>,
     /// When it no longer counts as alive; `None`: when it ends.
     pub live: Option<Live>,
+    /// How much memory it needs, in bytes, as far as that is known.
+    pub memory: Option<u64>,
     /// Where its name stands.
     pub place: Place,
 }
@@ -70,6 +72,7 @@ impl Service {
                 stop,
                 restart: tree.get("restart").map(Restart::read),
                 live,
+                memory: tree.get("memory").and_then(size::read),
                 place: entry.key_place.clone(),
             })
         })

@@ -54,4 +54,4 @@ pub use native::Runtime;
 pub use sites::sweep;
 pub use spawn::MARK;
 pub use tail::tail;
-pub use usage::{Usage, usage};
+pub use usage::{Usage, available_memory, usage};

@@ -56,6 +56,21 @@ fn proportional(pid: u32) -> Option<u64> {
     Some(kilobytes * 1_024)
 }
 
+/// How much memory in bytes the machine can give without putting something else out; `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+pub fn available_memory() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1_024)
+}
+
+/// How much memory the machine can give: here the system does not tell.
+#[cfg(not(target_os = "linux"))]
+pub fn available_memory() -> Option<u64> {
+    None
+}
+
 /// Measures the process groups with these leaders: here the system does not tell.
 #[cfg(not(target_os = "linux"))]
 pub fn usage(_leaders: &[u32]) -> Option<BTreeMap<u32, Usage>> {

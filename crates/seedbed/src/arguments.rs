@@ -156,6 +156,9 @@ pub struct UpArguments {
     /// The profile that the environment is made with
     #[arg(long, value_name = "PROFILE", add = completion::profiles())]
     pub profile: Option<String>,
+    /// Start services also when the budget, or the machine, has no memory for them
+    #[arg(long)]
+    pub over_budget: bool,
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,

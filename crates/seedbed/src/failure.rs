@@ -90,6 +90,8 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::NoService { .. } | Error::WhichService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
         Error::NoTask { .. } => (5, "no-task"),
         Error::NoUsage => (4, "system"),
+        Error::Memory { limit: environment::MemoryLimit::Budget(_), .. } => (6, "budget"),
+        Error::Memory { .. } => (4, "memory"),
         Error::Awaited(_) => (1, "awaited"),
         Error::NoProvider { .. } => (5, "no-provider"),
         Error::Store(store::StoreError::NotFound { .. } | store::StoreError::Ambiguous { .. }) => (5, "no-snapshot"),
@@ -172,6 +174,9 @@ fn hint(error: &Error) -> Option<String> {
         )),
         Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks', 'store', 'store-cache' or 'downloads'".to_owned()),
         Error::NoEnvironment(_) => Some("`seedbed up` makes it; `--name` chooses another".to_owned()),
+        Error::Memory { .. } => Some(
+            "nothing was started; stop something else, or say --over-budget to start them all the same".to_owned(),
+        ),
         Error::NotRunning(_) => Some("`seedbed up` starts it".to_owned()),
         Error::NoProvider { known, .. } if known.is_empty() => {
             Some("a file of data types declares one: `providers: { NAME: { command: [PROGRAM, …] } }`".to_owned())

@@ -50,6 +50,7 @@ fn text(reports: &[UsageReport]) -> String {
             [
                 report.unit.clone(),
                 size(report.memory),
+                size(report.most_memory),
                 size(report.resident),
                 format!("{:.1} %", report.cpu_percent),
                 duration(report.cpu_ms),
@@ -65,19 +66,20 @@ fn text(reports: &[UsageReport]) -> String {
     let all = [
         "all".to_owned(),
         size(memory),
+        String::new(),
         size(resident),
         format!("{cpu_percent:.1} %"),
         duration(cpu_ms),
         processes.to_string(),
     ];
     rows.push(all);
-    table(["SERVICE", "MEMORY", "RESIDENT", "CPU", "CPU TIME", "PROCESSES"], &rows)
+    table(["SERVICE", "MEMORY", "MOST", "RESIDENT", "CPU", "CPU TIME", "PROCESSES"], &rows)
 }
 
 fn json(reports: &[UsageReport]) -> Value {
     let report = |report: &UsageReport| {
         json!({
-            "service": report.unit, "memory_bytes": report.memory, "resident_bytes": report.resident,
+            "service": report.unit, "memory_bytes": report.memory, "most_memory_bytes": report.most_memory, "resident_bytes": report.resident,
             "cpu_percent": (report.cpu_percent * 10.0).round() / 10.0, "cpu_ms": report.cpu_ms,
             "processes": report.processes,
         })

@@ -13,7 +13,7 @@ use crate::table::table;
 
 pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
     let target = job.target()?;
-    let options = UpOptions { profile: arguments.profile.clone() };
+    let options = UpOptions { profile: arguments.profile.clone(), over_budget: arguments.over_budget };
     if arguments.dry_run {
         let plan = job.tell(environment::plan_up(job.context, &target, &options))?;
         let steps: Vec<Value> = plan

@@ -22,6 +22,7 @@ sessions! {
     bad_data
     bad_manifests
     bases
+    budget
     changes
     checks
     commands

@@ -1,0 +1,154 @@
+//! Memory: what the services of an environment need, and whether it is there before they are started.
+
+use std::collections::BTreeMap;
+
+use plan::Plan;
+use serde::{Deserialize, Serialize};
+use supervisor::UnitId;
+
+use crate::place::Place;
+use crate::stats::{Measured, measure};
+use crate::{Error, Session, durable};
+
+/// The version of the file.
+const FORMAT: u32 = 1;
+
+/// What is remembered of the memory that services have used: `usage.json`.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct File {
+    seedbed_usage: u32,
+    services: BTreeMap<String, Used>,
+}
+
+/// The most memory that a service was seen to use in its last run.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Used {
+    /// The process that this was measured of: another one begins anew.
+    pid: u32,
+    memory: u64,
+}
+
+/// What one service needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Its name.
+    pub service: String,
+    /// How much memory, in bytes.
+    pub memory: u64,
+    /// Whether the manifest says so; otherwise it was measured.
+    pub is_declared: bool,
+}
+
+/// Where the memory would come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MemoryLimit {
+    /// The manifest bounds it.
+    Budget(u64),
+    /// The machine has so much to give.
+    Machine(u64),
+}
+
+/// Remembers what services use now, if it is more than was seen of this run. That it cannot be written down harms nothing.
+pub(crate) fn remember(place: &Place, measured: &[Measured]) {
+    let mut file = read(place);
+    for one in measured {
+        let before = file.services.get(&one.unit).filter(|before| before.pid == one.pid);
+        let memory = before.map_or(0, |before| before.memory).max(one.usage.memory);
+        file.services.insert(one.unit.clone(), Used { pid: one.pid, memory });
+    }
+    file.seedbed_usage = FORMAT;
+    let _ = durable::write_json(&place.usage(), &file);
+}
+
+/// The most that each service was seen to use in its last run.
+pub(crate) fn remembered(place: &Place) -> BTreeMap<String, u64> {
+    read(place).services.into_iter().map(|(unit, used)| (unit, used.memory)).collect()
+}
+
+/// Measures all that runs before it is stopped, and remembers it.
+pub(crate) fn remember_running(place: &Place) {
+    if let Ok(measured) = measure(&place.socket()) {
+        remember(place, &measured);
+    }
+}
+
+fn read(place: &Place) -> File {
+    let file: Option<File> = durable::read_json(&place.usage()).unwrap_or_default();
+    file.filter(|file| file.seedbed_usage == FORMAT).unwrap_or_default()
+}
+
+impl Session<'_> {
+    /// Refuses a plan that starts services for which the budget, or the machine, has no memory: before it swaps. What is
+    /// neither declared nor was ever measured counts nothing.
+    pub(crate) fn check_memory(&self, plan: &Plan) -> Result<(), Error> {
+        let remembered = remembered(&self.place);
+        let servers = self.model.servers.values().map(plan::ServerModel::unit);
+        let units: Vec<UnitId> = self.model.services.keys().cloned().chain(servers).collect();
+        let is_started = |id: &UnitId| plan.steps.iter().any(|step| step.id == *id);
+        let runs = |id: &UnitId| self.observed.running.contains_key(id);
+        let started: Vec<Need> =
+            units.iter().filter(|id| is_started(id) && !runs(id)).filter_map(|id| self.need(id, &remembered)).collect();
+        if started.is_empty() {
+            return Ok(());
+        }
+        let budget = self.tree.workspace(self.tree.root).manifest.budget.memory;
+        if let Some(budget) = budget {
+            let all = units.iter().filter(|id| is_started(id) || runs(id));
+            within(MemoryLimit::Budget(budget), all.filter_map(|id| self.need(id, &remembered)).collect())?;
+        }
+        runtime::available_memory().map_or(Ok(()), |memory| within(MemoryLimit::Machine(memory), started))
+    }
+
+    fn need(&self, id: &UnitId, remembered: &BTreeMap<String, u64>) -> Option<Need> {
+        let declared = id.as_str().split_once('/').and_then(|(workspace, name)| {
+            let workspace = self.tree.workspace(self.tree.find(workspace)?);
+            workspace.manifest.services.get(name)?.memory
+        });
+        let memory = declared.or_else(|| remembered.get(id.as_str()).copied())?;
+        Some(Need { service: id.to_string(), memory, is_declared: declared.is_some() })
+    }
+}
+
+fn within(limit: MemoryLimit, mut needs: Vec<Need>) -> Result<(), Error> {
+    let (MemoryLimit::Budget(most) | MemoryLimit::Machine(most)) = limit;
+    let needed = needs.iter().map(|need| need.memory).sum();
+    if needed <= most {
+        return Ok(());
+    }
+    needs.sort_by(|a, b| b.memory.cmp(&a.memory).then_with(|| a.service.cmp(&b.service)));
+    Err(Error::Memory { needed, limit, needs })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_too_much_is_told_largest_first() {
+        let need = |service: &str, memory| Need { service: service.to_owned(), memory, is_declared: true };
+        let needs = vec![need("a", 1), need("b", 3), need("c", 2)];
+        assert!(within(MemoryLimit::Budget(6), needs.clone()).is_ok());
+        match within(MemoryLimit::Machine(5), needs) {
+            Err(Error::Memory { needed, needs, .. }) => {
+                assert_eq!(needed, 6);
+                assert_eq!(needs.iter().map(|need| need.service.as_str()).collect::<Vec<_>>(), ["b", "c", "a"]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_most_of_a_run_is_remembered_until_the_next() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::new(directory.path(), "default", directory.path(), false);
+        std::fs::create_dir_all(place.directory()).unwrap();
+        let measured = |pid, memory| {
+            let usage = runtime::Usage { memory, ..runtime::Usage::default() };
+            [Measured { unit: "shop/web".to_owned(), pid, usage }]
+        };
+        for (pid, memory, most) in [(1, 10, 10), (1, 5, 10), (1, 20, 20), (2, 7, 7)] {
+            remember(&place, &measured(pid, memory));
+            assert_eq!(remembered(&place)["shop/web"], most);
+        }
+    }
+}
