@@ -35,7 +35,10 @@ pub fn check(
     prove: &[String],
 ) -> Result<CheckReport, Error> {
     let store = opened(context, target, from)?;
-    let findings = store::check(&store, CheckOptions { data: with_data }, &|_| {})?;
+    let findings = {
+        let _at_once = context.interrupt.at_once();
+        store::check(&store, CheckOptions { data: with_data }, &|_| {})?
+    };
     let mut report = CheckReport { findings, ..CheckReport::default() };
     if !prove.is_empty() {
         proved(context, target, &store, prove, &mut report)?;
@@ -103,6 +106,8 @@ pub fn repair(context: &Context<'_>, target: &Target, from: Option<&str>) -> Res
         Some(name) => Some(open_remote(context, target, remote(&tree(context, target)?, Some(name))?, Purpose::Read)?),
         None => None,
     };
+    // Both can be interrupted anywhere, and repeated.
+    let _at_once = context.interrupt.at_once();
     Ok(store::repair(&store, there.as_ref(), &|_| {})?)
 }
 
@@ -114,5 +119,6 @@ pub fn collect(
     dry_run: bool,
 ) -> Result<CollectReport, Error> {
     let store = opened(context, target, from)?;
+    let _at_once = context.interrupt.at_once();
     Ok(store::collect(&store, &CollectOptions { dry_run, ..CollectOptions::default() }, &|_| {})?)
 }

@@ -86,12 +86,15 @@ struct Shared {
 #[derive(Default)]
 struct State {
     raised: bool,
+    /// How many see to it that nothing has to be undone.
+    at_once: usize,
     running: Option<Answerer>,
 }
 
 impl Interrupt {
-    /// Asks what goes on to end; called by a signal handler's thread.
-    pub fn raise(&self) {
+    /// Asks what goes on to end; called by a signal handler's thread. Says whether it need not be waited for: then nothing has
+    /// to be undone, and the process may end at once.
+    pub fn raise(&self) -> bool {
         let mut state = self.0.state.lock().expect("nothing panics while it holds this");
         state.raised = true;
         self.0.raised.notify_all();
@@ -99,6 +102,14 @@ impl Interrupt {
             // A supervisor that is gone has nothing left to cancel.
             let _ = answerer.cancel();
         }
+        state.at_once > 0
+    }
+
+    /// Says that the process may be ended at once as long as the result lives: what goes on waits for others, and leaves nothing
+    /// that has to be undone.
+    pub(crate) fn at_once(&self) -> AtOnce<'_> {
+        self.0.state.lock().expect("nothing panics while it holds this").at_once += 1;
+        AtOnce(self)
     }
 
     /// Whether it was asked for.
@@ -128,5 +139,14 @@ impl Interrupt {
             let _ = answerer.cancel();
         }
         state.running = answerer;
+    }
+}
+
+/// A time in which the process may be ended at once.
+pub(crate) struct AtOnce<'a>(&'a Interrupt);
+
+impl Drop for AtOnce<'_> {
+    fn drop(&mut self) {
+        self.0.0.state.lock().expect("nothing panics while it holds this").at_once -= 1;
     }
 }

@@ -73,6 +73,8 @@ pub fn push(context: &Context<'_>, target: &Target, options: &PushOptions<'_>) -
             return Err(Error::Findings(findings));
         }
     }
+    // What was sent until then is found by the next push.
+    let _at_once = context.interrupt.at_once();
     let there = open_remote(context, target, remote, Purpose::Write)?;
     let mut shared = Shared { remote: remote.name.clone(), ..Shared::default() };
     for (tag, mut record) in leaving {
@@ -196,7 +198,7 @@ pub fn pull(
     from: Option<&str>,
     only: &[String],
 ) -> Result<Shared, Error> {
-    let began = Instant::now();
+    let (began, _at_once) = (Instant::now(), context.interrupt.at_once());
     let tree = tree(context, target)?;
     let remote = remote(&tree, from)?;
     let there = open_remote(context, target, remote, Purpose::Read)?;
@@ -247,7 +249,7 @@ fn part(
 
 /// Gets what snapshots and states consist of; the states that the environment's databases need, when none is named.
 pub fn fetch(context: &Context<'_>, target: &Target, names: &[String], from: Option<&str>) -> Result<Shared, Error> {
-    let began = Instant::now();
+    let (began, _at_once) = (Instant::now(), context.interrupt.at_once());
     let tree = tree(context, target)?;
     let remote = remote(&tree, from)?;
     let there = open_remote(context, target, remote, Purpose::Read)?;

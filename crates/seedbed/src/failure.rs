@@ -38,6 +38,13 @@ impl Failure {
         Self { code, kind: "step", message: step_failure(failure) }
     }
 
+    /// A command that was ended while it moved or read what is stored.
+    pub fn interrupted() -> Self {
+        let message =
+            "error: interrupted\nhelp: nothing has to be undone; repeated, it goes on with what is there already\n";
+        Self { code: 130, kind: "interrupted", message: message.to_owned() }
+    }
+
     /// What to say of an error.
     pub fn of(error: &Error, options: RenderOptions) -> Self {
         let (code, kind) = class(error);

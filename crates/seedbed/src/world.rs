@@ -200,8 +200,9 @@ impl World {
         }
     }
 
-    /// Listens to Ctrl-C: the first ends what goes on and undoes it, the third ends this process at once.
-    pub fn listen(&self) {
+    /// Listens to Ctrl-C: the first ends what goes on and undoes it, the third ends this process at once. So does the first where
+    /// nothing has to be undone; `say` tells it before.
+    pub fn listen(&self, say: impl Fn() + Send + 'static) {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         const AT_ONCE: usize = 3;
         let interrupt = self.interrupt.clone();
@@ -210,7 +211,10 @@ impl World {
                 // What was begun stands in the journal; the next command undoes it.
                 std::process::exit(130);
             }
-            interrupt.raise();
+            if interrupt.raise() {
+                say();
+                std::process::exit(130);
+            }
         });
         // Without a handler Ctrl-C ends the process, which is what the third one would do.
         drop(listening);

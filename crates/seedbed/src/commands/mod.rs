@@ -116,12 +116,22 @@ pub fn run() -> ExitCode {
     let world = match World::read(&arguments.global) {
         Ok(world) => world,
         Err(error) => {
-            return end(&arguments, Err(Failure { code: 4, kind: "world", message: format!("error: {error}\n") }));
+            return end(
+                arguments.global.json,
+                Err(Failure { code: 4, kind: "world", message: format!("error: {error}\n") }),
+            );
         }
     };
     // What works in the background ends at once when it is told to: it leaves nothing that the next one does not mend.
     if !matches!(&arguments.command, Command::Tend(options) if options.background) {
-        world.listen();
+        let (json, is_shown) = (arguments.global.json, world.terminal);
+        world.listen(move || {
+            if is_shown {
+                // Below what shows how far it is.
+                let _ = std::io::stderr().write_all(b"\n");
+            }
+            end(json, Err(Failure::interrupted()));
+        });
     }
     let display = Display::new(arguments.global.quiet, world.terminal, world.color.errors, world.width);
     let context = world.context(&display);
@@ -174,11 +184,10 @@ pub fn run() -> ExitCode {
         Command::Completions(options) => Ok(completions::run(options)),
         Command::Supervise(_) | Command::Guard => unreachable!("it was run above"),
     };
-    end(&arguments, result)
+    end(arguments.global.json, result)
 }
 
-fn end(arguments: &Arguments, result: Result<Outcome, Failure>) -> ExitCode {
-    let json = arguments.global.json;
+fn end(json: bool, result: Result<Outcome, Failure>) -> ExitCode {
     let (code, talk) = match result {
         Ok(outcome) if json => {
             if !outcome.json.is_null() {

@@ -1,7 +1,12 @@
 //! Signals that arrive while a command goes on.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -76,4 +81,82 @@ fn an_interrupted_up_leaves_nothing_that_it_began_and_what_ran_before_still_runs
     started.unwrap();
     assert_eq!(code, Some(130));
     assert_eq!(workspace.processes(), before);
+}
+
+/// A web server for the files of a directory. While it stalls, it answers nothing that is asked of a pack.
+struct Website {
+    address: String,
+    stalls: Arc<AtomicBool>,
+    /// The connections that wait for an answer.
+    waiting: Arc<Mutex<Vec<TcpStream>>>,
+}
+
+impl Website {
+    fn of(directory: &Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let stalls = Arc::new(AtomicBool::new(true));
+        let waiting = Arc::new(Mutex::new(Vec::new()));
+        let (directory, is_stalling, held) = (directory.to_owned(), Arc::clone(&stalls), Arc::clone(&waiting));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (directory, is_stalling, held) = (directory.clone(), Arc::clone(&is_stalling), Arc::clone(&held));
+                std::thread::spawn(move || answer(stream, &directory, &is_stalling, &held));
+            }
+        });
+        Self { address, stalls, waiting }
+    }
+}
+
+fn answer(mut stream: TcpStream, directory: &Path, stalls: &AtomicBool, waiting: &Mutex<Vec<TcpStream>>) {
+    let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+    let Some(path) = lines.next().and_then(|line| Some(line.split(' ').nth(1)?.trim_start_matches('/').to_owned()))
+    else {
+        return;
+    };
+    lines.take_while(|line| !line.is_empty()).for_each(drop);
+    if path.contains("packs/") && stalls.load(Ordering::SeqCst) {
+        waiting.lock().unwrap().push(stream);
+        return;
+    }
+    let (status, body) = fs::read(directory.join(&path)).map_or(("404 Not Found", Vec::new()), |body| ("200 OK", body));
+    let head = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    // Whoever asked may be gone.
+    let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body));
+}
+
+#[test]
+fn an_interrupt_ends_at_once_what_waits_for_a_remote_and_it_goes_on_when_it_is_repeated() {
+    let files = "name: shop\nresources:\n  files: { path: files }\nremotes:\n  team: ../remote\n";
+    let workspace = Workspace::of(&[("one/seedbed.yaml", files), ("one/files/a", "what is shared\n")]);
+    workspace.seedbed(&["-C", "one", "up"]).ends_with(0);
+    workspace.seedbed(&["-C", "one", "snapshot", "taken"]).ends_with(0);
+    workspace.seedbed(&["-C", "one", "push", "taken"]).ends_with(0);
+    let remote: PathBuf = workspace.root().join("remote");
+    assert!(remote.join("listing").exists(), "it can be read by a web server");
+    let website = Website::of(&remote);
+    let there = files.replace("../remote", &website.address);
+    workspace.write("two/seedbed.yaml", &there);
+    workspace.seedbed(&["-C", "two", "up"]).ends_with(0);
+
+    for command in [["pull", "taken"], ["check", "--remote=team"]] {
+        website.waiting.lock().unwrap().clear();
+        let arguments = [&["-C", "two"][..], &command, if command[0] == "check" { &["--data"] } else { &[] }].concat();
+        let said = workspace.root().join("said");
+        let mut started = workspace.command(&arguments);
+        started.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap());
+        let mut child = started.spawn().unwrap();
+        let asked = wait_until("it asks for a pack", PATIENCE, || {
+            (!website.waiting.lock().unwrap().is_empty()).then_some(()).ok_or("not yet")
+        });
+        let code = interrupt(&mut child);
+        asked.unwrap();
+        let said = fs::read_to_string(&said).unwrap();
+        assert_eq!(code, Some(130), "{command:?}: {said}");
+        assert!(said.contains("error: interrupted\nhelp: nothing has to be undone"), "{command:?}: {said}");
+    }
+    website.stalls.store(false, Ordering::SeqCst);
+    workspace.seedbed(&["-C", "two", "pull", "taken"]).ends_with(0);
+    workspace.seedbed(&["-C", "two", "restore", "taken"]).ends_with(0);
+    assert_eq!(workspace.read("two/files/a"), "what is shared\n");
 }
