@@ -6,6 +6,7 @@ mod interrupts;
 mod kills;
 mod left_files;
 mod model;
+mod physical;
 mod postgres;
 mod supervisor;
 mod torture;

@@ -22,12 +22,13 @@ fn up() -> Option<World> {
 }
 
 /// The id of a snapshot says what the databases hold.
-fn state(world: &World, probe: &str) -> String {
+pub fn state(world: &World, probe: &str) -> String {
     let taken = world.json(&["snapshot", probe]);
     taken["snapshot"]["id"].as_str().expect("an id").to_owned()
 }
 
-fn kill(world: &World, command: &[&str], count: u32, again: &dyn Fn()) {
+/// Kills a command at several moments; `again` makes what it starts from. What is found is the one state or the other.
+pub fn kill(world: &World, command: &[&str], count: u32, again: &dyn Fn()) {
     again();
     let before = state(world, &format!("{}-before", command[0]));
     let length = world.measure(command);

@@ -1,0 +1,98 @@
+//! Kills while files of servers are saved and read again, of engines whose files do not go back as they are.
+
+use std::io::Write as _;
+use std::process::Stdio;
+
+use crate::postgres::{kill, state};
+use crate::world::{World, moments, skip};
+
+/// What is said to an engine in its own words.
+struct Engine {
+    word: &'static str,
+    /// A program of the server.
+    program: &'static str,
+    schema: &'static str,
+    change: &'static str,
+}
+
+const MYSQL: Engine = Engine {
+    word: "mysql",
+    program: "mariadbd",
+    schema: "CREATE TABLE orders (id INTEGER PRIMARY KEY, note VARCHAR(50));\nINSERT INTO orders VALUES (1, 'plain');\n",
+    change: "INSERT INTO orders VALUES (2, 'more');\n",
+};
+
+const REDIS: Engine =
+    Engine { word: "redis", program: "redis-server", schema: "SET order:1 plain\n", change: "SET order:2 more\n" };
+
+/// A workspace that is up on an engine, with the snapshots `base` and `more` of different states, and the first again as files.
+fn up(engine: &Engine) -> Option<World> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&path).chain(["/usr/sbin".into()]);
+    if !places.any(|place| place.join(engine.program).exists()) {
+        skip(&format!("{} is not installed", engine.program));
+        return None;
+    }
+    let world = World::new();
+    let manifest = "name: shop\ndatabases:\n  orders: { engine: ENGINE, schema: { sql: [orders.sql] } }\n";
+    world.write("seedbed.yaml", &manifest.replace("ENGINE", engine.word));
+    world.write("orders.sql", engine.schema);
+    world.done(&["up"]);
+    world.done(&["snapshot", "base"]);
+    let mut shell = world.command(&["db", "shell"]);
+    let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("the program");
+    shell.stdin.take().expect("a pipe").write_all(engine.change.as_bytes()).expect("it reads");
+    assert!(shell.wait().expect("it ends").success());
+    world.done(&["snapshot", "more"]);
+    world.done(&["restore", "base"]);
+    Some(world)
+}
+
+fn snapshot(engine: &Engine) {
+    let Some(world) = up(engine) else { return };
+    let expected = state(&world, "expected");
+    let length = world.measure(&["snapshot", "measured", "--physical"]);
+    for (index, delay) in moments(length, 6).enumerate() {
+        let (tag, when) = (format!("files-{index}"), format!("{delay:?} of {length:?}"));
+        let command = ["snapshot", &tag, "--physical"];
+        world.kill_after(&command, delay);
+        let was_taken = world.snapshots().contains(&tag);
+        world.done(&["up"]);
+        assert_eq!(state(&world, &format!("probe-{index}")), expected, "{when}");
+        if !was_taken {
+            world.done(&command);
+        }
+        world.done(&["restore", "more"]);
+        world.done(&["restore", &tag, "--prove"]);
+        assert_eq!(state(&world, &format!("again-{index}")), expected, "{when}");
+    }
+    world.done(&["check", "--data"]);
+    world.is_down_without_rest();
+}
+
+fn restore(engine: &Engine) {
+    let Some(world) = up(engine) else { return };
+    world.done(&["snapshot", "files", "--physical"]);
+    // What is to be proved is brought from the store, by a server of its own, also if it is kept in the engine.
+    kill(&world, &["restore", "files", "--prove"], 8, &|| drop(world.done(&["restore", "more"])));
+}
+
+#[test]
+fn snapshot_of_files_of_mysql() {
+    snapshot(&MYSQL);
+}
+
+#[test]
+fn snapshot_of_files_of_redis() {
+    snapshot(&REDIS);
+}
+
+#[test]
+fn restore_of_files_of_mysql() {
+    restore(&MYSQL);
+}
+
+#[test]
+fn restore_of_files_of_redis() {
+    restore(&REDIS);
+}
