@@ -146,8 +146,18 @@ pub enum Error {
         record: String,
         /// The file and line that wants it.
         place: Option<String>,
+        /// Whether it is a copy that violates a constraint: only its natural key is new.
+        is_copy: bool,
         /// What the database said.
         source: database::DatabaseError,
+    },
+    /// Providers have removed records, and then something failed.
+    #[error("{what}")]
+    Unfinished {
+        /// What is done, and what is not.
+        what: &'static str,
+        /// What failed.
+        source: Box<Error>,
     },
     /// Nothing is there of loads of a spec.
     #[error("no load of {spec} has left anything in these databases")]
@@ -426,6 +436,14 @@ impl Error {
             return Self::Interrupted;
         }
         Self::Provider { provider: name.to_string(), record: None, place: None, source }
+    }
+
+    /// What an error means when providers have removed something.
+    pub(crate) fn unfinished(what: &'static str) -> impl Fn(Error) -> Error {
+        move |source| match source {
+            interrupted @ Self::Interrupted => interrupted,
+            source => Self::Unfinished { what, source: Box::new(source) },
+        }
     }
 
     /// Whether the reason is that a disk is full.

@@ -14,7 +14,6 @@ use supervisor::{Exit, Failure, UnitId, UnitState, UnitStatus};
 use crate::error::{StepFailure, with_causes};
 use crate::facts::kind_of;
 use crate::journal::UNDO;
-use crate::loader_commit;
 use crate::loader_report::LoadReport;
 use crate::loader_stages;
 use crate::material::Material;
@@ -571,16 +570,7 @@ impl Worker<'_> {
             }
             session.forget(id)?;
         } else {
-            session.journal.release()?;
-            let load = contents.loads.get(&name).cloned().unwrap_or_default();
             let open = |id: &DatabaseId| session.database(id);
-            match loader_commit::take_back(id, &load, &session.journal.rows(), &open) {
-                Err(Error::InTheWay(_) | Error::Database { source: DatabaseError::Constraint { .. }, .. }) => {
-                    let text = format!("rows that a load has left in {id} are in use by now, and stay");
-                    session.context.monitor.on(Progress::Note(text));
-                }
-                result => result?,
-            }
             let start = |provider: &dataset::Provider, heeded: &Interrupt| session.start_provider(provider, heeded);
             let made_by = |data_type: &str| session.types.made_by(session.types.data_type_called(data_type)?);
             for text in loader_stages::undo_in(id, &session.journal, &open, &start, &made_by)? {

@@ -206,7 +206,7 @@ fn refused(table: Option<String>, places: &Places, source: DatabaseError) -> Err
         .and_then(|table| places.get(table))
         .map(|(place, _)| format!("{}:{}", place.file().name(), place.line()));
     let record = table.map_or_else(|| "the generated rows".to_owned(), |table| format!("the rows of {table}"));
-    Error::Load { record, place, source }
+    Error::Load { record, place, is_copy: false, source }
 }
 
 fn write_all(

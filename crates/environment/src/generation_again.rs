@@ -90,7 +90,7 @@ impl Again<'_> {
             let made = MadeRows::read(&mut *part.transaction, self.id, load)?;
             let is_wanted = |piece: &Piece, row: usize| is_wanted(wanted, &made, &records, piece, row);
             let (removed, lacks_rows) =
-                part.remove_the_rest(self.id, self.schema, load, self.former, self.interrupt, &is_wanted)?;
+                part.remove_the_rest(self.id, self.schema, load, self.former, self.interrupt, (&is_wanted, false))?;
             self.lacks_rows = lacks_rows;
             for (table, rows) in removed {
                 changes.entry(table).or_default().removed += rows;

@@ -82,6 +82,8 @@ mod sharing;
 mod snapshot;
 mod spec_schema;
 mod specs;
+#[cfg(test)]
+mod statements;
 mod states;
 mod states_search;
 mod stats;

@@ -20,13 +20,16 @@ use crate::loader_part::Part;
 use crate::loader_report::{Difference, LoadReport};
 use crate::loader_stages::{self, Stage};
 use crate::provider::{Providers, Start};
+use crate::unload_provided::Going;
 use crate::{Error, Interrupt};
 
 mod copies;
 mod provided;
+mod rest;
 
 pub(crate) use copies::MakeCopy;
 use provided::{PRIMARY_KEY, Told};
+pub(crate) use rest::Rest;
 
 /// How records are loaded.
 #[derive(Clone, Debug, Default)]
@@ -52,12 +55,8 @@ pub(crate) fn load(
     plan: &LoadPlan,
     loading: &Loading,
     make_copy: Option<&MakeCopy<'_>>,
-    open: &Open<'_>,
-    start: &Start<'_>,
-    journal: &Journal,
-    interrupt: &Interrupt,
-) -> Result<LoadReport, Error> {
-    let hands = Hands { open, start, journal, interrupt };
+    hands: Hands<'_, '_>,
+) -> Result<Loaded, Error> {
     let copy = match make_copy {
         Some(make) => copies::free_copy(plan, make, loading, hands)?,
         None => None,
@@ -67,7 +66,7 @@ pub(crate) fn load(
         // The database refused one of many rows and does not say which: row by row it will.
         Err(Failed { batch: Some(batch), error }) if !error.is_disk_full() => {
             // Records are the first part of a load of several, so all that is committed is of this attempt.
-            match loader_stages::undo(journal, open, start, &made_by_of(plan)) {
+            match loader_stages::undo(hands.journal, hands.open, hands.start, &made_by_of(plan)) {
                 Ok(()) => attempt(plan, loading, hands, Some(batch)),
                 Err(_) => return Err(error),
             }
@@ -77,13 +76,21 @@ pub(crate) fn load(
     .map_err(|failed| failed.error)
 }
 
+/// What a load came to.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) report: LoadReport,
+    /// What it no longer has and is still there, since it must be removed by others, which cannot be undone.
+    pub(crate) rest: Option<Rest>,
+}
+
 /// What a load works with.
 #[derive(Clone, Copy)]
-struct Hands<'a, 's> {
-    open: &'a Open<'a>,
-    start: &'a Start<'s>,
-    journal: &'a Journal,
-    interrupt: &'a Interrupt,
+pub(crate) struct Hands<'a, 's> {
+    pub(crate) open: &'a Open<'a>,
+    pub(crate) start: &'a Start<'s>,
+    pub(crate) journal: &'a Journal,
+    pub(crate) interrupt: &'a Interrupt,
 }
 
 /// The databases of a load.
@@ -108,7 +115,7 @@ fn attempt(
     loading: &Loading,
     hands: Hands<'_, '_>,
     row_by_row: Option<usize>,
-) -> Result<LoadReport, Failed> {
+) -> Result<Loaded, Failed> {
     let mut databases = Databases::new();
     for id in plan.batches.iter().map(database_of).chain(loading.databases.iter().cloned()) {
         if let Entry::Vacant(entry) = databases.entry(id) {
@@ -139,7 +146,7 @@ fn in_stages(
     (databases, schemas): (&mut Databases, &BTreeMap<DatabaseId, Schema>),
     hands: Hands<'_, '_>,
     row_by_row: Option<usize>,
-) -> Result<LoadReport, Failed> {
+) -> Result<Loaded, Failed> {
     let mut stages = loader_stages::cut(plan);
     if loading.is_dry {
         stages = vec![Stage { batches: 0..plan.batches.len(), is_provided: false }];
@@ -148,6 +155,9 @@ fn in_stages(
     // A load that spans databases can come to stand with some of its rows committed and others not; and one in the course
     // of a command that has protected databases is undone with that command.
     let is_undoable = databases.len() > 1 || is_staged || hands.journal.keeps_undoable();
+    // Rows may be in use by what providers have made and the spec no longer has, so they go after that.
+    let going = if loading.removes() { rest::going(databases, &loading.identity)? } else { Going::new() };
+    let removes_rows = loading.removes() && going.values().all(Vec::is_empty);
     let mut providers = Providers::new(hands.start, hands.interrupt);
     let mut carried = Carried {
         sources: sources(plan, schemas).map_err(Error::Problems)?,
@@ -158,7 +168,7 @@ fn in_stages(
         let mut stages = stages.iter().peekable();
         while let Some(stage) = stages.next() {
             let is_last = stages.peek().is_none();
-            let scene = Scene { plan, loading, schemas, hands, row_by_row, is_undoable, is_last };
+            let scene = Scene { plan, loading, schemas, hands, row_by_row, is_undoable, is_last, removes_rows };
             carry_out(stage, &scene, databases, &mut providers, &mut carried)?;
         }
         Ok(())
@@ -170,7 +180,8 @@ fn in_stages(
     };
     let ended = providers.end();
     done.and_then(|()| Ok(ended?))?;
-    Ok(carried.report)
+    let rest = (loading.removes() && !removes_rows).then(|| Rest::new(going, carried.wanted, carried.kept));
+    Ok(Loaded { report: carried.report, rest })
 }
 
 /// How the provider of a data type of a plan is found.
@@ -190,6 +201,17 @@ struct Scene<'a, 's> {
     row_by_row: Option<usize>,
     is_undoable: bool,
     is_last: bool,
+    /// Whether rows that the spec no longer has are removed in the last stage.
+    removes_rows: bool,
+}
+
+/// By database and table, what rows are known by.
+type Identities = BTreeMap<DatabaseId, HashMap<String, HashSet<String>>>;
+
+/// Whether rows of this kind are wanted: those that are generated are the business of others.
+fn is_wanted(wanted: &HashMap<String, HashSet<String>>, piece: &Piece, row: usize) -> bool {
+    let identity = piece.head.identity(&piece.rows[row]);
+    piece.head.generated || wanted.get(&piece.head.table).is_some_and(|wanted| wanted.contains(&identity))
 }
 
 /// What one stage of a load leaves to the next.
@@ -197,8 +219,10 @@ struct Scene<'a, 's> {
 struct Carried {
     sources: Vec<Source>,
     report: LoadReport,
-    /// By database and table, the rows that the spec has; only where others are removed.
-    wanted: BTreeMap<DatabaseId, HashMap<String, HashSet<String>>>,
+    /// The rows that the spec has; only where others are removed.
+    wanted: Identities,
+    /// The records of providers that it has.
+    kept: Identities,
     /// What providers have made, to be written down.
     told: BTreeMap<DatabaseId, Told>,
 }
@@ -211,7 +235,7 @@ fn carry_out<'a, 's>(
     providers: &mut Providers<'a, 's>,
     carried: &mut Carried,
 ) -> Result<(), Failed> {
-    let Scene { plan, loading, schemas, hands, row_by_row, is_undoable, is_last } = *scene;
+    let Scene { plan, loading, schemas, hands, row_by_row, is_undoable, is_last, removes_rows } = *scene;
     let mut parts: BTreeMap<DatabaseId, Part<'_>> = BTreeMap::new();
     // Whoever makes records outside of our transactions must not wait for them.
     for (id, database) in databases.iter_mut().filter(|_| !stage.is_provided) {
@@ -238,6 +262,7 @@ fn carry_out<'a, 's>(
         former: FormerRows::new(hands.journal.rows(), is_undoable && !loading.is_dry),
         report: std::mem::take(&mut carried.report),
         told: std::mem::take(&mut carried.told),
+        kept: std::mem::take(&mut carried.kept),
         refused: Problems::default(),
     };
     for index in stage.batches.clone() {
@@ -250,20 +275,16 @@ fn carry_out<'a, 's>(
     if !writer.refused.is_empty() {
         return Err(Error::Problems(writer.refused).into());
     }
-    if is_last && loading.identity.mode == LoadMode::Replace {
+    if is_last && removes_rows {
         writer.remove_the_rest()?;
-        if plan.batches.iter().any(|batch| batch.made_by.is_some()) {
-            let note = "records that providers made and the spec no longer has stay; `unload` removes all of a spec's";
-            writer.report.notes.push(note.to_owned());
-        }
     }
     let mut loads = BTreeMap::new();
     for (id, part) in &mut writer.parts {
         loads.extend(part.write(id, &loading.identity)?.map(|load| (id.clone(), load)));
     }
-    let Writer { mut parts, former, report, sources, told, .. } = writer;
+    let Writer { mut parts, former, report, sources, told, kept, .. } = writer;
     carried.wanted.extend(parts.iter_mut().map(|(id, part)| (id.clone(), std::mem::take(&mut part.wanted))));
-    (carried.report, carried.sources, carried.told) = (report, sources, told);
+    (carried.report, carried.sources, carried.told, carried.kept) = (report, sources, told, kept);
     let transactions: Transactions<'_> = parts.into_iter().map(|(id, part)| (id, part.transaction)).collect();
     if loading.is_dry {
         for (id, transaction) in transactions {
@@ -372,6 +393,7 @@ struct Writer<'a, 'd, 's> {
     former: FormerRows,
     report: LoadReport,
     told: BTreeMap<DatabaseId, Told>,
+    kept: Identities,
     refused: Problems,
 }
 
@@ -457,12 +479,12 @@ impl<'a> Writer<'a, '_, '_> {
     fn insert(&mut self, index: usize, chunk: &[usize], given: &[Vec<Value>]) -> Result<Vec<Vec<Value>>, Error> {
         self.heed_interrupt()?;
         let batch = &self.plan.batches[index];
-        let source = &self.sources[index];
+        let (source, mode) = (&self.sources[index], self.loading.identity.mode);
         let part = self.parts.get_mut(&database_of(batch)).expect("every batch's database was opened");
         let read = part
             .transaction
             .insert(&batch.table, &batch.columns, given, &source.columns)
-            .map_err(|source| failure(batch, chunk, source))?;
+            .map_err(|source| of_mode(mode, failure(batch, chunk, source)))?;
         let rows = given.iter().zip(&read).map(|(given, read)| known_by(batch, source, given, read)).collect();
         *part.made.entry(batch.table.clone()).or_default() += read.len() as u64;
         part.pieces.extend(ledger::pieces(head(batch, source, Did::Made), rows));
@@ -570,14 +592,11 @@ impl<'a> Writer<'a, '_, '_> {
     fn remove_the_rest(&mut self) -> Result<(), Error> {
         for (id, part) in &mut self.parts {
             let wanted = std::mem::take(&mut part.wanted);
-            let is_wanted = |piece: &Piece, row: usize| {
-                let identity = piece.head.identity(&piece.rows[row]);
-                let is_declared = || wanted.get(&piece.head.table).is_some_and(|wanted| wanted.contains(&identity));
-                piece.head.generated || is_declared()
-            };
+            let is_wanted = |piece: &Piece, row: usize| is_wanted(&wanted, piece, row);
             let (load, schema) = (&self.loading.identity, &self.schemas[id]);
             // What is declared refers to nothing that is not.
-            let (removed, _) = part.remove_the_rest(id, schema, load, &mut self.former, self.interrupt, &is_wanted)?;
+            let removed =
+                part.remove_the_rest(id, schema, load, &mut self.former, self.interrupt, (&is_wanted, false))?.0;
             for (data_type, rows) in removed {
                 self.report.of(&format!("{}.{data_type}", id.workspace)).removed += rows;
             }
@@ -679,11 +698,17 @@ fn failure(batch: &Batch, rows: &[usize], source: DatabaseError) -> Error {
     };
     let place = rows.first().and_then(|row| place_of(&batch.rows[*row]));
     let place = place.map(|place| format!("{}:{}", place.file().name(), place.line()));
-    Error::Load { record, place, source }
+    Error::Load { record, place, is_copy: false, source }
 }
 
-#[cfg(test)]
-mod lost;
+/// Says of what was refused whether it was a copy, of which not all that must be new is.
+fn of_mode(mode: LoadMode, mut error: Error) -> Error {
+    if let Error::Load { is_copy, source: DatabaseError::Constraint { .. }, .. } = &mut error {
+        *is_copy = mode == LoadMode::Add;
+    }
+    error
+}
+
 #[cfg(test)]
 mod modes;
 #[cfg(test)]

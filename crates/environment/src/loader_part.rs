@@ -13,6 +13,9 @@ use crate::ledger::{self, Did, Entry, LoadIdentity, Named, Piece, PieceHead};
 use crate::loader_removal::{Going, Removal};
 use crate::{Error, Interrupt};
 
+/// Whether a spec has a row of a piece.
+pub(crate) type IsWanted<'a> = dyn Fn(&Piece, usize) -> bool + 'a;
+
 /// The part of a load in one database.
 pub(crate) struct Part<'a> {
     pub(crate) transaction: Box<dyn Transaction + 'a>,
@@ -85,7 +88,8 @@ impl<'a> Part<'a> {
     }
 
     /// Removes what earlier loads of the spec made and it does not have any more, and says how many of each data type, and
-    /// whether rows that it has went along, since they referred to some that went. Their entries then have what is left.
+    /// whether rows that it has went along, since they referred to some that went. Their entries then have what is left; that is
+    /// without what providers made and the spec no longer has, where they have removed it.
     pub(crate) fn remove_the_rest(
         &mut self,
         id: &DatabaseId,
@@ -93,24 +97,27 @@ impl<'a> Part<'a> {
         load: &LoadIdentity,
         former: &mut FormerRows,
         interrupt: &Interrupt,
-        is_wanted: &dyn Fn(&Piece, usize) -> bool,
+        (is_wanted, are_provided_gone): (&IsWanted<'_>, bool),
     ) -> Result<(BTreeMap<String, usize>, bool), Error> {
         let transaction = &mut *self.transaction;
         let own: Vec<&Entry> = self.entries.iter().filter(|entry| entry.load.is_same_spec(load)).collect();
         let mut gone: Vec<(String, Piece)> = Vec::new();
+        let mut has_provided = false;
         for entry in &own {
             for number in 1..=entry.pieces {
                 let mut piece =
                     ledger::piece(transaction, &id.name, entry.number, number).map_err(Error::database(id))?;
-                let goes = old_rows(&piece, is_wanted);
-                if goes.contains(&true) {
+                let goes = old_rows(&piece, is_wanted, are_provided_gone);
+                if goes.contains(&true) && piece.head.provided {
+                    has_provided = true;
+                } else if goes.contains(&true) {
                     let mut number = 0..;
                     piece.rows.retain(|_| goes[number.next().expect("numbers do not end")]);
                     gone.push((piece.head.table.clone(), piece));
                 }
             }
         }
-        if gone.is_empty() {
+        if gone.is_empty() && !has_provided {
             return Ok((BTreeMap::new(), false));
         }
         let tables: HashSet<String> = gone.iter().map(|(table, _)| table.clone()).collect();
@@ -142,7 +149,7 @@ impl<'a> Part<'a> {
             let (mut pieces, mut made) = (Vec::new(), BTreeMap::new());
             for number in 1..=entry.pieces {
                 let piece = ledger::piece(transaction, &id.name, entry.number, number).map_err(Error::database(id))?;
-                let goes = old_rows(&piece, &is_left);
+                let goes = old_rows(&piece, &is_left, are_provided_gone);
                 let staying = goes.iter().filter(|goes| !**goes).count() as u64;
                 if piece.head.did == Did::Made && staying > 0 {
                     *made.entry(piece.head.table.clone()).or_default() += staying;
@@ -173,9 +180,9 @@ impl<'a> Part<'a> {
 }
 
 /// Which rows of a piece go; what was changed can be put back, whatever becomes of it.
-fn old_rows(piece: &Piece, is_wanted: &dyn Fn(&Piece, usize) -> bool) -> Vec<bool> {
-    // Only a provider can remove what it made; `unload` asks it to.
-    let can_go = piece.head.did != Did::Changed && !piece.head.provided;
+pub(crate) fn old_rows(piece: &Piece, is_wanted: &IsWanted<'_>, are_provided_gone: bool) -> Vec<bool> {
+    // Only a provider can remove what it made.
+    let can_go = piece.head.did != Did::Changed && (!piece.head.provided || are_provided_gone);
     (0..piece.rows.len()).map(|row| can_go && !is_wanted(piece, row)).collect()
 }
 

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use database::DatabaseError;
 use dataset::{LoadPlan, MadeBy};
 use plan::DatabaseId;
 
@@ -99,7 +100,7 @@ fn database(name: &str) -> DatabaseId {
     DatabaseId::parse(name).expect("the journal has names of databases")
 }
 
-/// Undoes the part of all stages in one database, the last first. Says which records stay, and why.
+/// Undoes what a load has committed to one database, as the journal has it: the last stage first. Says what stays, and why.
 pub(crate) fn undo_in(
     id: &DatabaseId,
     journal: &Journal,
@@ -112,14 +113,21 @@ pub(crate) fn undo_in(
     let mut providers = Providers::new(start, &interrupt);
     let mut staying = Vec::new();
     let name = id.to_string();
+    journal.release()?;
+    let load = journal.contents().loads.remove(&name).unwrap_or_default();
+    let in_use = || format!("rows that a load has left in {id} are in use by now, and stay");
+    match take_back(id, &load, &journal.rows(), open) {
+        Err(Error::InTheWay(_) | Error::Database { source: DatabaseError::Constraint { .. }, .. }) => {
+            staying.push(in_use());
+        }
+        result => result?,
+    }
     for (number, stage) in journal.contents().stages.iter().enumerate().rev() {
         match stage {
             StageToUndo::Rows(loads) => {
                 let Some(load) = loads.get(&name) else { continue };
                 match take_back(id, load, &journal.rows_of(number), open) {
-                    Err(Error::InTheWay(_)) => {
-                        staying.push(format!("rows that a load has left in {id} are in use by now, and stay"));
-                    }
+                    Err(Error::InTheWay(_)) => staying.push(in_use()),
                     result => result?,
                 }
             }

@@ -20,6 +20,7 @@ use crate::material::Material;
 use crate::provider::Start;
 use crate::report::{millis, step_reports};
 use crate::session::Session;
+use crate::unload_provided::Going;
 use crate::{Error, Interrupt, data, times, unload_provided};
 
 /// What to unload.
@@ -77,8 +78,26 @@ pub(crate) fn carry_out(
     for id in &unloading.databases {
         databases.insert(id.clone(), open(id)?);
     }
-    let mut report = unload_provided::carry_out(unloading, &mut databases, start, made_by, interrupt)?;
-    report.extend(in_databases(unloading, &mut databases, open, journal, interrupt)?);
+    let mut going = Going::new();
+    for (id, database) in &mut databases {
+        let pieces = unload_provided::going(id, &mut **database, &|load| load.spec == unloading.spec)?;
+        going.insert(id.clone(), pieces);
+    }
+    let has_provided = going.values().any(|pieces| !pieces.is_empty());
+    let in_databases = |databases| in_databases(unloading, databases, open, journal, interrupt);
+    let report = if has_provided {
+        // Whether providers can be asked is seen before the first record goes.
+        let mut report = unload_provided::count(&going, start, made_by, interrupt)?;
+        let unfinished = Error::unfinished("not all of it is unloaded");
+        if !unloading.is_dry {
+            report = unload_provided::remove(&going, start, made_by, interrupt).map_err(&unfinished)?;
+        }
+        let rows = in_databases(&mut databases);
+        report.extend(if unloading.is_dry { rows? } else { rows.map_err(&unfinished)? });
+        report
+    } else {
+        in_databases(&mut databases)?
+    };
     for (id, database) in &mut databases {
         database.tidy_ledger().map_err(Error::database(id))?;
     }

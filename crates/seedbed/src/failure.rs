@@ -129,6 +129,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Load { .. } => (1, "load"),
         Error::InTheWay(_) => (6, "in-the-way"),
         Error::Provider { .. } => (1, "provider"),
+        Error::Unfinished { .. } => (1, "unfinished"),
         Error::Database { .. } => (1, "database"),
         Error::Failed(_) => (1, "step"),
         Error::Stopped => (1, "stopped"),
@@ -242,8 +243,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::Script { .. } => Some(
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
         ),
-        Error::Provider { record: Some(_), .. } => Some("what was loaded before it is taken back".to_owned()),
-        Error::Load { .. } => Some("nothing was loaded; every database is as before".to_owned()),
+        Error::Provider { .. } | Error::Unfinished { .. } | Error::Load { .. } => load_hint(error).map(str::to_owned),
         Error::Supervisor(daemon::ClientError::Closed | daemon::ClientError::Lost(_)) => Some(
             "its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned(),
         ),
@@ -257,6 +257,22 @@ fn hint(error: &Error) -> Option<String> {
         Error::Record { path, .. } | Error::RecordVersion { path, .. } => {
             Some(format!("if it cannot be mended, `seedbed down` and move {} away", path.display()))
         }
+        _ => None,
+    }
+}
+
+/// What became of a load that failed, and what can be done.
+fn load_hint(error: &Error) -> Option<&'static str> {
+    match error {
+        Error::Provider { record: Some(_), .. } => Some("what was loaded before it is taken back"),
+        Error::Unfinished { .. } => Some(
+            "what providers have removed stays removed; what is left is still written down, and the same command goes on",
+        ),
+        Error::Load { is_copy: true, .. } => Some(
+            "nothing was loaded. `--mode add` gives new values to natural keys alone: let the data type work out what else must be \
+             unique from the key, as in `email: \"{{ login }}@shop.example\"`",
+        ),
+        Error::Load { .. } => Some("nothing was loaded; every database is as before"),
         _ => None,
     }
 }

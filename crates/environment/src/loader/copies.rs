@@ -103,6 +103,7 @@ impl<'a, 's> Search<'a, 's> {
             former: FormerRows::new(self.hands.journal.rows(), false),
             report: LoadReport::default(),
             told: BTreeMap::new(),
+            kept: BTreeMap::new(),
             refused: Problems::default(),
         };
         let values: Vec<_> = batch.rows.iter().map(|row| writer.values(row)).collect();

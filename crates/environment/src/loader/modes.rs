@@ -1,9 +1,5 @@
 //! Loading again, and unloading, in real SQLite databases.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use super::lost::{Loss, Lost};
 use super::tests::{World, copy, id, message, no_provider, plan};
 use super::*;
 use crate::ledger::LoadMode;
@@ -25,11 +21,14 @@ impl World {
             &plan,
             &loading(spec, mode),
             make_copy,
-            &|id| self.open(id),
-            &no_provider,
-            &self.journal(),
-            &Interrupt::default(),
+            Hands {
+                open: &|id| self.open(id),
+                start: &no_provider,
+                journal: &self.journal(),
+                interrupt: &Interrupt::default(),
+            },
         )
+        .map(|loaded| loaded.report)
     }
 
     fn unload(&self, spec: &str, takes_along: bool) -> Result<LoadReport, Error> {
@@ -217,8 +216,19 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
     let content = world.content();
     let less = plan(&[("lms", "{ users: [{ username: ada, age: 37 }, { username: new }] }")], false);
     let dry = Loading { is_dry: true, ..loading("spec", LoadMode::Replace) };
-    let report =
-        load(&less, &dry, None, &|id| world.open(id), &no_provider, &world.journal(), &Interrupt::default()).unwrap();
+    let report = load(
+        &less,
+        &dry,
+        None,
+        Hands {
+            open: &|id| world.open(id),
+            start: &no_provider,
+            journal: &world.journal(),
+            interrupt: &Interrupt::default(),
+        },
+    )
+    .unwrap()
+    .report;
     assert_eq!((report.created(), report.changed(), report.removed()), (1, 1, 6));
     assert_eq!(world.content(), content);
     let dry = Unloading { is_dry: true, ..unloading("spec", false) };
@@ -227,79 +237,4 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
             .unwrap();
     assert_eq!(report.removed(), 7);
     assert_eq!(world.content(), content);
-}
-
-type Operation<'a> = &'a dyn Fn(&World, &Open<'_>) -> Result<LoadReport, Error>;
-
-/// The connection is lost at each call of each operation; and the process is killed there, so that the next command finds
-/// the journal as it was.
-#[test]
-fn at_every_statement_everything_is_as_before_or_as_after() {
-    let less = [
-        ("lms", "{ users: [{ username: ada, age: 37 }, { username: new }] }"),
-        ("shop", "{ buyers: [{ name: ada }] }"),
-    ];
-    let load_with = |mode: LoadMode, texts: &[(&str, &str)]| {
-        let plan = plan(texts, false);
-        move |world: &World, open: &Open<'_>| {
-            load(&plan, &loading("spec", mode), None, open, &no_provider, &world.journal(), &Interrupt::default())
-        }
-    };
-    let unload_all = |world: &World, open: &Open<'_>| {
-        unload(
-            &unloading("spec", false),
-            open,
-            (&no_provider, &|_: &str| None),
-            &world.journal(),
-            &Interrupt::default(),
-        )
-    };
-    let operations: [(&str, Operation<'_>); 4] = [
-        ("ensure", &load_with(LoadMode::Ensure, &BOTH)),
-        ("update", &load_with(LoadMode::Update, &less)),
-        ("replace", &load_with(LoadMode::Replace, &less)),
-        ("unload", &unload_all),
-    ];
-    for (name, operation) in operations {
-        for is_killed in [false, true] {
-            let first = World::new();
-            first.execute("lms", "INSERT INTO users (username, age) VALUES ('ada', 35)");
-            if name != "ensure" {
-                first.load_as("spec", LoadMode::Ensure, &BOTH).unwrap();
-            }
-            let before = first.content();
-            let mut at = 0;
-            loop {
-                let world = first.copy();
-                let calls = Arc::new(AtomicUsize::new(0));
-                let open = |id: &DatabaseId| -> Result<Box<dyn Database>, Error> {
-                    let how = Loss { calls: Arc::clone(&calls), at, is_killed };
-                    Ok(Box::new(Lost { inner: world.open(id)?, loss: how }))
-                };
-                let done = operation(&world, &open);
-                let told = format!("{name}, {}, call {at}", if is_killed { "killed" } else { "lost" });
-                world.take_back();
-                let is_before = world.content() == before;
-                if done.is_ok() {
-                    assert!(!is_before, "{told}");
-                } else if !is_before {
-                    // What was committed everywhere is there to stay; then nothing is left to be done again.
-                    let after = world.content();
-                    operation(&world, &|id| world.open(id))
-                        .map(drop)
-                        .or_else(|error| match error {
-                            Error::NothingLoaded { .. } => Ok(()),
-                            error => Err(error),
-                        })
-                        .unwrap();
-                    assert_eq!(world.content(), after, "{told}");
-                }
-                if done.is_ok() && calls.load(Ordering::Relaxed) <= at {
-                    break;
-                }
-                at += 1;
-            }
-            assert!(at > 10, "{name} made {at} calls");
-        }
-    }
 }

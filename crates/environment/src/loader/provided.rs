@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Writer, database_of, place_of};
 use crate::Error;
 use crate::journal::{ProvidedRecord, ProvidedToUndo};
-use crate::ledger::{self, Did, PieceHead};
+use crate::ledger::{self, Did, PieceHead, identity};
 use crate::loader_report::Difference;
 use crate::provider::{Asked, AskedType, Had, ProviderFailure};
 
@@ -61,6 +61,14 @@ impl Writer<'_, '_, '_> {
                     }
                 }
             }
+        }
+        if self.loading.removes() {
+            let kept = self.kept.entry(database_of(batch)).or_default().entry(batch.table.clone()).or_default();
+            kept.extend(values.iter().flatten().map(|values| {
+                let asked = super::provided::asked(&batch.columns, &batch.key_columns, values);
+                let key: Vec<Value> = batch.key_columns.iter().map(|column| asked.key[column].clone()).collect();
+                identity(&key)
+            }));
         }
         self.need_primary_keys(index, made_by, &rows)?;
         self.sources[index].rows = rows;

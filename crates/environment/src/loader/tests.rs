@@ -81,15 +81,6 @@ impl World {
         world
     }
 
-    /// Another one with the same content.
-    pub(super) fn copy(&self) -> Self {
-        let copy = Self { directory: tempfile::tempdir().unwrap() };
-        for name in ["lms.db", "shop.db"] {
-            std::fs::copy(self.directory.path().join(name), copy.directory.path().join(name)).unwrap();
-        }
-        copy
-    }
-
     pub(super) fn open(&self, id: &DatabaseId) -> Result<Box<dyn Database>, Error> {
         let path = |end: &str| self.directory.path().join(format!("{}{end}", id.name));
         let location = Location::Sqlite { path: path(".db"), kept: path(".kept") };
@@ -106,7 +97,18 @@ impl World {
     }
 
     fn carry_out(&self, plan: &LoadPlan) -> Result<LoadReport, Error> {
-        load(plan, &Loading::default(), None, &|id| self.open(id), &no_provider, &self.journal(), &Interrupt::default())
+        load(
+            plan,
+            &Loading::default(),
+            None,
+            Hands {
+                open: &|id| self.open(id),
+                start: &no_provider,
+                journal: &self.journal(),
+                interrupt: &Interrupt::default(),
+            },
+        )
+        .map(|loaded| loaded.report)
     }
 
     /// Does what a command does that finds the journal.
@@ -348,10 +350,7 @@ fn what_cannot_be_taken_back_stays_in_the_journal() {
         &plan(&spec, false),
         &Loading::default(),
         None,
-        &open,
-        &no_provider,
-        &world.journal(),
-        &Interrupt::default(),
+        Hands { open: &open, start: &no_provider, journal: &world.journal(), interrupt: &Interrupt::default() },
     )
     .unwrap_err();
     assert!(message(&error).contains("deferred reference to regions"), "the first error is told: {error:?}");
@@ -368,8 +367,13 @@ fn rows_of_protected_databases_stay_undoable_when_the_load_has_succeeded() {
     let journal = world.journal();
     journal.protect(&id("shop"), crate::record::DatabaseRecord::default()).unwrap();
     let spec = plan(&[("lms", "{ users: [{ username: new }] }")], false);
-    load(&spec, &Loading::default(), None, &|id| world.open(id), &no_provider, &journal, &Interrupt::default())
-        .unwrap();
+    load(
+        &spec,
+        &Loading::default(),
+        None,
+        Hands { open: &|id| world.open(id), start: &no_provider, journal: &journal, interrupt: &Interrupt::default() },
+    )
+    .unwrap();
     world.take_back();
     assert_eq!(world.count("lms", "users"), 0);
 }
@@ -384,10 +388,7 @@ fn an_interrupt_ends_a_load_and_leaves_nothing() {
         &plan(&BOTH, false),
         &Loading::default(),
         None,
-        &|id| world.open(id),
-        &no_provider,
-        &world.journal(),
-        &interrupt,
+        Hands { open: &|id| world.open(id), start: &no_provider, journal: &world.journal(), interrupt: &interrupt },
     )
     .unwrap_err();
     assert!(matches!(error, Error::Interrupted), "{error:?}");

@@ -26,6 +26,7 @@ sessions! {
     changes
     checks
     commands
+    copies
     db
     dependencies
     doctor

@@ -1,45 +1,49 @@
-//! A database that is lost at one call: the connection to it, or the process that has it.
+//! A database of which one call is lost: the counterpart of the [proxy](super::proxy) for an engine without a server.
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use database::{Bulk, BulkTable, Database, DatabaseError, Description, Kept, Schema, StateName, Transaction, Value};
 use indexmap::IndexMap;
 
-/// Which call is lost, counted over all that share the number.
-#[derive(Clone)]
-pub(super) struct Loss {
-    pub(super) calls: Arc<AtomicUsize>,
-    /// The call, from 0.
-    pub(super) at: usize,
-    /// Whether it is done before it is lost, and all after it are lost, too; else only it is lost, and not done.
-    pub(super) is_killed: bool,
-}
+use super::fault::Fault;
 
-impl Loss {
-    /// Does a call, or loses it.
-    fn call<T>(&self, call: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
-        use std::cmp::Ordering::{Equal, Greater, Less};
+impl Fault {
+    /// Does a call that only reads, or loses it.
+    fn reading<T>(&self, call: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        self.call(false, call)
+    }
+
+    /// Does a call that may change something, or loses it.
+    fn changing<T>(&self, call: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
+        self.call(true, call)
+    }
+
+    fn call<T>(&self, changes: bool, call: impl FnOnce() -> Result<T, DatabaseError>) -> Result<T, DatabaseError> {
         let lost = || DatabaseError::Unreachable { database: "lost".to_owned(), source: "it was lost".into() };
-        let number = self.calls.fetch_add(1, Ordering::Relaxed);
-        match (self.is_killed, number.cmp(&self.at)) {
-            (_, Less) | (false, Greater) => call(),
-            (true, Equal) => call().and_then(|_| Err(lost())),
-            _ => Err(lost()),
+        if self.is_dead() {
+            return Err(lost());
         }
+        if !self.is_now(changes) {
+            return call();
+        }
+        if self.kind.is_after() {
+            call()?;
+        }
+        self.happens();
+        Err(lost())
     }
 }
 
 /// The database.
 pub(super) struct Lost {
     pub(super) inner: Box<dyn Database>,
-    pub(super) loss: Loss,
+    pub(super) fault: Arc<Fault>,
 }
 
 struct LostTransaction<'a> {
     inner: Box<dyn Transaction + 'a>,
-    loss: Loss,
+    fault: Arc<Fault>,
 }
 
 macro_rules! unasked {
@@ -52,28 +56,28 @@ macro_rules! unasked {
 
 impl Database for Lost {
     fn inspect(&mut self) -> Result<Schema, DatabaseError> {
-        self.loss.call(|| self.inner.inspect())
+        self.fault.reading(|| self.inner.inspect())
     }
 
     fn describe(&mut self) -> Result<Description, DatabaseError> {
-        self.loss.call(|| self.inner.describe())
+        self.fault.reading(|| self.inner.describe())
     }
 
     fn row_counts(&mut self) -> Result<IndexMap<String, u64>, DatabaseError> {
-        self.loss.call(|| self.inner.row_counts())
+        self.fault.reading(|| self.inner.row_counts())
     }
 
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, DatabaseError> {
-        let inner = self.loss.call(|| self.inner.begin())?;
-        Ok(Box::new(LostTransaction { inner, loss: self.loss.clone() }))
+        let inner = self.fault.reading(|| self.inner.begin())?;
+        Ok(Box::new(LostTransaction { inner, fault: Arc::clone(&self.fault) }))
     }
 
     fn prepare_ledger(&mut self) -> Result<(), DatabaseError> {
-        self.loss.call(|| self.inner.prepare_ledger())
+        self.fault.changing(|| self.inner.prepare_ledger())
     }
 
     fn tidy_ledger(&mut self) -> Result<(), DatabaseError> {
-        self.loss.call(|| self.inner.tidy_ledger())
+        self.fault.changing(|| self.inner.tidy_ledger())
     }
 
     fn read_rows(
@@ -81,7 +85,7 @@ impl Database for Lost {
         table: &str,
         each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
     ) -> Result<(), DatabaseError> {
-        self.loss.call(|| self.inner.read_rows(table, each))
+        self.fault.reading(|| self.inner.read_rows(table, each))
     }
 
     unasked! {
@@ -115,7 +119,7 @@ impl Transaction for LostTransaction<'_> {
         keys: &[Vec<Value>],
         wanted: &[String],
     ) -> Result<Vec<Option<Vec<Value>>>, DatabaseError> {
-        self.loss.call(|| self.inner.find(table, key_columns, keys, wanted))
+        self.fault.reading(|| self.inner.find(table, key_columns, keys, wanted))
     }
 
     fn find_all(
@@ -125,7 +129,7 @@ impl Transaction for LostTransaction<'_> {
         keys: &[Vec<Value>],
         wanted: &[String],
     ) -> Result<Vec<Vec<Value>>, DatabaseError> {
-        self.loss.call(|| self.inner.find_all(table, columns, keys, wanted))
+        self.fault.reading(|| self.inner.find_all(table, columns, keys, wanted))
     }
 
     fn insert(
@@ -135,7 +139,7 @@ impl Transaction for LostTransaction<'_> {
         rows: &[Vec<Value>],
         wanted: &[String],
     ) -> Result<Vec<Vec<Value>>, DatabaseError> {
-        self.loss.call(|| self.inner.insert(table, columns, rows, wanted))
+        self.fault.changing(|| self.inner.insert(table, columns, rows, wanted))
     }
 
     fn update(
@@ -146,48 +150,48 @@ impl Transaction for LostTransaction<'_> {
         columns: &[String],
         values: &[Vec<Value>],
     ) -> Result<u64, DatabaseError> {
-        self.loss.call(|| self.inner.update(table, key_columns, keys, columns, values))
+        self.fault.changing(|| self.inner.update(table, key_columns, keys, columns, values))
     }
 
     fn delete(&mut self, table: &str, columns: &[String], rows: &[Vec<Value>]) -> Result<u64, DatabaseError> {
-        self.loss.call(|| self.inner.delete(table, columns, rows))
+        self.fault.changing(|| self.inner.delete(table, columns, rows))
     }
 
     fn check_late(&mut self, tables: &[String]) -> Result<(), DatabaseError> {
-        self.loss.call(|| self.inner.check_late(tables))
+        self.fault.changing(|| self.inner.check_late(tables))
     }
 
     fn check_now(&mut self) -> Result<(), DatabaseError> {
-        self.loss.call(|| self.inner.check_now())
+        self.fault.changing(|| self.inner.check_now())
     }
 
     fn ledger(&mut self) -> Result<Vec<(u64, Vec<u8>)>, DatabaseError> {
-        self.loss.call(|| self.inner.ledger())
+        self.fault.reading(|| self.inner.ledger())
     }
 
     fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError> {
-        self.loss.call(|| self.inner.ledger_piece(load, number))
+        self.fault.reading(|| self.inner.ledger_piece(load, number))
     }
 
     fn write_ledger(&mut self, load: u64, number: u64, piece: &[u8]) -> Result<(), DatabaseError> {
-        self.loss.call(|| self.inner.write_ledger(load, number, piece))
+        self.fault.changing(|| self.inner.write_ledger(load, number, piece))
     }
 
     fn cut_ledger(&mut self, load: u64, from: u64) -> Result<(), DatabaseError> {
-        self.loss.call(|| self.inner.cut_ledger(load, from))
+        self.fault.changing(|| self.inner.cut_ledger(load, from))
     }
 
     fn bulk<'b>(&'b mut self, tables: &'b [BulkTable]) -> Result<Box<dyn Bulk + 'b>, DatabaseError> {
-        self.loss.call(|| self.inner.bulk(tables))
+        self.fault.changing(|| self.inner.bulk(tables))
     }
 
     fn commit(self: Box<Self>) -> Result<(), DatabaseError> {
-        let Self { inner, loss } = *self;
-        loss.call(|| inner.commit())
+        let Self { inner, fault } = *self;
+        fault.changing(|| inner.commit())
     }
 
     fn rollback(self: Box<Self>) -> Result<(), DatabaseError> {
-        let Self { inner, loss } = *self;
-        loss.call(|| inner.rollback())
+        let Self { inner, fault } = *self;
+        fault.changing(|| inner.rollback())
     }
 }
