@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use database::{ColumnDescription, Description, Kind, TableDescription};
-use dataset::{DataType, FieldKind};
+use dataset::{DataType, FieldKind, Maker};
 use factory::{Locale, Plan, Wanted};
 use plan::DatabaseId;
 use serde_json::{Map, Value, json};
@@ -26,7 +26,7 @@ pub fn spec_schema(context: &Context<'_>, target: &Target) -> Result<(Value, Pat
         return Err(Error::NoEnvironment(target.name.clone()));
     }
     let session = Session::open(context, target, &Mode::Look(None), "schema")?;
-    let mut maker = Maker { session: &session, records: Map::new(), definitions: Map::new() };
+    let mut maker = SchemaMaker { session: &session, records: Map::new(), lists: Map::new(), definitions: Map::new() };
     let mut described: Vec<(DatabaseId, Description)> = Vec::new();
     for id in relational(&session) {
         let description = reachable(&session, &id)?.describe().map_err(Error::database(&id))?;
@@ -41,13 +41,15 @@ pub fn spec_schema(context: &Context<'_>, target: &Target) -> Result<(Value, Pat
     Ok((schema, path))
 }
 
-struct Maker<'a> {
+struct SchemaMaker<'a> {
     session: &'a Session<'a>,
     records: Map<String, Value>,
+    /// The lists of specs of services.
+    lists: Map<String, Value>,
     definitions: Map<String, Value>,
 }
 
-impl Maker<'_> {
+impl SchemaMaker<'_> {
     fn database(&mut self, id: &DatabaseId, description: &Description) {
         let of_database = |declared: &&DataType| declared.name.service == id.workspace && declared.database == id.name;
         let types: Vec<&DataType> = self.session.types.types().filter(of_database).collect();
@@ -66,6 +68,17 @@ impl Maker<'_> {
                 let names = [declared.name.name.as_str(), declared.list.as_str()];
                 self.add(id, &names, &declared.name.to_string(), group(id, table, Some(declared), known));
             }
+        }
+        for declared in types {
+            if declared.table().is_none() {
+                self.definitions.insert(declared.name.to_string(), of_provider(declared));
+            }
+            let record = json!({ "$ref": format!("#/$defs/{}", pointer(&declared.name.to_string())) });
+            let list = self.lists.entry(declared.list.clone()).or_insert_with(
+                || json!({ "type": "array", "items": { "anyOf": [] }, "description": "Records of a service's own." }),
+            );
+            let kinds = list["items"]["anyOf"].as_array_mut().expect("it was made so");
+            kinds.push(record);
         }
     }
 
@@ -107,13 +120,11 @@ impl Maker<'_> {
         let records = json!({ "$ref": "#/$defs/records" });
         let number = json!({ "$ref": "#/$defs/number" });
         let parameters = json!({ "$ref": "#/$defs/parameters" });
-        json!({
+        let mut schema = json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": format!("a spec for {}", self.session.model.root),
             "description": "Which records and how many rows are wanted.",
             "type": "object",
-            "required": ["seedbed"],
-            "additionalProperties": false,
             "properties": {
                 "seedbed": { "const": 1, "description": "The version of the form." },
                 "include": { "description": "Other specs, whose records are wanted too.",
@@ -132,7 +143,18 @@ impl Maker<'_> {
                 "records": { "$ref": "#/$defs/records", "description": "What is wanted, by data type or table." },
             },
             "$defs": definitions,
-        })
+        });
+        // One that does not begin with a version is the spec of a service: lists of records.
+        let properties = schema["properties"].as_object_mut().expect("it was made so");
+        let own: Vec<String> = properties.keys().cloned().collect();
+        let lists: Vec<String> = self.lists.keys().cloned().collect();
+        for (name, list) in self.lists {
+            properties.entry(name).or_insert(list);
+        }
+        schema["if"] = json!({ "required": ["seedbed"] });
+        schema["then"] = json!({ "propertyNames": { "enum": own } });
+        schema["else"] = json!({ "propertyNames": { "enum": lists } });
+        schema
     }
 }
 
@@ -191,6 +213,40 @@ fn group(
     let others = json!({ "^\\.": {} });
     json!({
         "type": "object", "title": title, "properties": properties, "patternProperties": others,
+        "additionalProperties": false,
+    })
+}
+
+/// A record that a provider makes.
+fn of_provider(declared: &DataType) -> Value {
+    let mut properties: Map<String, Value> = Map::new();
+    if let Maker::Provider(used) = &declared.maker
+        && !used.traits.is_empty()
+    {
+        let one = json!({ "enum": used.traits });
+        let description = "What the provider knows by a name.";
+        let traits = json!({ "anyOf": [one, { "type": "array", "items": one }], "description": description });
+        properties.insert("traits".to_owned(), traits);
+    }
+    for (name, field) in &declared.fields {
+        if properties.contains_key(name) {
+            continue;
+        }
+        let property = match &field.kind {
+            FieldKind::Children(children) => {
+                let child = json!({ "$ref": format!("#/$defs/{}", pointer(&children.child.to_string())) });
+                json!({ "type": "array", "items": child })
+            }
+            FieldKind::Reference(reference) => {
+                json!({ "description": format!("the natural key of a {}", reference.target) })
+            }
+            FieldKind::Plain => json!({}),
+        };
+        properties.insert(name.clone(), property);
+    }
+    let others = json!({ "^\\.": {} });
+    json!({
+        "type": "object", "title": declared.name.to_string(), "properties": properties, "patternProperties": others,
         "additionalProperties": false,
     })
 }

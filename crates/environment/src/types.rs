@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use database::{Description, Filled, TableDescription};
-use dataset::{DataType, FieldKind, Registry};
+use dataset::{DataType, Field, FieldKind, Maker, Registry};
 use factory::{Plan, Wanted};
 use plan::DatabaseId;
 
@@ -23,8 +23,10 @@ pub struct TypeInfo {
     pub database: String,
     /// The name: that of the declared data type, else that of the table.
     pub name: String,
-    /// The table.
-    pub table: String,
+    /// The table of which its records are rows.
+    pub table: Option<String>,
+    /// The provider that makes them, if they are rows of no table.
+    pub provider: Option<String>,
     /// Whether the service declares it.
     pub declared: bool,
     /// The natural key that is declared; else the primary key.
@@ -101,7 +103,43 @@ fn of_database(id: &DatabaseId, description: &Description, types: &Registry) -> 
         }
         all.extend(declared.map(|declared| info(id, table, Some(declared), &sources, notes.clone())));
     }
+    let is_here = |declared: &&DataType| declared.name.service == id.workspace && declared.database == id.name;
+    let provided = types.types().filter(is_here).filter(|declared| declared.table().is_none());
+    all.extend(provided.map(|declared| of_provider(id, declared)));
     all
+}
+
+/// A data type whose records a provider makes. What it does with a field that is not given only the provider knows.
+fn of_provider(id: &DatabaseId, declared: &DataType) -> TypeInfo {
+    let field = |(name, field): (&String, &Field)| FieldInfo {
+        name: name.clone(),
+        column: field.column.clone(),
+        sql_type: String::new(),
+        nullable: true,
+        from: match (&field.kind, &field.default) {
+            (FieldKind::Reference(reference), _) => format!("a record of {}", reference.target),
+            (FieldKind::Children(children), _) => format!("records of {}, made along", children.child),
+            (FieldKind::Plain, Some(default)) => format!("declared: {}", shown(default)),
+            (FieldKind::Plain, None) if declared.key.iter().any(|(key, _)| key == name) => "given by a spec".to_owned(),
+            (FieldKind::Plain, None) => "the provider".to_owned(),
+        },
+    };
+    let provider = match &declared.maker {
+        Maker::Provider(used) => Some(used.provider.clone()),
+        Maker::Table(_) => None,
+    };
+    TypeInfo {
+        service: id.workspace.clone(),
+        database: id.name.clone(),
+        name: declared.name.name.clone(),
+        table: None,
+        provider,
+        declared: true,
+        key: declared.key.iter().map(|(name, _)| name.clone()).collect(),
+        // Its traits are no field of a record.
+        fields: declared.fields.iter().filter(|(name, _)| *name != "traits").map(field).collect(),
+        notes: Vec::new(),
+    }
 }
 
 fn info(
@@ -161,7 +199,8 @@ fn info(
         service: id.workspace.clone(),
         database: id.name.clone(),
         name: declared.map_or_else(|| table.name.clone(), |declared| declared.name.name.clone()),
-        table: table.name.clone(),
+        table: Some(table.name.clone()),
+        provider: None,
         declared: declared.is_some(),
         key: declared.map_or_else(primary, |declared| declared.key.iter().map(|(name, _)| name.clone()).collect()),
         fields,

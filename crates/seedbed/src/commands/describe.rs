@@ -103,9 +103,12 @@ fn shortened(value: &str) -> String {
     }
 }
 
+/// A share, rounded; only nothing is 0 %, and only all is 100 %.
 fn percent(part: u64, whole: u64) -> String {
-    match part * 100 / whole.max(1) {
+    let (part, whole) = (u128::from(part), u128::from(whole.max(1)));
+    match (part * 200 + whole) / (2 * whole) {
         0 if part > 0 => "<1 %".to_owned(),
+        100 if part < whole => ">99 %".to_owned(),
         percent => format!("{percent} %"),
     }
 }
@@ -142,4 +145,30 @@ fn profile_json(profile: &TableProfile) -> Value {
         "service": profile.service, "database": profile.database, "table": profile.table.name, "rows": profile.rows,
         "bytes": profile.bytes, "columns": columns, "references": references, "missing": profile.missing,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::percent;
+
+    #[test]
+    fn shares_are_rounded_but_something_is_not_nothing_and_most_is_not_all() {
+        let cases = [
+            (0, 0, "0 %"),
+            (0, 7, "0 %"),
+            (1, 1000, "<1 %"),
+            (1, 200, "1 %"),
+            (19, 1000, "2 %"),
+            (2, 100, "2 %"),
+            (15, 1000, "2 %"),
+            (14, 1000, "1 %"),
+            (999, 1000, ">99 %"),
+            (994, 1000, "99 %"),
+            (7, 7, "100 %"),
+            (u64::MAX, u64::MAX, "100 %"),
+        ];
+        for (part, whole, expected) in cases {
+            assert_eq!(percent(part, whole), expected, "{part} of {whole}");
+        }
+    }
 }

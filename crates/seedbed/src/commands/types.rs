@@ -18,9 +18,12 @@ pub fn run(job: &Job<'_>, arguments: &TypesArguments) -> Result<Outcome, Failure
     let mut text = String::new();
     for info in &types {
         write!(text, "{}.{}", info.service, info.name).expect("writing to a string cannot fail");
-        if info.declared {
-            write!(text, ", declared for the table {}", info.table).expect("writing to a string cannot fail");
-        }
+        let made = match (&info.table, &info.provider) {
+            (Some(table), _) if info.declared => format!(", declared for the table {table}"),
+            (None, Some(provider)) => format!(", made by the provider {provider}"),
+            _ => String::new(),
+        };
+        text.push_str(&made);
         if !info.key.is_empty() {
             write!(text, ", known by {}", info.key.join(", ")).expect("writing to a string cannot fail");
         }
@@ -77,6 +80,6 @@ fn type_json(info: &TypeInfo) -> Value {
         .collect();
     json!({
         "service": info.service, "database": info.database, "name": info.name, "table": info.table,
-        "declared": info.declared, "key": info.key, "fields": fields, "notes": info.notes,
+        "provider": info.provider, "declared": info.declared, "key": info.key, "fields": fields, "notes": info.notes,
     })
 }

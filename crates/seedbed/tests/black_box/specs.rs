@@ -288,9 +288,41 @@ records:
         ("a nothing", "seedbed: 1\nrecords: { seat: [{ price: null }] }"),
         ("a version", "seedbed: 2"),
         ("a key", "seedbed: 1\nrecord: {}"),
+        ("a list", "users: [{ username: ada }]\nuzers: []"),
+        ("a list in a spec of the other form", "seedbed: 1\nusers: [{ username: ada }]"),
+        ("a field of a record of a service's spec", "users: [{ usernam: ada }]"),
     ] {
         assert_ne!(said(spec), "", "{wrong}");
     }
+}
+
+#[test]
+fn editors_know_the_records_that_providers_make() {
+    let types = "providers: { code: { command: [nothing] } }
+types:
+  vendor: { table: vendors, key: [code], fields: { code: {}, products: { has: product, as: vendor } } }
+  product: { provider: code, key: [upc], traits: [rare], fields: { upc: {}, vendor: { references: vendor } } }
+";
+    let manifest = "name: shop
+databases: { shop: { engine: sqlite, schema: { sql: [schema.sql] }, types: types.yaml } }
+";
+    let schema = "CREATE TABLE vendors (id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE);";
+    let workspace = Workspace::of(&[("seedbed.yaml", manifest), ("types.yaml", types), ("schema.sql", schema)]);
+    workspace.seedbed(&["up", "--quiet"]).ends_with(0);
+    let schema: Value = workspace.seedbed(&["schema", "--specs"]).ends_with(0).json();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let is_valid = |text: &str| {
+        let tree = source::parse(&source::SourceFile::new("spec.yaml", text)).unwrap();
+        validator.is_valid(&tree.to_json())
+    };
+    assert!(is_valid(
+        "vendors: [{ code: acme, products: [{ upc: '978', traits: [rare] }] }]\nproducts: [{ upc: '979' }]"
+    ));
+    for wrong in ["products: [{ upz: '978' }]", "products: [{ traits: [rear] }]", "product: [{ upc: '978' }]"] {
+        assert!(!is_valid(wrong), "{wrong}");
+    }
+    let types = workspace.seedbed(&["types"]).ends_with(0).stdout;
+    assert!(types.contains("shop.product, made by the provider code, known by upc"), "{types}");
 }
 
 #[test]
