@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
 use crate::Error;
 
@@ -88,7 +89,8 @@ pub fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Who listens on a port: name and id of the process, where the system tells.
+/// Who listens on a port: the command and the id of the process, and the environment that it belongs to, where the system
+/// tells.
 pub fn holder(port: u16) -> Option<String> {
     let inode = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| listener_inode(table, port))?;
     let target = format!("socket:[{inode}]");
@@ -100,11 +102,34 @@ pub fn holder(port: u16) -> Option<String> {
             .flatten()
             .any(|file| fs::read_link(file.path()).is_ok_and(|link| link.as_os_str() == target.as_str()));
         if holds {
-            let command = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (process {id})", command.trim()));
+            let environment = environment_of(&process.path()).map_or_else(String::new, |of| format!(" of {of}"));
+            return Some(format!("{} (process {id}{environment})", command(&process.path())));
         }
     }
     None
+}
+
+/// The command line of a process, of which the beginning says enough; that of another user may be kept from us.
+fn command(process: &Path) -> String {
+    const LONGEST: usize = 60;
+    let line = fs::read(process.join("cmdline")).unwrap_or_default();
+    let words = String::from_utf8_lossy(&line).replace('\0', " ");
+    let words = words.trim();
+    match words.char_indices().nth(LONGEST) {
+        _ if words.is_empty() => fs::read_to_string(process.join("comm")).unwrap_or_default().trim().to_owned(),
+        Some((end, _)) => format!("{}…", words[..end].trim_end()),
+        None => words.to_owned(),
+    }
+}
+
+/// The environment that a process belongs to, as it is called: with the workspace, of which each has its own.
+fn environment_of(process: &Path) -> Option<String> {
+    let variables = fs::read(process.join("environ")).ok()?;
+    let mark = format!("{}=", runtime::MARK);
+    let value = variables.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(mark.as_bytes()))?;
+    let directory = Path::new(str::from_utf8(value).ok()?);
+    let workspace = directory.parent()?.parent()?;
+    Some(format!("environment '{}' in {}", directory.file_name()?.to_str()?, workspace.display()))
 }
 
 fn listener_inode(table: &str, port: u16) -> Option<String> {
@@ -143,7 +168,7 @@ mod tests {
         let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, first["a/web"])).unwrap();
         let (second, notes) = choose("there", &wanted, &first, &BTreeSet::new()).unwrap();
         assert_ne!(first, second);
-        let holder = format!("(process {})", std::process::id());
+        let holder = format!("(process {}", std::process::id());
         assert!(notes[0].contains(&holder) && notes[0].contains("it moves to"), "{notes:?}");
         // In use by the service itself, it stays.
         let running = BTreeSet::from(["a/web".to_owned()]);
@@ -156,7 +181,7 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let taken = wanted(&[("a/web", Wanted::This(port))]);
         let error = choose("e", &taken, &BTreeMap::new(), &BTreeSet::new()).unwrap_err();
-        assert!(error.to_string().contains(&format!("(process {})", std::process::id())), "{error}");
+        assert!(error.to_string().contains(&format!("(process {}", std::process::id())), "{error}");
         // The service itself has it, or runs with another one and is to change.
         let running = BTreeSet::from(["a/web".to_owned()]);
         assert!(choose("e", &taken, &BTreeMap::from([("a/web".to_owned(), port)]), &running).is_ok());

@@ -37,6 +37,13 @@ fn a_fixed_port_that_another_process_has_is_refused_with_its_holder() {
     ]);
     drop(listener);
     workspace.seedbed(&["up"]).ends_with(0);
+    // That it is another environment which has it is what one wants to know.
+    workspace.seedbed(&["--name", "second", "up"]).ends_with(4).says(&[
+        &format!("port {port} of shop/web is in use by trivial_service {port} (process "),
+        &format!(" of environment 'default' in {})", workspace.root().display()),
+    ]);
+    let ports = workspace.seedbed(&["ports"]).ends_with(0).stdout;
+    assert!(ports.contains("listening"), "{ports}");
 }
 
 #[test]
