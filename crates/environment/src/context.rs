@@ -30,6 +30,12 @@ pub struct Context<'a> {
     pub packages: PathBuf,
     /// Where data directories are of which those of new servers are copies.
     pub templates: PathBuf,
+    /// Where repositories are that were fetched, for all workspaces of the user.
+    pub repositories: PathBuf,
+    /// Whether a person is there whom git may ask for a password.
+    pub may_ask: bool,
+    /// Whether what dependencies are pinned to must stay as it is.
+    pub is_locked: bool,
     /// The keys that open encrypted stores.
     pub identities: Vec<store::Identity>,
     /// Who works here, for records.

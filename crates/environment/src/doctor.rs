@@ -6,14 +6,15 @@ use std::path::Path;
 
 use daemon::Client;
 use manifest::{Command, Part, SchemaStep, WorkspaceTree};
-use source::Problems;
+use source::{Problem, Problems};
 
 use crate::context::{Context, Target};
 use crate::data::DeclaredData;
+use crate::dependencies;
 use crate::facts::find_servers;
 use crate::journal::Journal;
-use crate::ports;
 use crate::record::Record;
+use crate::{Error, ports};
 
 /// One thing that was looked at.
 #[derive(Debug)]
@@ -57,7 +58,15 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
 
     let mut checks = Vec::new();
     let mut add = |name: &str, finding| checks.push(Check { name: name.to_owned(), finding });
-    let (tree, mut problems) = manifest::load(&target.root, profile, &context.variables);
+    let (tree, mut problems) = match dependencies::load(context, &target.root, profile) {
+        Ok(loaded) => (loaded.tree, loaded.problems),
+        Err(Error::Problems(problems)) => (None, problems),
+        Err(error) => {
+            let problem = Problem::error("dependency::repository", crate::with_causes(&error));
+            let help = if let Error::Repository { source, .. } = &error { source.help() } else { None };
+            (None, problem.maybe_help(help).into())
+        }
+    };
     let mut records = 0;
     if let Some(tree) = &tree {
         let data = DeclaredData::read(context, &target.root, tree, &mut problems);

@@ -321,6 +321,25 @@ pub enum Error {
         /// What the engine said.
         source: database::DatabaseError,
     },
+    /// A repository that something depends on cannot be had.
+    #[error("{source}")]
+    Repository {
+        /// The file and line that want it.
+        place: Option<String>,
+        /// Why not.
+        source: repositories::RepositoryError,
+    },
+    /// The lock would have to be changed, and must not be.
+    #[error("seedbed.lock does not pin what the manifests want: {}", .0.join(", "))]
+    LockWouldChange(Vec<String>),
+    /// No dependency is called that.
+    #[error("there is no dependency '{wanted}'")]
+    NoDependency {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// A file could not be brought.
     #[error("cannot fetch {url}")]
     Fetch {

@@ -42,8 +42,8 @@ pub fn list_ports(context: &Context<'_>, target: &Target) -> Result<Vec<PortRepo
     let Some(record) = Record::read(place.directory())? else {
         return Err(Error::NoEnvironment(target.name.clone()));
     };
-    let (tree, problems) = manifest::load(&target.root, record.profile.as_deref(), &context.variables);
-    let Some(tree) = tree else { return Err(Error::Problems(problems)) };
+    let loaded = crate::dependencies::load(context, &target.root, record.profile.as_deref())?;
+    let Some(tree) = loaded.tree else { return Err(Error::Problems(loaded.problems)) };
     let declared = fixed(&tree);
     let running: BTreeSet<String> = match Client::connect(&place.socket()).map_err(Error::Supervisor)? {
         Some(mut client) => {

@@ -54,6 +54,11 @@ pub enum Progress<'a> {
         /// Bytes that there will be, if that is known.
         of: Option<u64>,
     },
+    /// A repository is asked or fetched.
+    Fetching {
+        /// What goes on, in words.
+        what: &'a str,
+    },
     /// An image comes from elsewhere.
     Pulled {
         /// Layers that are there.

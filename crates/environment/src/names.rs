@@ -6,6 +6,7 @@ use manifest::WorkspaceTree;
 use supervisor::UnitId;
 
 use crate::context::{Context, Mode, Target};
+use crate::dependencies;
 use crate::record::Record;
 use crate::{Error, Session};
 
@@ -65,7 +66,7 @@ pub struct DeclaredNames {
 pub fn declared_names(context: &Context<'_>, target: &Target) -> DeclaredNames {
     let record = Record::read(target.place(context).directory()).ok().flatten();
     let profile = record.and_then(|record| record.profile);
-    let (Some(tree), _) = manifest::load(&target.root, profile.as_deref(), &context.variables) else {
+    let Some(tree) = dependencies::load_cached(context, &target.root, profile.as_deref()) else {
         return DeclaredNames::default();
     };
     let mut names = DeclaredNames::default();

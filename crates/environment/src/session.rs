@@ -17,6 +17,7 @@ use supervisor::{UnitId, UnitStatus};
 
 use crate::context::{Context, Mode, Target};
 use crate::data::{self, DeclaredData};
+use crate::dependencies::{self, Dependencies, Loaded};
 use crate::facts::{FactsMaker, Servers, choose_numbers, choose_ports, new_password, server_ids, settings};
 use crate::journal::Journal;
 use crate::lock::Lock;
@@ -36,6 +37,7 @@ pub struct Session<'a> {
     pub(crate) target: Target,
     pub(crate) place: Place,
     pub(crate) tree: WorkspaceTree,
+    pub(crate) dependencies: Dependencies,
     pub(crate) model: Model,
     pub(crate) observed: Observed,
     pub(crate) inputs: InputDigests,
@@ -123,16 +125,10 @@ impl<'a> Session<'a> {
             Mode::Existing if existing.is_none() => return Err(Error::NoEnvironment(target.name.clone())),
             Mode::Run(_) | Mode::Existing => None,
         };
-        let profile = match (&existing, wanted) {
-            (Some(record), Some(wanted)) if record.profile.as_ref() != Some(&wanted) => {
-                let made_with = record.profile.clone();
-                return Err(Error::Profile { name: target.name.clone(), made_with, wanted });
-            }
-            (Some(record), _) => record.profile.clone(),
-            (None, wanted) => wanted,
-        };
+        let profile = profile(target, existing.as_ref(), wanted)?;
         // Everything that can be wrong in the files is said before anything is made.
-        let Declared { tree, data, mut warnings } = read_declared(context, &target.root, profile.as_deref())?;
+        let Declared { tree, dependencies, data, mut warnings } =
+            read_declared(context, &target.root, profile.as_deref())?;
         let lock = if matches!(mode, Mode::Look(_)) { None } else { Some(Lock::take(&place, command, context)?) };
         // Whoever had the lock before may have changed this.
         let written = Record::read(place.directory())?;
@@ -145,6 +141,9 @@ impl<'a> Session<'a> {
             None if *mode == Mode::Existing => return Err(Error::NoEnvironment(target.name.clone())),
             None => Record::new(place.directory(), profile),
         };
+        if lock.is_some() {
+            dependencies.write_lock()?;
+        }
         let journal = Journal::open(place.directory())?;
 
         let mut client = match lock {
@@ -218,6 +217,7 @@ impl<'a> Session<'a> {
             client: Mutex::new(client),
             is_abandoned: AtomicBool::new(false),
             _lock: lock,
+            dependencies,
             tree,
         })
     }
@@ -350,18 +350,32 @@ pub(crate) fn supervisor(place: &Place) -> Result<Option<Client>, Error> {
     client.map_or(Ok(None), Client::settled).map_err(Error::Supervisor)
 }
 
+/// The profile of an environment, or the one that it is made with.
+fn profile(target: &Target, existing: Option<&Record>, wanted: Option<String>) -> Result<Option<String>, Error> {
+    match (existing, wanted) {
+        (Some(record), Some(wanted)) if record.profile.as_ref() != Some(&wanted) => {
+            let made_with = record.profile.clone();
+            Err(Error::Profile { name: target.name.clone(), made_with, wanted })
+        }
+        (Some(record), _) => Ok(record.profile.clone()),
+        (None, Some(wanted)) => Ok(Some(wanted)),
+        (None, None) => dependencies::own_profile(&target.root),
+    }
+}
+
 struct Declared {
     tree: WorkspaceTree,
+    dependencies: Dependencies,
     data: DeclaredData,
     warnings: Problems,
 }
 
 fn read_declared(context: &Context<'_>, root: &Path, profile: Option<&str>) -> Result<Declared, Error> {
-    let (tree, mut problems) = manifest::load(root, profile, &context.variables);
+    let Loaded { tree, mut problems, dependencies } = dependencies::load(context, root, profile)?;
     let Some(tree) = tree else { return Err(Error::Problems(problems)) };
     let data = DeclaredData::read(context, root, &tree, &mut problems);
     if problems.has_errors() {
         return Err(Error::Problems(problems));
     }
-    Ok(Declared { tree, data, warnings: problems })
+    Ok(Declared { tree, dependencies, data, warnings: problems })
 }

@@ -338,6 +338,6 @@ pub(crate) fn send(
 }
 
 pub(crate) fn tree(context: &Context<'_>, target: &Target) -> Result<WorkspaceTree, Error> {
-    let (tree, problems) = manifest::load(&target.root, None, &context.variables);
-    tree.ok_or(Error::Problems(problems))
+    let loaded = crate::dependencies::load(context, &target.root, None)?;
+    loaded.tree.ok_or(Error::Problems(loaded.problems))
 }

@@ -168,8 +168,7 @@ pub fn snapshots(
 }
 
 pub(crate) fn named_remote(context: &Context<'_>, target: &Target, name: &str) -> Result<Store, Error> {
-    let (tree, problems) = manifest::load(&target.root, None, &context.variables);
-    let tree = tree.ok_or(Error::Problems(problems))?;
+    let tree = crate::sharing::tree(context, target)?;
     open_remote(context, target, remote(&tree, Some(name))?, Purpose::Read)
 }
 

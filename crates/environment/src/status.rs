@@ -5,6 +5,7 @@ use std::fs;
 
 use crate::Error;
 use crate::context::{Context, Mode, Target};
+use crate::dependency_report::{self, DependencyReport};
 use crate::place;
 use crate::record::Record;
 use crate::report::{ServiceReport, service_reports};
@@ -25,6 +26,8 @@ pub struct StatusReport {
     pub databases: Vec<DatabaseReport>,
     /// Its servers.
     pub servers: Vec<ServerReport>,
+    /// Its dependencies that are had by git or by a link.
+    pub dependencies: Vec<DependencyReport>,
     /// What `up` would do, a line each; none when all is as declared.
     pub pending: Vec<String>,
     /// Other environments of this workspace.
@@ -98,6 +101,7 @@ pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Er
         services: service_reports(&session, &BTreeMap::new()),
         databases: databases.collect(),
         servers: servers.collect(),
+        dependencies: dependency_report::reports(context, &session.tree, &session.dependencies)?,
         pending,
         others: environments(target)?.into_iter().filter(|name| *name != target.name).collect(),
     })

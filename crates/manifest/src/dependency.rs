@@ -7,24 +7,94 @@ use crate::reading::Reading;
 /// Another workspace that this one needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {
-    /// Where it is, relative to this workspace.
-    pub path: String,
-    /// Where the path stands.
+    /// Where it comes from.
+    pub source: DependencySource,
+    /// The mode that it is taken in; all of it when none is named.
+    pub mode: Option<(String, Place)>,
+    /// Where the path or address stands.
     pub place: Place,
+}
+
+/// Where a dependency comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DependencySource {
+    /// A directory, relative to this workspace.
+    Path(String),
+    /// A repository of git.
+    Git {
+        /// Its address, as it is written.
+        url: String,
+        /// A branch, tag or commit; the default branch when none is named.
+        reference: Option<(String, Place)>,
+        /// Where the workspace is in it; `.` is its root.
+        path: String,
+    },
 }
 
 impl Dependency {
     pub(crate) fn read(tree: &Tree, reading: &mut Reading<'_>) -> Option<Self> {
-        let path = tree.get("path").unwrap_or(tree);
-        let text = path.as_str()?;
-        if text.is_empty() || text.starts_with('/') {
-            reading.problems.push(
-                Problem::error("manifest::path", "the path of a dependency is relative")
-                    .at(&path.place, "not a relative path")
-                    .help("write it relative to this file, such as `../commerce`"),
-            );
-            return None;
-        }
-        Some(Self { path: text.to_owned(), place: path.place.clone() })
+        let text = |key: &str| tree.get(key).and_then(|value| Some((value.as_str()?.to_owned(), value.place.clone())));
+        let short = tree.as_str().map(|text| (text.to_owned(), tree.place.clone()));
+        let (short_path, short_url) =
+            if short.as_ref().is_some_and(|(text, _)| is_address(text)) { (None, short) } else { (short, None) };
+        let (path, url, reference) =
+            (short_path.or_else(|| text("path")), short_url.or_else(|| text("git")), text("ref"));
+        let mode = text("mode");
+        let Some((url, place)) = url else {
+            if let Some((_, place)) = &reference {
+                reading.problems.push(
+                    Problem::error("manifest::dependency", "a directory has no `ref`")
+                        .at(place, "only for dependencies with `git`")
+                        .help("what is checked out there is used; `git: ADDRESS` names a repository"),
+                );
+            }
+            let (path, place) = path.or_else(|| {
+                if tree.as_map().is_some() && tree.get("path").is_none() {
+                    reading.problems.push(
+                        Problem::error("manifest::dependency", "a dependency has a `path` or a `git`")
+                            .at(&tree.place, "neither is here")
+                            .help("`path: ../lms` is a directory, `git: https://HOST/lms` a repository"),
+                    );
+                }
+                None
+            })?;
+            let path = relative(path, &place, reading)?;
+            return Some(Self { source: DependencySource::Path(path), mode, place });
+        };
+        let path = match path {
+            Some((path, place)) => inside(path, &place, reading)?,
+            None => ".".to_owned(),
+        };
+        Some(Self { source: DependencySource::Git { url, reference, path }, mode, place })
     }
+}
+
+/// Whether a text alone is the address of a repository, and no path.
+fn is_address(text: &str) -> bool {
+    let before_slash = text.split('/').next().unwrap_or_default();
+    text.contains("://") || before_slash.contains('@') && before_slash.contains(':')
+}
+
+fn relative(path: String, place: &Place, reading: &mut Reading<'_>) -> Option<String> {
+    if path.is_empty() || path.starts_with('/') {
+        reading.problems.push(
+            Problem::error("manifest::path", "the path of a dependency is relative")
+                .at(place, "not a relative path")
+                .help("write it relative to this file, such as `../commerce`"),
+        );
+        return None;
+    }
+    Some(path)
+}
+
+fn inside(path: String, place: &Place, reading: &mut Reading<'_>) -> Option<String> {
+    if path.is_empty() || path.starts_with('/') || path.split('/').any(|part| part == "..") {
+        reading.problems.push(
+            Problem::error("manifest::path", format!("`{path}` is not a path inside of the repository"))
+                .at(place, "leads out of the repository")
+                .help("write it relative to the root of the repository, without `..`"),
+        );
+        return None;
+    }
+    Some(path)
 }

@@ -1,5 +1,7 @@
 //! One manifest file in all its variants: as it stands, and with each of its profiles.
 
+use std::rc::Rc;
+
 use indexmap::IndexMap;
 use source::{Place, Problem, Problems, SourceFile, Tree, parse};
 
@@ -8,22 +10,22 @@ use crate::format::MANIFEST;
 use crate::grammar::Shape;
 use crate::import::{Imported, Surroundings};
 use crate::manifest::Manifest;
+use crate::mode::{self, Taken};
 use crate::reading::Reading;
-use crate::{Dependency, FileReference, Reference, Remote};
+use crate::{FileReference, Local, Reference, Remote};
 
 /// A manifest file, read.
 pub(crate) struct Document {
     /// Where the name of the workspace stands, and the name.
     pub(crate) name: Option<(String, Place)>,
-    /// Dependencies, which no profile changes.
-    pub(crate) dependencies: IndexMap<String, Dependency>,
-    base: Variant,
-    profiles: IndexMap<String, Variant>,
+    base: Rc<Variant>,
+    profiles: IndexMap<String, Rc<Variant>>,
 }
 
 /// A manifest with a certain profile, or without.
 pub(crate) struct Variant {
-    manifest: Manifest,
+    pub(crate) manifest: Manifest,
+    tree: Tree,
     pub(crate) declared: Declared,
     /// Files that must exist.
     pub(crate) files: Vec<FileReference>,
@@ -36,17 +38,18 @@ pub(crate) struct Variant {
 }
 
 impl Document {
-    /// Reads a file; what is wrong with it is added to the problems, each once.
+    /// Reads a file, with what one person has otherwise; what is wrong with it is added to the problems, each once.
     ///
     /// Without surroundings, the files that it imports services from are not read.
     pub(crate) fn read(
         file: &SourceFile,
         surroundings: Option<&Surroundings<'_>>,
+        local: Option<&Local>,
         problems: &mut Problems,
     ) -> Option<Self> {
         let mut found = Problems::new();
         let document = match parse(file) {
-            Ok(tree) => Self::of(&tree, surroundings, &mut found),
+            Ok(tree) => Self::of(&tree, surroundings, local, &mut found),
             Err(problem) => {
                 found.push(problem);
                 None
@@ -56,7 +59,12 @@ impl Document {
         document
     }
 
-    fn of(tree: &Tree, surroundings: Option<&Surroundings<'_>>, problems: &mut Problems) -> Option<Self> {
+    fn of(
+        tree: &Tree,
+        surroundings: Option<&Surroundings<'_>>,
+        local: Option<&Local>,
+        problems: &mut Problems,
+    ) -> Option<Self> {
         if tree.is_null() {
             problems.push(
                 Problem::error("manifest::empty", "the manifest is empty")
@@ -69,7 +77,9 @@ impl Document {
             problems.push(tree.wrong_type("a manifest, which is a map"));
             return None;
         }
-        let base = Variant::read(tree, None, surroundings, problems);
+        let with_local = |tree: Tree| local.map_or_else(|| tree.clone(), |local| local.over(tree.clone()));
+        let base = Variant::read(with_local(tree.clone()), None, surroundings, problems);
+        mode::check(tree, problems);
         let overlays = tree.get("profiles").and_then(Tree::as_map).unwrap_or_default();
         let mut profiles = IndexMap::new();
         for overlay in overlays {
@@ -77,25 +87,24 @@ impl Document {
             // An overlay that is no map has been reported.
             if overlay.value.as_map().is_some() {
                 let mut found = Problems::new();
-                let variant = Variant::read(&merged, Some(&overlay.key), surroundings, &mut found);
+                let variant = Variant::read(with_local(merged), Some(&overlay.key), surroundings, &mut found);
                 add_of_profile(found, &overlay.key, &overlay.value.place, problems);
-                profiles.insert(overlay.key.clone(), variant);
+                profiles.insert(overlay.key.clone(), Rc::new(variant));
             }
         }
         let name = tree.get("name").and_then(|name| Some((name.as_str()?.to_owned(), name.place.clone())));
-        let dependencies = base.manifest.dependencies.clone();
-        Some(Self { name, dependencies, base, profiles })
+        Some(Self { name, base: Rc::new(base), profiles })
     }
 
     /// Returns the variant of this profile, or the one without if it declares none of that name.
-    pub(crate) fn variant(&self, profile: Option<&str>) -> &Variant {
+    pub(crate) fn variant(&self, profile: Option<&str>) -> &Rc<Variant> {
         profile.and_then(|profile| self.profiles.get(profile)).unwrap_or(&self.base)
     }
 
     /// Returns every variant, with the name of its profile.
     pub(crate) fn variants(&self) -> impl Iterator<Item = (Option<&str>, &Variant)> {
-        let profiles = self.profiles.iter().map(|(name, variant)| (Some(name.as_str()), variant));
-        std::iter::once((None, &self.base)).chain(profiles)
+        let profiles = self.profiles.iter().map(|(name, variant)| (Some(name.as_str()), &**variant));
+        std::iter::once((None, &*self.base)).chain(profiles)
     }
 
     /// Returns the names of its profiles.
@@ -103,10 +112,27 @@ impl Document {
         self.profiles.keys().map(String::as_str)
     }
 
+    /// Returns what is taken of the manifest under a profile.
+    pub(crate) fn taken(&self, profile: Option<&str>, taken: &Taken) -> Rc<Variant> {
+        let variant = self.variant(profile);
+        if *taken == Taken::All {
+            return Rc::clone(variant);
+        }
+        // What can be wrong with a part was found when the whole was read.
+        let mut problems = Problems::new();
+        let mut part = Variant::read(mode::part(&variant.tree, taken), profile, None, &mut problems);
+        part.manifest.profiles.clone_from(&variant.manifest.profiles);
+        Rc::new(part)
+    }
+
+    /// Returns the names of the modes that it has.
+    pub(crate) fn modes(&self) -> Vec<&str> {
+        mode::names(&self.base.tree)
+    }
+
     /// Returns the manifest under a profile.
-    pub(crate) fn into_manifest(mut self, profile: Option<&str>) -> Manifest {
-        let profile = profile.and_then(|profile| self.profiles.swap_remove(profile));
-        profile.unwrap_or(self.base).manifest
+    pub(crate) fn manifest(&self, profile: Option<&str>) -> Manifest {
+        self.variant(profile).manifest.clone()
     }
 }
 
@@ -116,22 +142,44 @@ impl Variant {
         self.manifest.remotes.values()
     }
 
+    /// Returns what lies beside the workspace and is read: where its globs lead out of it, up to the first wildcard.
+    pub(crate) fn beside(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        globs(&self.tree, &mut found);
+        let outside = found.into_iter().filter(|glob| glob.starts_with(".."));
+        let fixed = outside.map(|glob| match glob.find(['*', '?', '[', '{']) {
+            Some(wildcard) => glob[..wildcard].rsplit_once('/').map_or("", |(fixed, _)| fixed).to_owned(),
+            None => glob.to_owned(),
+        });
+        fixed.collect()
+    }
+
     fn read(
-        tree: &Tree,
+        tree: Tree,
         profile: Option<&str>,
         surroundings: Option<&Surroundings<'_>>,
         problems: &mut Problems,
     ) -> Self {
-        Shape::Record(&MANIFEST).check(tree, &tree.place, false, problems);
-        let imported = surroundings.map(|around| Imported::read(tree, around, problems)).unwrap_or_default();
-        let mut declared = Declared::of(tree);
-        imported.declare(tree, &mut declared, problems);
+        Shape::Record(&MANIFEST).check(&tree, &tree.place, false, problems);
+        let imported = surroundings.map(|around| Imported::read(&tree, around, problems)).unwrap_or_default();
+        let mut declared = Declared::of(&tree);
+        imported.declare(&tree, &mut declared, problems);
         let mut reading = Reading::new(&declared, profile.is_some());
-        let mut manifest = Manifest::convert(tree, &mut reading);
+        let mut manifest = Manifest::convert(&tree, &mut reading);
         imported.add_to(&mut manifest);
         let Reading { problems: found, files, paths, foreign_exports, foreign_services, .. } = reading;
         problems.extend(found);
-        Self { manifest, declared, files, paths, foreign_exports, foreign_services }
+        Self { manifest, tree, declared, files, paths, foreign_exports, foreign_services }
+    }
+}
+
+/// The texts in every `inputs`.
+fn globs<'t>(tree: &'t Tree, found: &mut Vec<&'t str>) {
+    for entry in tree.as_map().unwrap_or_default() {
+        match entry.key.as_str() {
+            "inputs" => found.extend(entry.value.as_list().unwrap_or_default().iter().filter_map(Tree::as_str)),
+            _ => globs(&entry.value, found),
+        }
     }
 }
 

@@ -95,7 +95,14 @@ static DATABASE_NAME: Pattern = Pattern::new(
 static COLUMN: Pattern =
     Pattern::new("^[^.]+\\.[^.]+(\\.[^.]+)?$", "a column", "write `TABLE.COLUMN`, or `SCHEMA.TABLE.COLUMN`");
 
+static REPOSITORY: Pattern = Pattern::new(
+    "^((https?|ssh|file)://[^\\s]+|[A-Za-z0-9_][A-Za-z0-9._+%~-]*@[A-Za-z0-9_][A-Za-z0-9._-]*:[^\\s:-][^\\s]*)$",
+    "the address of a repository",
+    "write `https://HOST/PATH`, `ssh://USER@HOST/PATH`, `USER@HOST:PATH` or `file:///PATH`",
+);
+
 const TEXT: Shape = Shape::Text(None);
+const NAMES: Shape = Shape::List(&Shape::Text(Some(&NAME)), 0);
 const TEXTS: Shape = Shape::List(&TEXT, 0);
 const TIME: Shape = Shape::Text(Some(&DURATION));
 const PORT: Shape = Shape::Integer(1, 65535);
@@ -149,7 +156,7 @@ pub(crate) static MANIFEST: Record = Record {
         optional(
             "dependencies",
             Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&DEPENDENCY)])),
-            "Other workspaces that must be there.",
+            "Other workspaces that must be there, by path or by the address of their repository.",
         ),
         optional("config", CONFIG, CONFIG_DOC),
         optional("tasks", TASKS, TASKS_DOC),
@@ -164,6 +171,7 @@ pub(crate) static MANIFEST: Record = Record {
         optional("snapshots", Shape::Record(&SNAPSHOTS), SNAPSHOTS_DOC),
         optional("budget", Shape::Record(&BUDGET), BUDGET_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
+        optional("modes", Shape::Map(&NAME, &Shape::Record(&MODE)), "Parts of it that dependents can take."),
         overlay("profiles", Shape::Map(&NAME, &Shape::Record(&PROFILE)), "Named overlays, chosen with --profile."),
     ],
     exclusive: &[],
@@ -193,7 +201,38 @@ static PROFILE: Record = Record {
 static DEPENDENCY: Record = Record {
     name: "dependency",
     what: "a dependency",
-    fields: &[required("path", TEXT, "Where the workspace is, relative to this file.")],
+    fields: &[
+        optional("path", TEXT, "Where the workspace is: relative to this file, or to the root of the repository."),
+        optional("git", Shape::Text(Some(&REPOSITORY)), "The address of a repository of git."),
+        optional("ref", TEXT, "A branch, a tag or a whole commit of the repository. Default: its default branch."),
+        optional("mode", Shape::Text(Some(&NAME)), "The part of the workspace that is needed. Default: all of it."),
+    ],
+    exclusive: &[],
+};
+
+static MODE: Record = Record {
+    name: "mode",
+    what: "a mode",
+    fields: &[
+        optional("services", NAMES, "Services that it has, with all that they need."),
+        optional("tasks", NAMES, "Tasks that it has."),
+        optional("databases", NAMES, "Databases that it has."),
+        optional("data", TEXTS, "Specs that are loaded. Default: those of its databases."),
+        optional("dependencies", NAMES, "Dependencies that it has beside those that are referred to."),
+    ],
+    exclusive: &[],
+};
+
+/// `seedbed.local.yaml`.
+pub(crate) static LOCAL: Record = Record {
+    name: "local",
+    what: "what one person has otherwise",
+    fields: &[
+        optional("env", ENV, "Environment variables of all services and tasks of this workspace."),
+        optional("profile", Shape::Text(Some(&NAME)), "The profile of new environments. Default: none."),
+        optional("link", Shape::Map(&NAME, &TEXT), "Directories that are used instead of dependencies."),
+        overlay("resources", RESOURCES, RESOURCES_DOC),
+    ],
     exclusive: &[],
 };
 

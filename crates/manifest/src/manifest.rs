@@ -56,7 +56,7 @@ pub struct Manifest {
 /// a Procfile are left out here.
 pub fn read(file: &SourceFile, profile: Option<&str>) -> (Option<Manifest>, Problems) {
     let mut problems = Problems::new();
-    let manifest = Document::read(file, None, &mut problems).map(|document| document.into_manifest(profile));
+    let manifest = Document::read(file, None, None, &mut problems).map(|document| document.manifest(profile));
     let manifest = manifest.filter(|_| !problems.has_errors());
     (manifest, problems)
 }

@@ -2,18 +2,31 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::format::MANIFEST;
+use crate::format::{LOCAL, MANIFEST};
 use crate::grammar::{Field, Record, Shape};
 
 /// Returns the JSON schema of the manifest. What it refuses the reader refuses too; the reader refuses more, since a
 /// schema cannot tell whether a name is there.
 pub fn schema() -> Value {
+    schema_of(
+        &MANIFEST,
+        "seedbed.yaml",
+        "Which environment a repository needs: its services, databases, dev data and dependencies.",
+    )
+}
+
+/// Returns the JSON schema of `seedbed.local.yaml`.
+pub fn local_schema() -> Value {
+    schema_of(&LOCAL, "seedbed.local.yaml", "What one person has otherwise than the repository says; not committed.")
+}
+
+fn schema_of(format: &Record, title: &str, description: &str) -> Value {
     let mut definitions = Map::new();
-    let root = record(&MANIFEST, false, &mut definitions);
+    let root = record(format, false, &mut definitions);
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "seedbed.yaml",
-        "description": "Which environment a repository needs: its services, databases, dev data and dependencies.",
+        "title": title,
+        "description": description,
     });
     let all = schema.as_object_mut().expect("it was just made");
     all.extend(root);

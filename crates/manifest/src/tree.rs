@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Index;
 use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
 
 use indexmap::IndexMap;
 use source::{Place, Problem, Problems, SourceFile, closest};
 
-use crate::document::Document;
+use crate::document::{Document, Variant};
 use crate::import::Surroundings;
-use crate::{Dependency, FileReference, Manifest};
+use crate::mode::Taken;
+use crate::{Dependency, DependencySource, FileReference, Local, Locator, Manifest, Wanted};
 
 /// Name of the manifest's file, in the root of a workspace.
 pub const FILE_NAME: &str = "seedbed.yaml";
@@ -83,12 +85,15 @@ pub fn importable(directory: &Path) -> Option<(&'static str, &'static str)> {
 /// Reads the manifest of a workspace and of everything that it depends on.
 ///
 /// Dependencies may form circles; each directory is read once. All problems of all manifests are returned at once, and
-/// there is a tree if and only if none of them is an error. The profile applies to every workspace that declares it.
-/// Files are shown relative to `root`. `variables` are those of the user, which imported files may name.
+/// there is a tree if and only if none of them is an error. The profile applies to every workspace that declares it, what
+/// one person has otherwise to the root. Files are shown relative to `root`. `variables` are those of the user, which
+/// imported files may name.
 pub fn load(
     root: &Path,
     profile: Option<&str>,
     variables: &BTreeMap<String, String>,
+    local: &Local,
+    locator: &mut dyn Locator,
 ) -> (Option<WorkspaceTree>, Problems) {
     let mut problems = Problems::new();
     let root = match root.canonicalize() {
@@ -100,8 +105,19 @@ pub fn load(
         }
     };
     let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    let mut loader = Loader { root, variables, loaded: Vec::new(), by_directory: HashMap::new(), order: Vec::new() };
-    loader.visit(&loader.root.clone(), &mut problems);
+    let mut loader = Loader {
+        root,
+        profile,
+        variables,
+        local,
+        locator,
+        read: HashMap::new(),
+        taken: HashMap::new(),
+        loaded: Vec::new(),
+        by_directory: HashMap::new(),
+        order: Vec::new(),
+    };
+    loader.follow_all(&mut problems);
     loader.check_names(&mut problems);
     loader.check_profile(profile, &mut problems);
     for loaded in &loader.loaded {
@@ -109,13 +125,21 @@ pub fn load(
         loaded.check_files(&mut problems);
         loaded.check_remotes(&mut problems);
     }
-    let tree = if problems.has_errors() { None } else { loader.into_tree(profile) };
+    let tree = if problems.has_errors() { None } else { loader.into_tree(&mut problems) };
+    let tree = tree.filter(|_| !problems.has_errors());
     (tree, problems.sorted().into_iter().cloned().collect())
 }
 
-struct Loader {
+struct Loader<'a> {
     root: PathBuf,
+    profile: Option<&'a str>,
     variables: compose::Variables,
+    local: &'a Local,
+    locator: &'a mut dyn Locator,
+    /// Every manifest that was read, also when nothing leads to it any more; `None` for one that cannot be.
+    read: HashMap<PathBuf, Option<Content>>,
+    /// What is taken of each workspace by all that depend on it.
+    taken: HashMap<PathBuf, Taken>,
     /// In the order in which they were come upon: the root first.
     loaded: Vec<Loaded>,
     by_directory: HashMap<PathBuf, usize>,
@@ -123,38 +147,91 @@ struct Loader {
     order: Vec<usize>,
 }
 
+type Content = Rc<(SourceFile, Document)>;
+
 struct Loaded {
     directory: PathBuf,
+    /// The names that led to it first.
+    chain: Vec<String>,
     /// None if the file could not be read.
-    content: Option<(SourceFile, Document)>,
+    content: Option<Content>,
     dependencies: IndexMap<String, usize>,
 }
 
-impl Loader {
-    /// Reads a workspace, which is a canonical directory, unless that was done before.
-    fn visit(&mut self, directory: &Path, problems: &mut Problems) -> usize {
-        if let Some(known) = self.by_directory.get(directory) {
-            return *known;
-        }
-        let index = self.loaded.len();
-        self.by_directory.insert(directory.to_owned(), index);
-        let content = SourceFile::read(&directory.join(FILE_NAME), &self.shown(&directory.join(FILE_NAME)));
-        let content = match content {
-            Ok(file) => {
-                let around = Surroundings { directory, shown_from: &self.root, variables: &self.variables };
-                Document::read(&file, Some(&around), problems).map(|document| (file, document))
+impl Loader<'_> {
+    /// Follows all dependencies until nothing changes: what one dependent takes of a workspace may be known only when
+    /// another one has been followed.
+    fn follow_all(&mut self, problems: &mut Problems) {
+        self.taken.insert(self.root.clone(), Taken::All);
+        let mut of_files = Problems::new();
+        loop {
+            let taken = self.taken.clone();
+            let mut found = Problems::new();
+            (self.loaded, self.order) = (Vec::new(), Vec::new());
+            self.by_directory.clear();
+            self.visit(&self.root.clone(), Vec::new(), &mut of_files, &mut found);
+            if self.locator.is_settled() && taken == self.taken {
+                problems.extend(of_files);
+                problems.extend(found);
+                return;
             }
+        }
+    }
+
+    fn document(&mut self, directory: &Path, problems: &mut Problems) -> Option<Content> {
+        if let Some(known) = self.read.get(directory) {
+            return known.clone();
+        }
+        let file = SourceFile::read(&directory.join(FILE_NAME), &self.shown(&directory.join(FILE_NAME)));
+        let local = (directory == self.root).then_some(self.local);
+        let around = Surroundings { directory, shown_from: &self.root, variables: &self.variables };
+        let content = match file {
+            Ok(file) => Document::read(&file, Some(&around), local, problems).map(|document| Rc::new((file, document))),
             Err(problem) => {
                 problems.push(problem);
                 None
             }
         };
-        let wanted = content.as_ref().map(|(_, document)| document.dependencies.clone()).unwrap_or_default();
-        self.loaded.push(Loaded { directory: directory.to_owned(), content, dependencies: IndexMap::new() });
+        self.read.insert(directory.to_owned(), content.clone());
+        content
+    }
+
+    /// Follows a workspace, which is a canonical directory, unless that was done before.
+    fn visit(
+        &mut self,
+        directory: &Path,
+        mut chain: Vec<String>,
+        of_files: &mut Problems,
+        problems: &mut Problems,
+    ) -> usize {
+        if let Some(known) = self.by_directory.get(directory) {
+            return *known;
+        }
+        let index = self.loaded.len();
+        self.by_directory.insert(directory.to_owned(), index);
+        let content = self.document(directory, of_files);
+        if chain.is_empty() {
+            let name = content.as_ref().and_then(|content| content.1.name.as_ref());
+            chain.push(name.map_or_else(|| "this workspace".to_owned(), |(name, _)| name.clone()));
+        }
+        let part = content.as_ref().map(|content| self.part(directory, &content.1));
+        let (wanted, beside) = part.map(|part| (part.manifest.dependencies.clone(), part.beside())).unwrap_or_default();
+        if !beside.is_empty() {
+            self.locator.beside(directory, &beside);
+        }
+        let own = chain.clone();
+        self.loaded.push(Loaded { directory: directory.to_owned(), chain, content, dependencies: IndexMap::new() });
         for (alias, dependency) in wanted {
-            match self.locate(directory, &alias, &dependency) {
+            let wanted = Wanted { from: directory, chain: &own, alias: &alias, dependency: &dependency };
+            let located = match self.locator.locate(&wanted) {
+                Some(located) => located,
+                None => self.locate(directory, &alias, &dependency),
+            };
+            match located {
                 Ok(found) => {
-                    let found = self.visit(&found, problems);
+                    self.take(&found, &alias, &dependency, of_files, problems);
+                    let chain = own.iter().cloned().chain([alias.clone()]).collect();
+                    let found = self.visit(&found, chain, of_files, problems);
                     self.loaded[index].dependencies.insert(alias, found);
                 }
                 Err(problem) => problems.push(problem),
@@ -164,8 +241,38 @@ impl Loader {
         index
     }
 
+    fn part(&self, directory: &Path, document: &Document) -> Rc<Variant> {
+        document.taken(self.profile, self.taken.get(directory).unwrap_or(&Taken::All))
+    }
+
+    /// Adds what a dependent takes of a workspace.
+    fn take(
+        &mut self,
+        directory: &Path,
+        alias: &str,
+        dependency: &Dependency,
+        of_files: &mut Problems,
+        problems: &mut Problems,
+    ) {
+        let mode = dependency.mode.as_ref().map(|(mode, _)| mode.as_str());
+        if let (Some((mode, place)), Some(content)) = (&dependency.mode, self.document(directory, of_files)) {
+            let known = content.1.modes();
+            if !known.contains(&mode.as_str()) {
+                problems.push(missing(alias, "mode", mode, &known).at(place, "not a mode of it"));
+            }
+        }
+        match self.taken.get_mut(directory) {
+            Some(taken) => drop(taken.add(mode)),
+            None => drop(self.taken.insert(directory.to_owned(), Taken::of(mode))),
+        }
+    }
+
     fn locate(&self, from: &Path, alias: &str, dependency: &Dependency) -> Result<PathBuf, Problem> {
-        let wanted = from.join(&dependency.path);
+        let DependencySource::Path(path) = &dependency.source else {
+            let problem = Problem::error("manifest::missing-dependency", format!("nobody fetches `{alias}`"));
+            return Err(problem.at(&dependency.place, "a repository"));
+        };
+        let wanted = from.join(path);
         let shown = self.shown(&plain(&wanted));
         let problem = |message: String, label: &str| {
             Problem::error("manifest::missing-dependency", message).at(&dependency.place, label)
@@ -186,18 +293,23 @@ impl Loader {
     }
 
     fn check_names(&self, problems: &mut Problems) {
-        let mut names: HashMap<&str, &Place> = HashMap::new();
-        let documents = self.loaded.iter().filter_map(|loaded| loaded.content.as_ref());
-        for (name, place) in documents.filter_map(|(_, document)| document.name.as_ref()) {
-            if let Some(first) = names.get(name.as_str()) {
+        let mut names: HashMap<&str, (&Place, &[String])> = HashMap::new();
+        for loaded in &self.loaded {
+            let Some((name, place)) = loaded.content.as_ref().and_then(|content| content.1.name.as_ref()) else {
+                continue;
+            };
+            if let Some((first, chain)) = names.get(name.as_str()) {
                 problems.push(
                     Problem::error("manifest::same-name", format!("two workspaces have the name `{name}`"))
-                        .at(place, "this one")
-                        .at(first, "and this one")
-                        .help("in one environment, each workspace has a name of its own"),
+                        .at(place, format!("this one: {}", loaded.chain.join(" → ")))
+                        .at(first, format!("and this one: {}", chain.join(" → ")))
+                        .help(
+                            "in one environment, each workspace has a name of its own; if both are meant to be the same, \
+                             name the same path or repository in both places",
+                        ),
                 );
             } else {
-                names.insert(name, place);
+                names.insert(name, (place, &loaded.chain));
             }
         }
     }
@@ -205,7 +317,7 @@ impl Loader {
     fn check_profile(&self, profile: Option<&str>, problems: &mut Problems) {
         let Some(profile) = profile else { return };
         let documents = || self.loaded.iter().filter_map(|loaded| loaded.content.as_ref());
-        let mut known: Vec<&str> = documents().flat_map(|(_, document)| document.profiles()).collect();
+        let mut known: Vec<&str> = documents().flat_map(|content| content.1.profiles()).collect();
         // What could not be read may well declare it.
         if known.contains(&profile) || documents().count() < self.loaded.len() {
             return;
@@ -223,12 +335,11 @@ impl Loader {
 
     /// Checks what a workspace says of its dependencies, under each profile that it declares.
     fn check_foreign(&self, loaded: &Loaded, problems: &mut Problems) {
-        let Some((_, document)) = &loaded.content else { return };
-        for (profile, variant) in document.variants() {
+        let Some(content) = &loaded.content else { return };
+        for (profile, variant) in content.1.variants() {
             let dependency = |alias: &str| {
                 let dependency = &self.loaded[*loaded.dependencies.get(alias)?];
-                let (_, document) = dependency.content.as_ref()?;
-                Some(&document.variant(profile).declared)
+                Some(&dependency.content.as_ref()?.1.variant(profile).declared)
             };
             for reference in &variant.foreign_exports {
                 let [_, alias, export] = reference.path.as_slice() else { continue };
@@ -259,17 +370,52 @@ impl Loader {
         relative.display().to_string()
     }
 
-    fn into_tree(self, profile: Option<&str>) -> Option<WorkspaceTree> {
+    /// Checks that what is taken of a workspace has all that is referred to.
+    fn check_parts(&self, parts: &[Rc<Variant>], problems: &mut Problems) {
+        let not_taken = |alias: &str, kind: &str, name: &str, of: usize| {
+            let modes = match self.taken.get(&self.loaded[of].directory) {
+                Some(Taken::Modes(modes)) => {
+                    modes.iter().map(|mode| format!("`{mode}`")).collect::<Vec<_>>().join(", ")
+                }
+                _ => String::new(),
+            };
+            let message = format!("`{name}` is no {kind} of what is taken of `{alias}`, which is its mode {modes}");
+            Problem::error("manifest::not-taken", message)
+                .help(format!("take another mode, leave `mode` out, or add what `{name}` needs to the mode"))
+        };
+        for (loaded, part) in self.loaded.iter().zip(parts) {
+            for reference in &part.foreign_exports {
+                let [_, alias, export] = reference.path.as_slice() else { continue };
+                let Some(of) = loaded.dependencies.get(alias) else { continue };
+                if !parts[*of].declared.exports.contains(export) {
+                    problems
+                        .push(not_taken(alias, "export", export, *of).at(&reference.place, "not there in this mode"));
+                }
+            }
+            for (alias, service, place) in &part.foreign_services {
+                let Some(of) = loaded.dependencies.get(alias) else { continue };
+                if !parts[*of].declared.services.contains_key(service) {
+                    problems.push(not_taken(alias, "service", service, *of).at(place, "not there in this mode"));
+                }
+            }
+        }
+    }
+
+    fn into_tree(self, problems: &mut Problems) -> Option<WorkspaceTree> {
+        let part = |loaded: &Loaded| Some(self.part(&loaded.directory, &loaded.content.as_ref()?.1));
+        let parts: Vec<Rc<Variant>> = self.loaded.iter().map(part).collect::<Option<_>>()?;
+        self.check_parts(&parts, problems);
         let mut ids = vec![WorkspaceId(0); self.order.len()];
         for (position, index) in self.order.iter().enumerate() {
             ids[*index] = WorkspaceId(position);
         }
         let mut workspaces = Vec::new();
-        for (index, Loaded { directory, content, dependencies }) in self.loaded.into_iter().enumerate() {
-            let (file, document) = content?;
+        for (index, (loaded, part)) in self.loaded.into_iter().zip(parts).enumerate() {
+            let Loaded { directory, content, dependencies, .. } = loaded;
             let dependencies = dependencies.into_iter().map(|(alias, found)| (alias, ids[found])).collect();
-            let mut manifest = document.into_manifest(profile);
+            let mut manifest = part.manifest.clone();
             manifest.resolve_remotes(&directory)?;
+            let file = content?.0.clone();
             workspaces.push((ids[index], Workspace { directory, manifest, dependencies, file }));
         }
         workspaces.sort_by_key(|(id, _)| *id);
@@ -280,7 +426,8 @@ impl Loader {
 
 impl Loaded {
     fn check_files(&self, problems: &mut Problems) {
-        let Some((_, document)) = &self.content else { return };
+        let Some(content) = &self.content else { return };
+        let document = &content.1;
         for FileReference { path, place } in document.variants().flat_map(|(_, variant)| &variant.files) {
             let wanted = self.directory.join(path);
             if wanted.is_file() {
@@ -308,8 +455,8 @@ impl Loaded {
 
     /// Checks that the paths of remotes can be made absolute: an address is text, and a directory need not be.
     fn check_remotes(&self, problems: &mut Problems) {
-        let Some((_, document)) = &self.content else { return };
-        let remotes = document.variants().flat_map(|(_, variant)| variant.remotes());
+        let Some(content) = &self.content else { return };
+        let remotes = content.1.variants().flat_map(|(_, variant)| variant.remotes());
         for remote in remotes.filter(|remote| remote.is_relative() && self.directory.to_str().is_none()) {
             problems.push(
                 Problem::error("manifest::remote", "a relative remote needs a workspace whose path is UTF-8")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use manifest::{AfterTarget, Command, Condition, Manifest, Part, Port, Probe, Template, load};
+use manifest::{AfterTarget, ByPath, Command, Condition, Local, Manifest, Part, Port, Probe, Template, load};
 use source::{RenderOptions, render};
 
 fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -18,14 +18,15 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn manifest(root: &Path) -> Manifest {
-    let (tree, problems) = load(root, None, &BTreeMap::from([("TAG".to_owned(), "7".to_owned())]));
+    let (tree, problems) =
+        load(root, None, &BTreeMap::from([("TAG".to_owned(), "7".to_owned())]), &Local::default(), &mut ByPath);
     assert!(problems.is_empty(), "{}", render(&problems, RenderOptions::default()));
     let tree = tree.expect("there is no problem");
     tree[tree.root].manifest.clone()
 }
 
 fn report(root: &Path) -> String {
-    let (tree, problems) = load(root, None, &BTreeMap::new());
+    let (tree, problems) = load(root, None, &BTreeMap::new(), &Local::default(), &mut ByPath);
     assert!(tree.is_none() && problems.has_errors(), "there is no problem");
     render(&problems, RenderOptions::default())
 }

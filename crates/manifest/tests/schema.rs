@@ -51,15 +51,17 @@ fn disagreement(text: &str) -> Option<String> {
 }
 
 #[test]
-fn the_published_schema_is_the_one_of_the_code() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/seedbed.schema.json");
-    let schema = serde_json::to_string_pretty(&manifest::schema()).expect("JSON") + "\n";
-    if std::env::var_os("SEEDBED_BLESS").is_some() {
-        fs::create_dir_all(path.parent().expect("it has one")).expect("made");
-        fs::write(&path, &schema).expect("written");
+fn the_published_schemas_are_those_of_the_code() {
+    for (name, schema) in [("seedbed", manifest::schema()), ("seedbed.local", manifest::local_schema())] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../schemas/{name}.schema.json"));
+        let schema = serde_json::to_string_pretty(&schema).expect("JSON") + "\n";
+        let published = fs::read_to_string(&path).unwrap_or_default();
+        if published != schema && std::env::var_os("SEEDBED_BLESS").is_some() {
+            fs::write(&path, &schema).expect("written");
+            continue;
+        }
+        assert!(published == schema, "{name}: set SEEDBED_BLESS=1 to publish the schema anew");
     }
-    let published = fs::read_to_string(&path).unwrap_or_default();
-    assert!(published == schema, "set SEEDBED_BLESS=1 to publish the schema anew");
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Trees of workspaces on disk.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use manifest::{WorkspaceTree, find_root, load};
+use manifest::{ByPath, Local, WorkspaceTree, find_root, load};
 use source::{RenderOptions, render};
 use tempfile::TempDir;
 
@@ -19,13 +20,13 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn tree(root: &Path, profile: Option<&str>) -> WorkspaceTree {
-    let (tree, problems) = load(root, profile, &std::collections::BTreeMap::new());
+    let (tree, problems) = load(root, profile, &BTreeMap::new(), &Local::default(), &mut ByPath);
     assert!(problems.is_empty(), "{}", render(&problems, RenderOptions::default()));
     tree.expect("there is no problem")
 }
 
 fn report(root: &Path, profile: Option<&str>) -> String {
-    let (tree, problems) = load(root, profile, &std::collections::BTreeMap::new());
+    let (tree, problems) = load(root, profile, &BTreeMap::new(), &Local::default(), &mut ByPath);
     assert!(tree.is_none() && problems.has_errors(), "there is no problem");
     render(&problems, RenderOptions::default())
 }
@@ -114,14 +115,14 @@ error[manifest::same-name]: two workspaces have the name `lms`
  --> ../twin/seedbed.yaml:1:7
   |
 1 | name: lms
-  |       ^^^ this one
+  |       ^^^ this one: lms → twin
   |
  ::: seedbed.yaml:1:7
   |
 1 | name: lms
-  |       --- and this one
+  |       --- and this one: lms
   |
-  = help: in one environment, each workspace has a name of its own
+  = help: in one environment, each workspace has a name of its own; if both are meant to be the same, name the same path or repository in both places
 
 error[manifest::missing-dependency]: the dependency `gone` is not there
  --> seedbed.yaml:5:9

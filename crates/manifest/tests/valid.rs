@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use manifest::{
-    AfterTarget, BaseSource, Body, Command, Condition, Digest, Durability, Engine, Manifest, Part, Port, Probe,
-    Pseudonym, Replacement, Restart, RestartLimit, RestartPolicy, SchemaStep, Setting, SnapshotForm, Snapshots, States,
-    Stop, StopSignal, Template, read,
+    AfterTarget, BaseSource, Body, Command, Condition, DependencySource, Digest, Durability, Engine, Manifest, Part,
+    Port, Probe, Pseudonym, Replacement, Restart, RestartLimit, RestartPolicy, SchemaStep, Setting, SnapshotForm,
+    Snapshots, States, Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
 
@@ -35,8 +35,27 @@ fn names_and_settings_are_taken_as_they_stand() {
     let manifest = full(None);
     assert_eq!(manifest.name.as_str(), "lms");
     assert_eq!(manifest.description.as_deref(), Some("Courses and enrolments"));
-    let paths: Vec<_> = manifest.dependencies.iter().map(|(name, at)| (name.as_str(), at.path.as_str())).collect();
-    assert_eq!(paths, [("commerce", "../commerce"), ("programs", "../programs")]);
+    let sources: Vec<_> = manifest.dependencies.values().map(|dependency| dependency.source.clone()).collect();
+    let git = |url: &str, reference: Option<&str>, path: &str| {
+        (url.to_owned(), reference.map(str::to_owned), path.to_owned())
+    };
+    let seen: Vec<_> = sources
+        .into_iter()
+        .map(|source| match source {
+            DependencySource::Path(path) => Err(path),
+            DependencySource::Git { url, reference, path } => Ok((url, reference.map(|(name, _)| name), path)),
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            Err("../commerce".to_owned()),
+            Err("../programs".to_owned()),
+            Ok(git("https://example.com/org/credentials", None, ".")),
+            Ok(git("git@example.com:org/platform.git", Some("release/ulmo"), "services/discovery")),
+        ]
+    );
+    assert_eq!(manifest.dependencies["discovery"].mode.as_ref().map(|(mode, _)| mode.as_str()), Some("search"));
     assert_eq!(manifest.config["page_size"], Setting::Integer(20));
     let texts: Vec<_> = manifest.config.values().map(ToString::to_string).collect();
     assert_eq!(texts, ["20", "1.0", "Learn & grow", "true"]);

@@ -26,6 +26,11 @@ impl<'a> Cache<'a> {
         Self { root, settings }
     }
 
+    /// How git is run.
+    pub fn settings(&self) -> &Settings<'a> {
+        &self.settings
+    }
+
     /// A repository, of which nothing may be here yet.
     pub fn repository(&self, address: &Address) -> Repository<'_> {
         let digest = blake3::hash(address.identity().as_bytes()).to_hex();
@@ -172,7 +177,7 @@ impl Repository<'_> {
     /// Makes sure that a commit is here, with its directories but without the contents of its files.
     pub(crate) fn fetch_commit(&self, commit: &CommitId, lock: &Lock) -> Result<(), RepositoryError> {
         if self.has_commit(commit)? {
-            return Ok(());
+            return self.fetch_directories(commit, lock);
         }
         (self.cache.settings.progress)(&format!("fetching {} at {}", self.address, commit.short()));
         let name = commit.as_str();
@@ -194,9 +199,36 @@ impl Repository<'_> {
         words.extend(["--recurse-submodules=no", "origin", "+refs/heads/*:refs/remotes/origin/*"]);
         self.reached(self.git(&words).holding(&lock.file).run()?)?;
         if self.has_commit(commit)? {
-            return Ok(());
+            return self.fetch_directories(commit, lock);
         }
         Err(RepositoryError::NoCommit { address: self.address.to_string(), commit: commit.clone() })
+    }
+
+    /// Makes sure that the directories of a commit are here: a history is fetched without them.
+    fn fetch_directories(&self, commit: &CommitId, lock: &Lock) -> Result<(), RepositoryError> {
+        let tree = self.git(&["rev-parse", &format!("{commit}^{{tree}}")]).without_fetching().run()?.success()?.text();
+        if self.git(&["cat-file", "-e", tree.trim()]).without_fetching().run()?.succeeded {
+            return Ok(());
+        }
+        self.fetch_objects(tree, lock)
+    }
+
+    /// Fetches objects by their names, one a line, all at once.
+    pub(crate) fn fetch_objects(&self, names: String, _lock: &Lock) -> Result<(), RepositoryError> {
+        let words = [
+            "-c",
+            "fetch.negotiationAlgorithm=noop",
+            "fetch",
+            "--progress",
+            "--no-tags",
+            "--no-write-fetch-head",
+            "--recurse-submodules=no",
+            "--filter=blob:none",
+            "--stdin",
+            "origin",
+        ];
+        // A git that outlives this process writes only objects, each whole or not at all.
+        self.reached(self.git(&words).run_with(Some(names))?).map(drop)
     }
 
     pub(crate) fn has_commit(&self, commit: &CommitId) -> Result<bool, RepositoryError> {

@@ -74,7 +74,7 @@ impl Repository<'_> {
         let Some(entry) = files.entries.first().filter(|entry| entry.path == path && entry.kind != Kind::Link) else {
             return Ok(None);
         };
-        self.fetch_contents(&files.entries, &lock)?;
+        self.fetch_contents(commit, path, &files, &lock)?;
         let mut contents = Contents::open(self)?;
         let mut bytes = Vec::new();
         contents.read(&entry.object, &mut |part| {
@@ -125,7 +125,7 @@ impl Repository<'_> {
         if files.entries.is_empty() {
             return Err(self.no_path(commit, path));
         }
-        self.fetch_contents(&files.entries, &lock)?;
+        self.fetch_contents(commit, path, &files, &lock)?;
         let tree = place.join("tree");
         let writing = Writing { repository: self, commit, tree: &tree, path, known: &known.paths };
         let written = writing.write(&files.entries).and_then(|digest| {
@@ -158,37 +158,26 @@ impl Repository<'_> {
     }
 
     /// Fetches those contents that are not here yet, all at once.
-    fn fetch_contents(&self, entries: &[Entry], lock: &Lock) -> Result<(), RepositoryError> {
-        let mut objects: Vec<&str> = entries.iter().map(|entry| entry.object.as_str()).collect();
-        objects.sort_unstable();
-        objects.dedup();
-        let asked = objects.iter().fold(String::new(), |text, object| format!("{text}{object}\n"));
-        let checked = self.git(&["cat-file", "--batch-check"]).without_fetching().run_with(Some(asked))?.success()?;
-        let missing: String = checked
-            .text()
-            .lines()
-            .filter_map(|line| line.strip_suffix(" missing"))
-            .fold(String::new(), |text, object| format!("{text}{object}\n"));
+    fn fetch_contents(&self, commit: &CommitId, path: &str, files: &Files, lock: &Lock) -> Result<(), RepositoryError> {
+        let missing = match files.entries.as_slice() {
+            [only] if only.path == path => {
+                let is_here = self.git(&["cat-file", "-e", &only.object]).without_fetching().run()?.succeeded;
+                if is_here { String::new() } else { format!("{}\n", only.object) }
+            }
+            _ => {
+                // Below a directory itself: below a commit git would look at the one before, too, which may not be here.
+                let object = if path == "." { format!("{commit}^{{tree}}") } else { format!("{commit}:{path}") };
+                let words = ["rev-list", "--objects", "--missing=print", &object, "--"];
+                let listed = self.git(&words).without_fetching().run()?.success()?.text();
+                let missing = listed.lines().filter_map(|line| line.strip_prefix('?'));
+                missing.fold(String::new(), |text, object| format!("{text}{object}\n"))
+            }
+        };
         if missing.is_empty() {
             return Ok(());
         }
         (self.cache.settings.progress)(&format!("fetching files of {}", self.address));
-        let words = [
-            "-c",
-            "fetch.negotiationAlgorithm=noop",
-            "fetch",
-            "--progress",
-            "--no-tags",
-            "--no-write-fetch-head",
-            "--recurse-submodules=no",
-            "--filter=blob:none",
-            "--stdin",
-            "origin",
-        ];
-        // The lock is held by this process; a git that outlives it writes only objects, each whole or not at all.
-        let _ = lock;
-        self.reached(self.git(&words).run_with(Some(missing))?)?;
-        Ok(())
+        self.fetch_objects(missing, lock)
     }
 }
 

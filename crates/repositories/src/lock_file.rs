@@ -197,6 +197,18 @@ mod tests {
     }
 
     #[test]
+    fn the_published_schema_is_that_of_the_code() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/seedbed.lock.schema.json");
+        let schema = format!("{:#}\n", crate::schema());
+        let published = std::fs::read_to_string(&path).unwrap_or_default();
+        if published != schema && std::env::var_os("SEEDBED_BLESS").is_some() {
+            std::fs::write(&path, &schema).unwrap();
+            return;
+        }
+        assert!(published == schema, "set SEEDBED_BLESS=1 to publish the schema anew");
+    }
+
+    #[test]
     fn changes_of_two_repositories_are_in_different_lines() {
         let mut other = lock();
         other.repositories.values_mut().next().unwrap().commit = CommitId::parse(&"2".repeat(40)).unwrap();

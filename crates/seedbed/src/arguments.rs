@@ -54,6 +54,12 @@ pub enum Color {
 pub enum Command {
     /// Bring up the services, what they depend on, their databases and data
     Up(UpArguments),
+    /// Move what dependencies are pinned to, and show what changes
+    Update(UpdateArguments),
+    /// Use a checkout of your own instead of a dependency
+    Link(LinkArguments),
+    /// Use a dependency again as it is pinned
+    Unlink(UnlinkArguments),
     /// Stop everything; what is stored stays
     Down,
     /// Show what runs, and what `up` would do
@@ -138,7 +144,7 @@ pub enum Command {
     Destroy(DestroyArguments),
     /// Look for what could keep the environment from coming up
     Doctor(DoctorArguments),
-    /// Print the JSON schema of seedbed.yaml, or of specs for the environment
+    /// Print the JSON schema of seedbed.yaml, of the files beside it, or of specs for the environment
     Schema(SchemaArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
@@ -162,6 +168,42 @@ pub struct UpArguments {
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Refuse to change seedbed.lock
+    #[arg(long)]
+    pub locked: bool,
+}
+
+/// Arguments of `update`.
+#[derive(Debug, Args)]
+pub struct UpdateArguments {
+    /// Dependencies by their names; all when none is named
+    #[arg(value_name = "NAME")]
+    pub names: Vec<String>,
+    /// Take tags that were moved in their repository, too
+    #[arg(long)]
+    pub moved_tags: bool,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `link`.
+#[derive(Debug, Args)]
+pub struct LinkArguments {
+    /// The dependency, also one of a dependency
+    #[arg(value_name = "NAME")]
+    pub dependency: String,
+    /// The directory with its seedbed.yaml
+    #[arg(value_name = "DIRECTORY")]
+    pub checkout: PathBuf,
+}
+
+/// Arguments of `unlink`.
+#[derive(Debug, Args)]
+pub struct UnlinkArguments {
+    /// The dependency
+    #[arg(value_name = "NAME")]
+    pub dependency: String,
 }
 
 /// Arguments of `logs`.
@@ -380,6 +422,12 @@ fn children(text: &str) -> Result<(String, Option<u64>), String> {
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
 pub struct SchemaArguments {
+    /// That of seedbed.lock
+    #[arg(long, conflicts_with_all = ["local", "specs"])]
+    pub lock: bool,
+    /// That of seedbed.local.yaml
+    #[arg(long, conflicts_with = "specs")]
+    pub local: bool,
     /// That of specs of records and counts: with the services, data types and fields that there are. It is put beside the
     /// environment, too, where an editor can read it
     #[arg(long)]

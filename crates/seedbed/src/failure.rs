@@ -51,7 +51,9 @@ impl Failure {
         let mut message = match error {
             Error::Problems(problems) => source::render(problems, options),
             Error::Failed(failures) => failures.iter().map(step_failure).collect::<Vec<_>>().join("\n"),
-            Error::Load { place: Some(place), .. } | Error::PortTaken { place: Some(place), .. } => {
+            Error::Load { place: Some(place), .. }
+            | Error::PortTaken { place: Some(place), .. }
+            | Error::Repository { place: Some(place), .. } => {
                 format!("error: {}\n  wanted at {place}\n", with_causes(error))
             }
             Error::Provider { place, source, .. } => {
@@ -87,6 +89,9 @@ fn class(error: &Error) -> (u8, &'static str) {
     match error {
         Error::Problems(_) => (3, "files"),
         Error::NoManifest { .. } => (3, "no-manifest"),
+        Error::Repository { .. } => (4, "repository"),
+        Error::LockWouldChange(_) => (6, "locked"),
+        Error::NoDependency { .. } => (5, "no-dependency"),
         Error::Script { .. } => (1, "schema"),
         Error::Engine { .. } => (4, "engine"),
         Error::PortTaken { .. } | Error::NoPort(..) => (4, "port"),
@@ -180,6 +185,8 @@ fn hint(error: &Error) -> Option<String> {
         Error::Profile { name, .. } => Some(format!(
             "`--name OTHER` makes another environment beside it; `seedbed destroy --name {name}` removes this one"
         )),
+        Error::Repository { source, .. } => source.help(),
+        Error::LockWouldChange(_) => Some("repeat it without --locked, which writes the lock".to_owned()),
         Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks', 'store', 'store-cache' or 'downloads'".to_owned()),
         Error::NoEnvironment(_) => Some("`seedbed up` makes it; `--name` chooses another".to_owned()),
         Error::Memory { .. } => Some(
@@ -195,6 +202,7 @@ fn hint(error: &Error) -> Option<String> {
         | Error::NoWorkspace { wanted, known }
         | Error::NoTask { wanted, known }
         | Error::NoProvider { wanted, known }
+        | Error::NoDependency { wanted, known }
         | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
         error if error.is_damage() => {
@@ -244,16 +252,11 @@ fn hint(error: &Error) -> Option<String> {
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
         ),
         Error::Provider { .. } | Error::Unfinished { .. } | Error::Load { .. } => load_hint(error).map(str::to_owned),
-        Error::Supervisor(daemon::ClientError::Closed | daemon::ClientError::Lost(_)) => Some(
-            "its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned(),
-        ),
+        Error::Supervisor(error) => supervisor_hint(error),
         Error::Stopped => {
             Some("by `seedbed down`, `seedbed destroy` or a signal; `seedbed up` starts it again".to_owned())
         }
         Error::Interrupted => Some("what was begun is undone; what ran before still runs".to_owned()),
-        Error::Supervisor(daemon::ClientError::Version { .. }) => {
-            Some("`seedbed down` ends it; `seedbed up` then starts one of this version".to_owned())
-        }
         Error::Record { path, .. } | Error::RecordVersion { path, .. } => {
             Some(format!("if it cannot be mended, `seedbed down` and move {} away", path.display()))
         }
@@ -273,6 +276,18 @@ fn load_hint(error: &Error) -> Option<&'static str> {
              unique from the key, as in `email: \"{{ login }}@shop.example\"`",
         ),
         Error::Load { .. } => Some("nothing was loaded; every database is as before"),
+        _ => None,
+    }
+}
+
+fn supervisor_hint(error: &daemon::ClientError) -> Option<String> {
+    match error {
+        daemon::ClientError::Closed | daemon::ClientError::Lost(_) => Some(
+            "its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned(),
+        ),
+        daemon::ClientError::Version { .. } => {
+            Some("`seedbed down` ends it; `seedbed up` then starts one of this version".to_owned())
+        }
         _ => None,
     }
 }

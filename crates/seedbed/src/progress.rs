@@ -98,6 +98,7 @@ impl Monitor for Display {
                 let of = of.map_or_else(String::new, |of| format!(" of {}", size(of)));
                 self.tell(&mut running, "download", &format!("download: {}{of}", size(bytes)));
             }
+            Progress::Fetching { what } => self.tell(&mut running, "repositories", what),
             Progress::Pulled { layers, of } => {
                 self.tell(&mut running, "image", &format!("image: {layers} of {of} layers"));
             }

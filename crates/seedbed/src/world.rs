@@ -44,6 +44,8 @@ pub struct World {
     pub packages: PathBuf,
     /// Where data directories are of which those of new servers are copies.
     pub templates: PathBuf,
+    /// Where repositories are that were fetched.
+    pub repositories: PathBuf,
     /// The keys that open encrypted stores.
     pub identities: Vec<store::Identity>,
     /// The file that they are in.
@@ -159,6 +161,7 @@ impl World {
             identity_file,
             packages: shared.join("packages"),
             templates: shared.join("templates"),
+            repositories: cache.join("repositories"),
             author: word(["USER", "LOGNAME"]),
             remotes: Elsewhere {
                 settings: remotes::Settings { env: variables.clone(), cache, home },
@@ -192,6 +195,9 @@ impl World {
             remotes: &self.remotes,
             packages: self.packages.clone(),
             templates: self.templates.clone(),
+            repositories: self.repositories.clone(),
+            may_ask: self.terminal,
+            is_locked: false,
             identities: self.identities.clone(),
             author: self.author.clone(),
             now,

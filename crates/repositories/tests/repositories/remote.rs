@@ -22,8 +22,9 @@ impl Remote {
     /// An empty one, that gives away parts as large hosts do.
     pub fn new() -> Self {
         let top = tempfile::tempdir().unwrap();
+        let path = std::env::var("PATH").unwrap();
         let variables = [
-            ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+            ("PATH", path.as_str()),
             ("HOME", top.path().to_str().unwrap()),
             ("GIT_CONFIG_NOSYSTEM", "1"),
             ("GIT_AUTHOR_NAME", "A"),

@@ -14,6 +14,7 @@ mod exec;
 mod guard;
 mod identity;
 mod keeping;
+mod link;
 mod load;
 mod loads;
 mod logs;
@@ -31,6 +32,7 @@ mod types;
 mod undo;
 mod unload;
 mod up;
+mod update;
 mod verify;
 mod wait;
 mod why;
@@ -134,10 +136,16 @@ pub fn run() -> ExitCode {
         });
     }
     let display = Display::new(arguments.global.quiet, world.terminal, world.color.errors, world.width);
-    let context = world.context(&display);
+    let context = Context {
+        is_locked: matches!(&arguments.command, Command::Up(options) if options.locked),
+        ..world.context(&display)
+    };
     let job = Job { context: &context, world: &world, arguments: &arguments };
     let result = match &arguments.command {
         Command::Up(options) => up::run(&job, options),
+        Command::Update(options) => update::run(&job, options),
+        Command::Link(options) => link::link(&job, options),
+        Command::Unlink(options) => link::unlink(&job, options),
         Command::Down => down::run(&job),
         Command::Status => status::run(&job),
         Command::Logs(options) => logs::run(&job, options),
@@ -180,7 +188,7 @@ pub fn run() -> ExitCode {
         Command::Destroy(options) => destroy::run(&job, options),
         Command::Doctor(options) => doctor::run(&job, options),
         Command::Schema(options) if options.specs => schema::of_specs(&job),
-        Command::Schema(_) => Ok(schema::of_manifest()),
+        Command::Schema(options) => Ok(schema::of_format(options)),
         Command::Completions(options) => Ok(completions::run(options)),
         Command::Supervise(_) | Command::Guard => unreachable!("it was run above"),
     };

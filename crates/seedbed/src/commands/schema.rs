@@ -3,11 +3,18 @@
 use environment::Progress;
 
 use super::{Job, Outcome};
+use crate::arguments::SchemaArguments;
 use crate::failure::Failure;
 
-/// The schema of the manifest.
-pub fn of_manifest() -> Outcome {
-    let schema = manifest::schema();
+/// The schema of the manifest, or of one of the files beside it.
+pub fn of_format(options: &SchemaArguments) -> Outcome {
+    let schema = if options.lock {
+        repositories::schema()
+    } else if options.local {
+        manifest::local_schema()
+    } else {
+        manifest::schema()
+    };
     Outcome::of(format!("{schema:#}\n"), schema)
 }
 

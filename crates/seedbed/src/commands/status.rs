@@ -5,7 +5,7 @@ use std::fmt::Write;
 use environment::ServiceReport;
 use serde_json::{Value, json};
 
-use super::{Job, Outcome, count, up};
+use super::{Job, Outcome, count, link, up};
 use crate::failure::Failure;
 use crate::table::table;
 
@@ -25,6 +25,12 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
             text.push('\n');
         }
         text.push_str(&table(["DATABASE", "STATE", "ENGINE", "WHERE"], &rows));
+    }
+    if !report.dependencies.is_empty() {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text.push_str(&link::table_of(&report.dependencies));
     }
     for (index, server) in report.servers.iter().filter(|server| server.in_container).enumerate() {
         let space = if index == 0 { "\n" } else { "" };
@@ -66,6 +72,7 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         "services": up::services_json(&report.services),
         "databases": databases,
         "servers": servers,
+        "dependencies": link::dependencies_json(&report.dependencies),
         "pending": report.pending,
         "others": report.others,
     });

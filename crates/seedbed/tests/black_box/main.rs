@@ -16,6 +16,7 @@ mod many;
 mod program;
 mod redaction;
 mod refusals;
+mod repositories;
 mod session;
 mod sessions;
 mod specs;
