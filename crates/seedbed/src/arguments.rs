@@ -146,6 +146,8 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// Print the JSON schema of seedbed.yaml, of the files beside it, or of specs for the environment
     Schema(SchemaArguments),
+    /// Print or write a Makefile with the standard targets, each of which is one command
+    Make(MakeArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
     /// Own the processes of one environment; started by `up`
@@ -724,6 +726,14 @@ pub struct DoctorArguments {
     /// The profile to look at, when the environment is not made yet
     #[arg(long, value_name = "PROFILE", add = completion::profiles())]
     pub profile: Option<String>,
+}
+
+/// Arguments of `make`.
+#[derive(Debug, Args)]
+pub struct MakeArguments {
+    /// Write it into this file of the workspace; a file of somebody else is left as it is
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "seedbed.mk")]
+    pub write: Option<PathBuf>,
 }
 
 /// Arguments of `completions`.

@@ -5,6 +5,7 @@ mod commands;
 mod completion;
 mod duration;
 mod failure;
+mod makefile;
 mod progress;
 mod table;
 mod world;

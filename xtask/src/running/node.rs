@@ -226,7 +226,7 @@ impl Manager for Wireit {
     }
 
     fn leader(&self) -> &'static str {
-        "bin/wireit"
+        "/wireit"
     }
 
     fn log(&self, site: &Site, _service: &str) -> PathBuf {

@@ -18,6 +18,7 @@ mod link;
 mod load;
 mod loads;
 mod logs;
+mod make;
 mod ports;
 mod reset;
 mod run;
@@ -189,6 +190,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(options) => doctor::run(&job, options),
         Command::Schema(options) if options.specs => schema::of_specs(&job),
         Command::Schema(options) => Ok(schema::of_format(options)),
+        Command::Make(options) => make::run(&job, options),
         Command::Completions(options) => Ok(completions::run(options)),
         Command::Supervise(_) | Command::Guard => unreachable!("it was run above"),
     };

@@ -12,6 +12,7 @@ mod generation;
 mod http;
 mod interruptions;
 mod loading_again;
+mod make;
 mod many;
 mod program;
 mod redaction;

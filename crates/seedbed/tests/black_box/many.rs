@@ -1,9 +1,10 @@
-//! Many services at once, with few files to open.
+//! Much at once: services with few files to open, and output that never ends a line.
 
 use std::fmt::Write;
+use std::fs;
 use std::time::Duration;
 
-use crate::program;
+use crate::program::{self, wait_until};
 use crate::workspace::Workspace;
 
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -50,4 +51,33 @@ fn a_limit_that_cannot_be_raised_is_said_with_what_to_do() {
     // Those that had room run, and are stopped like any others.
     assert!(!workspace.processes().is_empty());
     workspace.seedbed(&["down"]).ends_with(0);
+}
+
+/// What a service writes without a line feed.
+const FLOOD: u64 = 200_000_000;
+/// What the supervisor may have of it in memory at any time, beside itself.
+const MEMORY_KILOBYTES: u64 = 64 * 1024;
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_without_line_feeds_fills_neither_memory_nor_disk() {
+    let manifest = format!(
+        "name: flood\nservices:\n  loud: {{ run: {{ shell: 'head -c {FLOOD} /dev/zero; echo the end; touch done; exec sleep 1000' }} }}\n"
+    );
+    let workspace = Workspace::of(&[("seedbed.yaml", &manifest)]);
+    workspace.seedbed(&["up", "--quiet"]).ends_with(0);
+    let root = workspace.root().to_owned();
+    let done = root.join("done");
+    wait_until("all is written", PATIENCE, || done.exists().then_some(()).ok_or("it goes on")).unwrap();
+    let last = || workspace.seedbed(&["logs", "-n", "1"]).ends_with(0).stdout;
+    wait_until("the end is in the log", PATIENCE, || last().contains("the end").then_some(()).ok_or("it is not"))
+        .unwrap();
+    let supervisor = workspace.read(".seedbed/default/supervisor.pid");
+    let status = fs::read_to_string(format!("/proc/{}/status", supervisor.trim())).unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(peak < MEMORY_KILOBYTES, "the supervisor had {peak} kB");
+    let logs = fs::read_dir(root.join(".seedbed/default/logs")).unwrap();
+    let size: u64 = logs.map(|entry| entry.unwrap().metadata().unwrap().len()).sum();
+    assert!(size < FLOOD, "{size} bytes are kept");
 }

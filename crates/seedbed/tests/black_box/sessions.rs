@@ -37,6 +37,7 @@ sessions! {
     life
     loading
     logs
+    make
     names
     procfile
     profiles
