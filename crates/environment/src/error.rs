@@ -44,6 +44,9 @@ pub enum Error {
     /// The environment does not run, and this needs it to.
     #[error("environment '{0}' does not run")]
     NotRunning(String),
+    /// A service does not run, and this needs it to.
+    #[error("{0} does not run")]
+    ServiceNotRunning(String),
     /// No service of the environment is called that.
     #[error("there is no service '{wanted}'")]
     NoService {

@@ -26,6 +26,32 @@ fn find(wanted: &str, root: &str, known: &[String]) -> Option<UnitId> {
     }
 }
 
+/// The services that are called so, among those known.
+pub(crate) fn find_services(names: &[String], root: &str, known: &[String]) -> Result<BTreeSet<UnitId>, Error> {
+    let find = |name: &String| {
+        find(name, root, known).ok_or_else(|| Error::NoService { wanted: name.clone(), known: known.to_owned() })
+    };
+    names.iter().map(find).collect()
+}
+
+/// The services that the manifests of a workspace declare, as far as these can be read, and its name: what stops services
+/// must not need manifests without mistakes.
+pub(crate) fn declared_services(
+    context: &Context<'_>,
+    target: &Target,
+    profile: Option<&str>,
+) -> (BTreeSet<String>, String) {
+    let Some(tree) = dependencies::load_cached(context, &target.root, profile) else {
+        return (BTreeSet::new(), String::new());
+    };
+    let of = |workspace: &manifest::Workspace| {
+        let manifest = &workspace.manifest;
+        manifest.services.keys().map(|service| format!("{}/{service}", manifest.name)).collect::<Vec<_>>()
+    };
+    let names = tree.iter().flat_map(|(_, workspace)| of(workspace)).collect();
+    (names, tree.workspace(tree.root).manifest.name.to_string())
+}
+
 /// The task that is called so.
 pub(crate) fn find_task(tree: &WorkspaceTree, wanted: &str) -> Result<UnitId, Error> {
     let known = tasks(tree);

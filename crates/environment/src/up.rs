@@ -1,10 +1,12 @@
-//! `up`: everything that is declared runs, with its data.
+//! `up`: everything that is declared runs, with its data. `start` and `restart`: some services, with what they need.
 
 use std::collections::BTreeSet;
 
-use plan::DatabaseId;
+use plan::{DatabaseId, Plan};
+use supervisor::UnitId;
 
 use crate::context::{Context, Mode, Target};
+use crate::execute::Execution;
 use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
@@ -19,6 +21,8 @@ pub struct UpOptions {
     pub profile: Option<String>,
     /// Whether services are started for which there is no memory.
     pub over_budget: bool,
+    /// Only these services, and what they need; all when empty.
+    pub services: Vec<String>,
 }
 
 /// What runs after `up`.
@@ -30,7 +34,7 @@ pub struct UpReport {
     pub environment: String,
     /// Its profile.
     pub profile: Option<String>,
-    /// Every service, by name.
+    /// Every service that was meant, by name.
     pub services: Vec<ServiceReport>,
     /// What was done, and how long each part took.
     pub steps: Vec<StepReport>,
@@ -44,41 +48,102 @@ pub struct UpReport {
 
 /// Brings the environment up.
 pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
-    let mut session = Session::open(context, target, &Mode::Make(options.profile.clone()), "up")?;
-    if !options.over_budget {
-        // Which services are started does not depend on which states can be had.
-        session.check_memory(&plan::up(&session.model, &session.observed, &session.inputs))?;
+    let UpOptions { services, over_budget, .. } = options;
+    let order = Order { command: "up", services, anew: false, over_budget: *over_budget };
+    order.carry_out(context, target, &Mode::Make(options.profile.clone()))
+}
+
+/// Starts services that do not run, with what they need.
+pub fn start(context: &Context<'_>, target: &Target, services: &[String]) -> Result<UpReport, Error> {
+    Order { command: "start", services, anew: false, over_budget: false }.carry_out(context, target, &Mode::Existing)
+}
+
+/// Starts services anew, as they are declared now.
+pub fn restart(context: &Context<'_>, target: &Target, services: &[String]) -> Result<UpReport, Error> {
+    Order { command: "restart", services, anew: true, over_budget: false }.carry_out(context, target, &Mode::Existing)
+}
+
+/// What a command wants of which services.
+struct Order<'a> {
+    command: &'static str,
+    /// All when empty.
+    services: &'a [String],
+    /// Whether those that run are started anew.
+    anew: bool,
+    /// Whether services are started for which there is no memory.
+    over_budget: bool,
+}
+
+impl Order<'_> {
+    /// The services that are meant; none where all are.
+    fn chosen(&self, session: &Session<'_>) -> Result<BTreeSet<UnitId>, Error> {
+        self.services.iter().map(|name| session.find_service(name)).collect()
     }
-    let (plan, execution) =
-        session.execute_with_states(&Material::of("up"), Session::missing_databases, |session| {
-            plan::up(&session.model, &session.observed, &session.inputs)
-        })?;
-    let steps = step_reports(&plan, &execution);
+
+    fn plan(&self, session: &Session<'_>, chosen: &BTreeSet<UnitId>) -> Plan {
+        let (model, observed, inputs) = (&session.model, &session.observed, &session.inputs);
+        if chosen.is_empty() {
+            plan::up(model, observed, inputs)
+        } else {
+            plan::services(model, observed, inputs, chosen, self.anew)
+        }
+    }
+
+    fn carry_out(&self, context: &Context<'_>, target: &Target, mode: &Mode) -> Result<UpReport, Error> {
+        let mut session = Session::open(context, target, mode, self.command)?;
+        let chosen = self.chosen(&session)?;
+        if !self.over_budget {
+            // Which services are started does not depend on which states can be had.
+            session.check_memory(&self.plan(&session, &chosen))?;
+        }
+        let material = Material::of(self.command);
+        let (plan, execution) = session
+            .execute_with_states(&material, Session::missing_databases, |session| self.plan(session, &chosen))?;
+        Ok(report(self, &session, &chosen, &plan, execution))
+    }
+}
+
+fn report(
+    order: &Order<'_>,
+    session: &Session<'_>,
+    chosen: &BTreeSet<UnitId>,
+    plan: &Plan,
+    execution: Execution,
+) -> UpReport {
+    let steps = step_reports(plan, &execution);
+    let is_meant = |service: &ServiceReport| {
+        let id = UnitId::from(service.id.as_str());
+        chosen.is_empty() || chosen.contains(&id) || execution.units.contains_key(&id)
+    };
+    let mut services = service_reports(session, &execution.units);
+    services.retain(is_meant);
     let report = UpReport {
         workspace: session.model.root.clone(),
-        environment: target.name.clone(),
+        environment: session.target.name.clone(),
         profile: session.record().profile.clone(),
-        services: service_reports(&session, &execution.units),
+        services,
         steps,
-        undeclared: undeclared(&plan),
+        undeclared: undeclared(plan),
         load: execution.load,
         total_ms: millis(session.began),
     };
     if !report.steps.is_empty() {
-        times::append(&session, "up", report.total_ms, &report.steps);
+        times::append(session, order.command, report.total_ms, &report.steps);
     }
     if plan.changes_states() || session.has_unsettled() {
         session.tend_in_background();
     }
-    Ok(report)
+    report
 }
 
 /// What `up` would do; nothing is written and nothing started.
-pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<plan::Plan, Error> {
+pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<Plan, Error> {
     let mut session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
     let missing = session.missing_databases();
     states_search::find(&mut session, &missing, Reach::Needed)?;
-    Ok(plan::up(&session.model, &session.observed, &session.inputs))
+    let order = Order { command: "up", services: &options.services, anew: false, over_budget: options.over_budget };
+    let chosen = order.chosen(&session)?;
+    Ok(order.plan(&session, &chosen))
 }
 
 impl Session<'_> {
@@ -90,7 +155,7 @@ impl Session<'_> {
 }
 
 /// What is stopped and not started again.
-fn undeclared(plan: &plan::Plan) -> Vec<String> {
+fn undeclared(plan: &Plan) -> Vec<String> {
     plan.stop
         .iter()
         .filter(|(id, _)| plan.steps.iter().all(|step| step.id != *id))

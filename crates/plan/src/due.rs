@@ -12,6 +12,8 @@ use crate::{DatabaseId, DatabaseModel, Model, Observed, TaskModel};
 pub(crate) struct Due<'a> {
     pub(crate) tasks: BTreeMap<&'a UnitId, String>,
     pub(crate) databases: BTreeMap<&'a DatabaseId, String>,
+    /// The services that are to be started anew, since somebody asks for it.
+    pub(crate) services: BTreeSet<UnitId>,
 }
 
 impl<'a> Due<'a> {
@@ -19,7 +21,7 @@ impl<'a> Due<'a> {
     pub(crate) fn for_up(model: &'a Model, observed: &Observed, keys: &Keys) -> Self {
         let databases = model.databases.values();
         let databases = databases.filter_map(|database| Some((&database.id, why_change(database, observed, keys)?)));
-        let mut due = Self { databases: databases.collect(), tasks: BTreeMap::new() };
+        let mut due = Self { databases: databases.collect(), ..Self::default() };
         due.add_tasks(model, observed, keys, |_| true);
         due
     }
@@ -32,7 +34,7 @@ impl<'a> Due<'a> {
         databases: BTreeMap<&'a DatabaseId, String>,
         needed: &BTreeSet<&UnitId>,
     ) -> Self {
-        let mut due = Self { databases, tasks: BTreeMap::new() };
+        let mut due = Self { databases, ..Self::default() };
         due.add_tasks(model, observed, keys, |id| needed.contains(id));
         due
     }

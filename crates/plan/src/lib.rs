@@ -29,7 +29,7 @@ pub use model::{
     BaseModel, DatabaseId, DatabaseModel, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
     ServiceModel, TaskModel, WorkspaceModel,
 };
-pub use needed::run;
+pub use needed::{run, services};
 pub use observed::{
     ChainStep, DatabaseObserved, InputDigests, Observed, RunningUnit, StateFound, StateSource, TaskObserved,
 };

@@ -1,4 +1,4 @@
-//! The part of a plan that something needs.
+//! The part of a plan that something needs: tasks that are run, services that are named.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use supervisor::UnitId;
 
 use crate::due::Due;
 use crate::keys::Keys;
-use crate::{InputDigests, Model, Observed, Plan, Step, up};
+use crate::{Action, InputDigests, Model, Observed, Plan, Step, up};
 
 /// Plans a run of tasks, with all that they need and nothing else. These tasks run in any case; those that they need only
 /// when `up` would run them.
@@ -18,6 +18,25 @@ pub fn run(model: &Model, observed: &Observed, inputs: &InputDigests, tasks: &BT
     }
     let mut plan = up::plan_with(model, observed, &keys, due);
     plan.restrict_to(tasks);
+    plan
+}
+
+/// Plans that these services run as declared, with all that they need and nothing else; `anew` when those that run are
+/// to be started anew in any case.
+pub fn services(
+    model: &Model,
+    observed: &Observed,
+    inputs: &InputDigests,
+    services: &BTreeSet<UnitId>,
+    anew: bool,
+) -> Plan {
+    let keys = Keys::new(model, inputs);
+    let mut due = Due::for_up(model, observed, &keys);
+    if anew {
+        due.services.clone_from(services);
+    }
+    let mut plan = up::plan_with(model, observed, &keys, due);
+    plan.restrict_to(services);
     plan
 }
 
@@ -40,6 +59,13 @@ impl Plan {
             }
             add_needed(&mut needed, more, &steps);
         }
+        // What is made on the way is kept for later, as in `up`.
+        let keeps = |step: &&Step| {
+            let Action::Keep { .. } = step.action else { return false };
+            step.after.iter().all(|condition| needed.contains(&condition.unit) || !steps.contains_key(&condition.unit))
+        };
+        let kept: Vec<UnitId> = self.steps.iter().filter(keeps).map(|step| step.id.clone()).collect();
+        needed.extend(kept);
         self.steps.retain(|step| needed.contains(&step.id));
         self.stop.retain(|(id, _)| needed.contains(id));
     }

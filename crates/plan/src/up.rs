@@ -87,6 +87,9 @@ impl<'a> Planner<'a> {
         let Some(running) = self.observed.running.get(&service.id) else {
             return Some("it does not run".to_owned());
         };
+        if self.due.services.contains(&service.id) {
+            return Some("as asked".to_owned());
+        }
         if let Some(before) = service.after.iter().find(|before| self.due.tasks.contains_key(&before.unit)) {
             return Some(format!("{} runs", before.unit));
         }

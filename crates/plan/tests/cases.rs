@@ -78,6 +78,13 @@ fn happen(case: &Path, world: &mut World, words: &[&str]) -> String {
             let plan = world.plan(&model, Command::Up, &BTreeSet::new());
             world.carry_out(&model, &plan, count.parse().expect("a number"));
         }
+        // `plan start app app/web`, `plan restart app app/web`
+        ["plan", command @ ("start" | "restart"), workspace, services @ ..] => {
+            let model = model(case, workspace, &[]).expect("no problems");
+            let services: BTreeSet<UnitId> = services.iter().map(|id| UnitId::from(*id)).collect();
+            let (observed, inputs) = (world.seen(&model), world.digests(&model));
+            return plan::services(&model, &observed, &inputs, &services, *command == "restart").to_string();
+        }
         ["plan", command, workspace, profile @ ..] => {
             let command = match *command {
                 "up" => Command::Up,

@@ -62,6 +62,14 @@ pub enum Command {
     Unlink(UnlinkArguments),
     /// Stop everything; what is stored stays
     Down,
+    /// Start services that do not run, with what they need
+    Start(ServicesArguments),
+    /// Stop services, after those that need them; the next `up` starts them again
+    Stop(ServicesArguments),
+    /// Start services anew, as they are declared now
+    Restart(ServicesArguments),
+    /// Send a signal to services; what ends of it has ended by itself, and restarts as it would then
+    Kill(KillArguments),
     /// Show what runs, and what `up` would do
     Status,
     /// Show what the services print
@@ -158,9 +166,36 @@ pub enum Command {
     Guard,
 }
 
+/// Arguments of `start`, `stop` and `restart`.
+#[derive(Debug, Args)]
+pub struct ServicesArguments {
+    /// Services: `WORKSPACE/SERVICE`, or `SERVICE` where that means one
+    #[arg(required = true, value_name = "SERVICE")]
+    pub services: Vec<String>,
+}
+
+/// Arguments of `kill`.
+#[derive(Debug, Args)]
+pub struct KillArguments {
+    #[command(flatten)]
+    pub services: ServicesArguments,
+    /// The signal: HUP, INT, QUIT, KILL, TERM, USR1 or USR2
+    #[arg(short, long, default_value = "KILL", value_name = "SIGNAL", value_parser = signal)]
+    pub signal: environment::Signal,
+}
+
+/// Reads the name of a signal.
+fn signal(text: &str) -> Result<environment::Signal, String> {
+    let all = environment::Signal::ALL.map(environment::Signal::name).join(", ");
+    environment::Signal::from_name(&text.to_uppercase()).ok_or_else(|| format!("it is one of {all}"))
+}
+
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub struct UpArguments {
+    /// Only these services, and what they need
+    #[arg(value_name = "SERVICE")]
+    pub services: Vec<String>,
     /// The profile that the environment is made with
     #[arg(long, value_name = "PROFILE", add = completion::profiles())]
     pub profile: Option<String>,

@@ -98,6 +98,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Io { .. } => (4, "file-system"),
         Error::Supervisor(_) => (4, "supervisor"),
         Error::Record { .. } | Error::RecordVersion { .. } => (4, "record"),
+        Error::ServiceNotRunning(_) => (5, "not-running"),
         Error::NoEnvironment(_) | Error::NotRunning(_) => (5, "no-environment"),
         Error::NoService { .. } | Error::WhichService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
         Error::NoTask { .. } => (5, "no-task"),
@@ -193,6 +194,7 @@ fn hint(error: &Error) -> Option<String> {
             "nothing was started; stop something else, or say --over-budget to start them all the same".to_owned(),
         ),
         Error::NotRunning(_) => Some("`seedbed up` starts it".to_owned()),
+        Error::ServiceNotRunning(service) => Some(format!("`seedbed start {service}` starts it")),
         Error::NoProvider { known, .. } if known.is_empty() => {
             Some("a file of data types declares one: `providers: { NAME: { command: [PROGRAM, …] } }`".to_owned())
         }

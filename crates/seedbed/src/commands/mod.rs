@@ -25,8 +25,10 @@ mod run;
 mod schema;
 mod sharing;
 mod snapshot;
+mod start;
 mod stats;
 mod status;
+mod stop;
 mod supervise;
 mod tend;
 mod types;
@@ -148,6 +150,10 @@ pub fn run() -> ExitCode {
         Command::Link(options) => link::link(&job, options),
         Command::Unlink(options) => link::unlink(&job, options),
         Command::Down => down::run(&job),
+        Command::Start(options) => start::start(&job, options),
+        Command::Restart(options) => start::restart(&job, options),
+        Command::Stop(options) => stop::stop(&job, options),
+        Command::Kill(options) => stop::kill(&job, options),
         Command::Status => status::run(&job),
         Command::Logs(options) => logs::run(&job, options),
         Command::Exec(options) => exec::run(&job, options),

@@ -13,7 +13,11 @@ use crate::table::table;
 
 pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
     let target = job.target()?;
-    let options = UpOptions { profile: arguments.profile.clone(), over_budget: arguments.over_budget };
+    let options = UpOptions {
+        profile: arguments.profile.clone(),
+        over_budget: arguments.over_budget,
+        services: arguments.services.clone(),
+    };
     if arguments.dry_run {
         let plan = job.tell(environment::plan_up(job.context, &target, &options))?;
         let steps: Vec<Value> = plan
@@ -28,10 +32,11 @@ pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
         return Ok(Outcome::of(text, json!({ "steps": steps })));
     }
     let report = job.tell(environment::up(job.context, &target, &options))?;
-    Ok(Outcome::of(text(&report), json(&report)))
+    Ok(Outcome::of(text(&report, &arguments.services), json(&report)))
 }
 
-fn text(report: &UpReport) -> String {
+/// Tables of what was started and done.
+pub fn tables(report: &UpReport) -> String {
     let steps = if report.steps.is_empty() { String::new() } else { steps(&report.steps) };
     let mut text = String::new();
     for table in [services(&report.services), steps].iter().filter(|table| !table.is_empty()) {
@@ -40,13 +45,23 @@ fn text(report: &UpReport) -> String {
     if let Some(load) = &report.load {
         text.push_str(&loaded(load));
     }
+    text
+}
+
+fn text(report: &UpReport, chosen: &[String]) -> String {
+    let mut text = tables(report);
     if !report.undeclared.is_empty() {
         writeln!(text, "stopped, since no longer declared: {}", report.undeclared.join(", "))
             .expect("writing to a string cannot fail");
     }
     let name = if report.environment == "default" { String::new() } else { format!(" ({})", report.environment) };
     let profile = report.profile.as_ref().map_or_else(String::new, |profile| format!(" with profile {profile}"));
-    let what = format!("{}{name} is up{profile}", report.workspace);
+    let (who, is) = match chosen {
+        [] => (report.workspace.clone(), "is"),
+        [one] => (one.clone(), "is"),
+        all => (all.join(", "), "are"),
+    };
+    let what = format!("{who}{name} {is} up{profile}");
     let verdict = if report.steps.is_empty() && report.undeclared.is_empty() { "; all of it ran already" } else { "" };
     writeln!(text, "{what}{verdict}: {}", duration(report.total_ms)).expect("writing to a string cannot fail");
     text
@@ -168,7 +183,7 @@ pub fn load_json(load: &LoadReport) -> Value {
     })
 }
 
-fn json(report: &UpReport) -> Value {
+pub fn json(report: &UpReport) -> Value {
     json!({
         "workspace": report.workspace,
         "environment": report.environment,

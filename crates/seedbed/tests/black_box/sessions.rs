@@ -45,6 +45,7 @@ sessions! {
     remotes
     resources
     resets
+    services
     snapshots
     states
     undo
