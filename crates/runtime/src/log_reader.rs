@@ -205,6 +205,12 @@ fn open_all(log: &Path) -> io::Result<VecDeque<Part>> {
                 parts.push_front(Part { is_complete: true, ..part });
             }
         }
+        // One that has just been begun says nothing yet.
+        if let [.., before, newest] = parts.make_contiguous()
+            && newest.file.get_ref().metadata()?.len() == 0
+        {
+            newest.number = before.number + 1;
+        }
         // A rotation in between has made one that was opened already an older one.
         let is_younger = |(one, next): (&Part, &Part)| one.inode != next.inode && one.number <= next.number;
         if parts.iter().zip(parts.iter().skip(1)).all(is_younger) {
@@ -267,7 +273,7 @@ mod tests {
 
     use super::*;
     use crate::log_file::LogFile;
-    use crate::log_line::{Stream, prefix};
+    use crate::log_line::{Stream, part_line, prefix};
 
     fn lines(numbers: std::ops::Range<u64>) -> Vec<u8> {
         let line = |number| format!("{}line {number}\n", prefix(Timestamp::from_millis(number), Stream::Output));
@@ -353,6 +359,27 @@ mod tests {
         assert_eq!(entries.next(), Some(LogEntry::Gap(3)));
         let rest: Vec<u64> = entries.map(|entry| number(&entry)).collect();
         assert_eq!(rest, (400..800).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_file_that_was_just_begun_is_the_next_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.log");
+        let mut log = LogFile::open(&path, 100).unwrap();
+        for start in [0, 100, 200] {
+            log.append(&lines(start..start + 100));
+        }
+        std::fs::rename(rotated(&path, 1), rotated(&path, 2)).unwrap();
+        std::fs::rename(&path, rotated(&path, 1)).unwrap();
+        std::fs::write(&path, "").unwrap();
+        let mut reader = LogReader::from_tail(&path, 1, &|_| true).unwrap();
+        assert_eq!(all(&mut reader), [299]);
+        // The next two parts of the log come without a gap.
+        let text = |number: u64, range| [part_line(&lines(0..1), number), lines(range)].concat();
+        std::fs::write(&path, text(3, 300..301)).unwrap();
+        std::fs::rename(&path, rotated(&path, 1)).unwrap();
+        std::fs::write(&path, text(4, 301..302)).unwrap();
+        assert_eq!(all(&mut reader), [300, 301]);
     }
 
     #[test]
