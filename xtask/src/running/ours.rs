@@ -38,7 +38,7 @@ impl Manager for Ours {
         for service in services {
             write!(text, "  {}: {{ run: \"{}\"", service.name, service.line())?;
             if let Some(port) = service.port {
-                write!(text, ", port: {port}")?;
+                write!(text, ", port: {port}, live: {{ tcp: {port} }}")?;
             }
             writeln!(text, ", after: [{}] }}", service.after.join(", "))?;
         }
