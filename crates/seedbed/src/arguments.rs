@@ -170,7 +170,7 @@ pub enum Command {
 #[derive(Debug, Args)]
 pub struct ServicesArguments {
     /// Services: `WORKSPACE/SERVICE`, or `SERVICE` where that means one
-    #[arg(required = true, value_name = "SERVICE")]
+    #[arg(required = true, value_name = "SERVICE", add = completion::services())]
     pub services: Vec<String>,
 }
 
@@ -194,7 +194,7 @@ fn signal(text: &str) -> Result<environment::Signal, String> {
 #[derive(Debug, Args)]
 pub struct UpArguments {
     /// Only these services, and what they need
-    #[arg(value_name = "SERVICE")]
+    #[arg(value_name = "SERVICE", add = completion::services())]
     pub services: Vec<String>,
     /// The profile that the environment is made with
     #[arg(long, value_name = "PROFILE", add = completion::profiles())]

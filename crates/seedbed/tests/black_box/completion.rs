@@ -51,10 +51,12 @@ fn bash_completes_the_names_of_what_there_is() {
     ]);
     workspace.seedbed(&["--name", "second", "up"]).ends_with(0);
     workspace.seedbed(&["--name", "second", "snapshot", "first-day"]).ends_with(0);
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 14] = [
         ("seedbed logs w", &["web", "worker"]),
         ("seedbed logs stock", &["stock/web"]),
         ("seedbed exec wo", &["worker"]),
+        ("seedbed restart wo", &["worker"]),
+        ("seedbed up stock/", &["stock/web"]),
         ("seedbed run ", &["build"]),
         ("seedbed db url ", &["orders"]),
         ("seedbed restore f", &["first-day"]),
