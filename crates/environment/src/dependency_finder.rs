@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use manifest::{Dependency, DependencySource, Local, Locator, Wanted};
+use manifest::{DependencySource, Local, Locator, Wanted};
 use repositories::{
     Address, Cache, CommitId, LockFile, Pinned, RepositoryError, Resolved, ResolvedKind, WorkingCopy, below,
     check_reference,
@@ -12,6 +12,7 @@ use repositories::{
 use source::{Place, Problem, Problems};
 
 use crate::dependencies::{Found, Moving, Way};
+use crate::dependency_problems::{address, conflict, outside};
 use crate::{Error, Monitor, Progress};
 
 /// What a dependency is, whichever way leads to it.
@@ -25,12 +26,13 @@ enum Key {
 
 /// The commit that a repository is used at, and who wanted that.
 #[derive(Debug, Clone)]
-struct Decision {
+pub(crate) struct Decision {
     address: Address,
-    reference: Option<String>,
+    pub(crate) reference: Option<String>,
     commit: CommitId,
-    chain: Vec<String>,
-    place: Place,
+    /// The names that lead to it.
+    pub(crate) chain: Vec<String>,
+    pub(crate) place: Place,
 }
 
 impl Decision {
@@ -402,42 +404,4 @@ impl Locator for Finder<'_> {
     fn is_settled(&mut self) -> bool {
         std::mem::replace(&mut self.is_settled, true)
     }
-}
-
-fn address(dependency: &Dependency) -> Result<Address, Problem> {
-    let DependencySource::Git { url, .. } = &dependency.source else {
-        unreachable!("only repositories have an address")
-    };
-    Address::parse(url).map_err(|error| {
-        Problem::error("dependency::address", error.message).at(&dependency.place, "not fetched").help(error.help)
-    })
-}
-
-/// A path that leads out of a repository that was fetched.
-fn outside(wanted: &Wanted<'_>) -> Problem {
-    let message = format!("the dependency `{}` leads out of its repository", wanted.alias);
-    let fetched = format!("`{}` was fetched, and what lies beside it was not", wanted.chain.join(" → "));
-    Problem::error("dependency::outside", message)
-        .at(&wanted.dependency.place, fetched)
-        .help("name it by the address of its repository, with `git`, or link it to a checkout")
-}
-
-/// Two revisions of one repository, and nobody who decides.
-fn conflict(
-    alias: &str,
-    (reference, chain, place): (&Option<String>, &[String], &Place),
-    known: &Decision,
-    address: &Address,
-) -> Problem {
-    let name = |reference: &Option<String>| reference.clone().unwrap_or_else(|| "the default branch".to_owned());
-    let message =
-        format!("{address} is wanted at two revisions: `{}` and `{}`", name(reference), name(&known.reference));
-    Problem::error("dependency::two-revisions", message)
-        .at(place, format!("`{}`: {}", name(reference), chain.join(" → ")))
-        .at(&known.place, format!("`{}`: {}", name(&known.reference), known.chain.join(" → ")))
-        .help(format!(
-            "what {} itself says holds for all: add `{alias}: {{ git: \"{address}\", ref: {} }}` to its dependencies",
-            chain[0],
-            name(reference)
-        ))
 }

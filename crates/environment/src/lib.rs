@@ -20,6 +20,7 @@ mod databases;
 mod defaults;
 mod dependencies;
 mod dependency_finder;
+mod dependency_problems;
 mod dependency_report;
 mod describe;
 mod destroy;

@@ -22,6 +22,7 @@ mod format;
 mod glob;
 mod grammar;
 mod import;
+mod loader;
 mod local;
 mod locator;
 mod manifest;
