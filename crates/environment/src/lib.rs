@@ -85,6 +85,7 @@ mod scan;
 mod session;
 mod sharing;
 mod snapshot;
+mod spec_names;
 mod spec_schema;
 mod specs;
 #[cfg(test)]
@@ -155,6 +156,7 @@ pub use sharing::{PushOptions, Shared, fetch, pull, push};
 pub use snapshot::{
     RestoreOptions, Shown, SnapshotOptions, delete, export, import, restore, show, snapshot, snapshots, tag,
 };
+pub use spec_names::{SpecNames, scenarios_of, spec_names};
 pub use spec_schema::spec_schema;
 pub use stats::{Meter, UsageReport};
 pub use status::{DatabaseReport, ServerReport, StatusReport, environments, status};

@@ -26,6 +26,7 @@ mod parameters;
 mod pattern;
 mod places;
 mod plan;
+mod refusal;
 mod rule;
 mod spec;
 mod spread;

@@ -11,6 +11,7 @@ use crate::draw::Draw;
 use crate::expression::parse;
 use crate::given::{circle, unfit};
 use crate::plan::{Impossible, Plan};
+use crate::refusal::refusals;
 use crate::table::{Key, Part, Reference, RowAt, Source, Table, Taken, taken};
 use crate::wanted::{Existing, Given, Group, Wanted};
 
@@ -51,6 +52,9 @@ impl Maker {
                 if let Some(reason) = refused {
                     self.refuse(&described.name, Some(name), &reason);
                 }
+            }
+            for (column, reason) in groups.into_iter().flatten().flat_map(|group| refusals(described, &group.given)) {
+                self.refuse(&described.name, Some(&column), &reason);
             }
             for circle in groups.into_iter().flatten().filter_map(|group| circle(&group.given)) {
                 let reason = format!("columns are worked out from each other: {}", circle.join(" → "));

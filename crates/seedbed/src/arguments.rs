@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::completion;
 use crate::failure::EXIT_CODES;
+use crate::{completion, completion_data};
 
 /// Development environments over many repositories, with the data in them.
 #[derive(Debug, Parser)]
@@ -357,13 +357,13 @@ pub struct CriticalPathArguments {
 pub struct LoadArguments {
     /// A scenario of the workspace, or the path or address of a spec: one of records and counts (`seedbed: 1`), a service
     /// spec, or a top spec that lists service specs
-    #[arg(required_unless_present = "fill")]
+    #[arg(required_unless_present = "fill", add = completion_data::specs())]
     pub spec: Option<String>,
     /// The service that a spec is of; default: this workspace
-    #[arg(long, value_name = "SERVICE")]
+    #[arg(long, value_name = "SERVICE", add = completion_data::services())]
     pub service: Option<String>,
     /// The scenario of the spec
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", add = completion_data::scenarios())]
     pub scenario: Option<String>,
     /// Refuse to create a record that is only referred to
     #[arg(long)]
@@ -389,6 +389,7 @@ pub struct LoadArguments {
 #[derive(Debug, Args)]
 pub struct UnloadArguments {
     /// The spec as it was loaded; `seedbed.yaml` for what the manifest declares; `seedbed loads` lists them
+    #[arg(add = completion_data::specs())]
     pub spec: String,
     /// Remove rows that no load made, too, where they refer to what goes
     #[arg(long)]
@@ -422,6 +423,7 @@ fn parameter(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Args)]
 pub struct DescribeArguments {
     /// Only the tables of this service
+    #[arg(add = completion_data::services())]
     pub service: Option<String>,
     /// Write a spec that generates rows of like shape
     #[arg(long)]
@@ -432,13 +434,14 @@ pub struct DescribeArguments {
 #[derive(Debug, Args)]
 pub struct CaptureArguments {
     /// Records by their type or table and their key: `user[ada]`, `lms.enrollment[ada,demo]`, `users[email=a@b.example]`
-    #[arg(required = true, value_name = "TYPE[KEY]", value_parser = environment::Selector::parse)]
+    #[arg(required = true, value_name = "TYPE[KEY]", value_parser = environment::Selector::parse,
+        add = completion_data::data_types())]
     pub records: Vec<environment::Selector>,
     /// A condition of SQL for the records of a type that is named without a key
     #[arg(long = "where", value_name = "CONDITION")]
     pub condition: Option<String>,
     /// Also the records of this type that refer to chosen ones; so many for each of them
-    #[arg(long, value_name = "TYPE[:LIMIT]", value_parser = children)]
+    #[arg(long, value_name = "TYPE[:LIMIT]", value_parser = children, add = completion_data::data_types())]
     pub with_children: Vec<(String, Option<u64>)>,
     /// The file to write; default: the output
     #[arg(short, long, value_name = "FILE")]
@@ -475,6 +478,7 @@ pub struct SchemaArguments {
 #[derive(Debug, Args)]
 pub struct TypesArguments {
     /// Only those of this service
+    #[arg(add = completion_data::services())]
     pub service: Option<String>,
     /// What this provider of the service can make, as a file of data types; of the root workspace when no service is named
     #[arg(long, value_name = "NAME")]

@@ -72,7 +72,7 @@ pub fn environments() -> ArgValueCandidates {
 }
 
 /// Candidates that are looked for when they are asked for. Where they cannot be had there are none: a shell shows no errors.
-fn of(names: fn(&Context<'_>, &Target) -> Vec<String>) -> ArgValueCandidates {
+pub fn of(names: fn(&Context<'_>, &Target) -> Vec<String>) -> ArgValueCandidates {
     ArgValueCandidates::new(move || {
         let global = typed();
         let found = || {

@@ -3,6 +3,7 @@
 mod arguments;
 mod commands;
 mod completion;
+mod completion_data;
 mod duration;
 mod failure;
 mod makefile;

@@ -76,6 +76,34 @@ fn bash_completes_the_names_of_what_there_is() {
 }
 
 #[test]
+fn bash_completes_what_specs_are_chosen_and_written_by() {
+    let types = "types: { customer: { table: customers, key: [login], fields: { login: {} } } }\n";
+    let workspace = Workspace::of(&[
+        (
+            "seedbed.yaml",
+            "name: shop\ndependencies: { stock: stock }\nscenarios: { demo: data/demo.yaml, dense: data/demo.yaml }
+databases: { shop: { engine: sqlite, schema: { sql: [schema.sql] }, types: types.yaml } }\n",
+        ),
+        ("schema.sql", "CREATE TABLE customers (login TEXT PRIMARY KEY);\n"),
+        ("types.yaml", types),
+        ("data/demo.yaml", "seedbed: 1\nscenarios: { busy: { fill: 3 }, black-friday: { extends: busy } }\n"),
+        ("stock/seedbed.yaml", "name: stock\n"),
+    ]);
+    let cases: [(&str, &[&str]); 7] = [
+        ("seedbed load de", &["demo", "dense"]),
+        ("seedbed load dat", &["data/"]),
+        ("seedbed load demo --scenario b", &["black-friday", "busy"]),
+        ("seedbed load data/demo.yaml --scenario bu", &["busy"]),
+        ("seedbed unload den", &["dense"]),
+        ("seedbed types sto", &["stock"]),
+        ("seedbed capture cu", &["customer"]),
+    ];
+    for (line, expected) in cases {
+        assert_eq!(offers(&workspace, line), expected, "{line}");
+    }
+}
+
+#[test]
 fn every_shell_gets_a_script_that_asks() {
     let workspace = Workspace::of(&[]);
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
