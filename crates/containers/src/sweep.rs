@@ -18,7 +18,7 @@ pub const SUPERVISOR_LABEL: &str = "seedbed.supervisor";
 pub enum Sweep {
     /// Containers and networks; volumes stay.
     Running,
-    /// Volumes and images that were built, too.
+    /// Volumes, too. Images that were built stay: they are called by what they are made of, and others may use them.
     Everything,
 }
 
@@ -29,25 +29,19 @@ impl Engine {
         let containers = self.list_containers(&label).await?;
         let mut removed = containers.len();
         all(join_all(containers.iter().map(|container| self.remove_container(&container.id))).await)?;
-        let mut kinds = vec![("networks", "Id", "")];
+        let mut kinds = vec![("networks", "Id")];
         if sweep == Sweep::Everything {
-            kinds.extend([("volumes", "Name", ""), ("images", "Id", "?force=1")]);
+            kinds.push(("volumes", "Name"));
         }
-        for (kind, key, how) in kinds {
+        for (kind, key) in kinds {
             let filters = escaped(&json!({ "label": [label] }).to_string());
-            let place = if kind == "images" { "/images/json".to_owned() } else { format!("/{kind}") };
-            let found = self.get(&format!("{place}?filters={filters}")).await?;
+            let found = self.get(&format!("/{kind}?filters={filters}")).await?;
             let list = if kind == "volumes" { found.get("Volumes") } else { Some(&found) };
             let list = list.and_then(Value::as_array).into_iter().flatten();
             let names: Vec<String> = list.filter_map(|thing| text(thing, &format!("/{key}"))).collect();
             removed += names.len();
-            let removals = names.iter().map(|name| async move {
-                match self.delete(&format!("/{kind}/{}{how}", escaped(name))).await {
-                    // An image on which another one was built stays with that.
-                    Err(error) if kind == "images" && error.is_conflict() => Ok(()),
-                    answer => answer,
-                }
-            });
+            let removals =
+                names.iter().map(|name| async move { self.delete(&format!("/{kind}/{}", escaped(name))).await });
             all(join_all(removals).await)?;
         }
         Ok(removed)

@@ -38,6 +38,7 @@ pub fn destroy(context: &Context<'_>, target: &Target) -> Result<(), Error> {
     let _lock = Lock::take(&place, "destroy", context)?;
     stop_all(context, target, Client::discard)?;
     images::sweep(context, &place)?;
+    images::sweep_services(context, &place, true);
     place.remove()?;
     // Nothing can be undone any more. A store that cannot be changed does not keep the environment alive.
     if let Err(error) = forget_aside(context, target) {

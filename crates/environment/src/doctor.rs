@@ -170,7 +170,9 @@ fn programs(tree: &WorkspaceTree, path: &str) -> Finding {
             _ => None,
         });
         let tasks = manifest.tasks.values().map(|task| &task.run);
-        for command in manifest.services.values().map(|service| &service.run).chain(tasks).chain(schemas) {
+        for command in
+            manifest.services.values().filter_map(|service| service.run.command()).chain(tasks).chain(schemas)
+        {
             if let Some(program) = plain_program(command) {
                 wanted.entry(program).or_insert_with(|| manifest.name.to_string());
             }

@@ -126,6 +126,16 @@ pub enum Error {
         /// Why there is none.
         source: database::EngineError,
     },
+    /// The engine of containers does not do what a service needs.
+    #[error("the container of {service}")]
+    Containers {
+        /// The service.
+        service: String,
+        /// Where it is declared.
+        place: String,
+        /// Why not.
+        source: containers::EngineError,
+    },
     /// A database refused.
     #[error("database {id}")]
     Database {

@@ -368,6 +368,7 @@ impl Worker<'_> {
     fn step(&self, step: &Step) -> Result<(), Error> {
         let session = self.session;
         match &step.action {
+            Action::PullImage(id) | Action::BuildImage(id) => crate::container_images::make(session, id),
             Action::PrepareServer(id) => {
                 let (found, place) = session.server(id);
                 crate::images::note(&session.place, found)?;

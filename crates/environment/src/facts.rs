@@ -10,9 +10,10 @@ use database::{
     ServerPackage, ServerPlace, ServerRequest,
 };
 use manifest::WorkspaceTree;
-use plan::{DatabaseId, Facts, RunningUnit, ServerId, ServerModel};
+use plan::{ContainerFacts, DatabaseId, Facts, RunningUnit, ServerId, ServerModel};
 use supervisor::{Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, UserId, Variables};
 
+use crate::container_engine::{self, ContainerEngine, has_network};
 use crate::context::Context;
 use crate::place::Place;
 use crate::ports::{self, Wanted};
@@ -37,6 +38,7 @@ pub(crate) fn choose_ports(
     tree: &WorkspaceTree,
     name: &str,
     servers: &BTreeMap<ServerId, DatabaseId>,
+    containers: Option<&ContainerEngine>,
     running: &BTreeMap<UnitId, RunningUnit>,
     record: &mut Record,
     monitor: &dyn Monitor,
@@ -44,13 +46,26 @@ pub(crate) fn choose_ports(
     let mut wanted: BTreeMap<String, Wanted> = servers.keys().map(|id| (id.to_string(), Wanted::Any)).collect();
     for (_, workspace) in tree.iter() {
         for service in workspace.manifest.services.values() {
-            let port = match service.port {
-                None => continue,
-                Some(manifest::Port::Auto) => Wanted::Any,
-                Some(manifest::Port::Fixed(port)) => Wanted::This(port),
+            let name = format!("{}/{}", workspace.manifest.name, service.name);
+            let container = service.run.container();
+            // In the network of this machine a container listens where it listens.
+            let fixed = container.filter(|container| !has_network(containers, container));
+            let wish = |port: manifest::Port, inside: Option<u16>| match (port, inside) {
+                (_, Some(inside)) if fixed.is_some() => Wanted::This(inside),
+                (manifest::Port::Auto, _) => Wanted::Any,
+                (manifest::Port::Fixed(port), _) => Wanted::This(port),
             };
-            wanted.insert(format!("{}/{}", workspace.manifest.name, service.name), port);
+            if let Some(port) = service.port {
+                wanted.insert(name.clone(), wish(port, container.and_then(|container| container.port)));
+            }
+            for port in container.into_iter().flat_map(|container| &container.ports) {
+                wanted.insert(format!("{name}:{}", port.name), wish(port.host, Some(port.container)));
+            }
         }
+    }
+    if containers.is_some_and(|engine| engine.has_networks) {
+        let relayed: Vec<String> = wanted.keys().filter(|name| !is_container(tree, name)).cloned().collect();
+        wanted.extend(relayed.into_iter().map(|name| (container_engine::relay(&name), Wanted::Any)));
     }
     let running = running.keys().map(ToString::to_string).collect();
     let environment = format!("{} {name}", tree.workspace(tree.root).directory.display());
@@ -61,6 +76,14 @@ pub(crate) fn choose_ports(
     }
     record.ports = ports;
     Ok(())
+}
+
+/// Whether a port is one of a container, by its name.
+fn is_container(tree: &WorkspaceTree, name: &str) -> bool {
+    let Some((workspace, service)) = name.split_once('/') else { return false };
+    let service = service.split_once(':').map_or(service, |(service, _)| service);
+    let declared = tree.find(workspace).and_then(|id| tree.workspace(id).manifest.services.get(service));
+    declared.is_some_and(|service| service.run.container().is_some())
 }
 
 /// Says where the manifest asks for a port that is taken.
@@ -91,6 +114,8 @@ pub(crate) struct FactsMaker<'a> {
     pub(crate) record: &'a Record,
     pub(crate) tree: &'a WorkspaceTree,
     pub(crate) name: &'a str,
+    /// The engine that runs containers.
+    pub(crate) containers: ContainerFacts,
     /// Whether programs of servers may be fetched.
     pub(crate) may_fetch: bool,
 }
@@ -235,6 +260,7 @@ impl FactsMaker<'_> {
             logs: self.place.logs(),
             wanted: BTreeSet::new(),
             inherited: Arc::clone(&self.context.variables),
+            containers: self.containers.clone(),
         })
     }
 

@@ -117,9 +117,19 @@ pub(crate) fn note(place: &Place, found: &ServerFound) -> Result<(), Error> {
     write_json(&file, &Owners { seedbed_containers: 1, programs })
 }
 
+/// Removes what is left of services that are containers, while no supervisor lives; also their volumes, if the environment
+/// itself goes. It must be possible to stop and to remove an environment whose engine is gone.
+pub(crate) fn sweep_services(context: &Context<'_>, place: &Place, everything: bool) {
+    if let Err(error) = runtime::sweep(place.directory(), everything) {
+        let text = format!("whether something is left of its containers is not known: {}", crate::with_causes(&error));
+        context.monitor.on(Progress::Note(text));
+    }
+}
+
 /// Removes what is left of the containers of an environment whose supervisor is gone. They end with their clients by
 /// themselves: this is for what was killed at the moment of its start, and for a container that does not end.
 pub(crate) fn sweep(context: &Context<'_>, place: &Place) -> Result<(), Error> {
+    sweep_services(context, place, false);
     let Some(owners) = read_json::<Owners>(&place.directory().join(OWNERS))? else { return Ok(()) };
     let mut directories = Vec::new();
     for directory in place.all_servers()? {

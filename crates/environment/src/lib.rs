@@ -12,6 +12,8 @@ mod capture_choice;
 mod capture_rows;
 mod chain;
 mod compare;
+mod container_engine;
+mod container_images;
 mod context;
 mod copy;
 mod critical_path;

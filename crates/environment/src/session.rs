@@ -15,6 +15,7 @@ use source::Problems;
 use store::Store;
 use supervisor::{UnitId, UnitStatus};
 
+use crate::container_engine;
 use crate::context::{Context, Mode, Target};
 use crate::data::{self, DeclaredData};
 use crate::dependencies::{self, Dependencies, Loaded};
@@ -65,6 +66,13 @@ pub struct Session<'a> {
     /// The server that reads saved files of another one, if that was needed.
     pub(crate) private: Mutex<Option<Private>>,
     _lock: Option<Lock>,
+}
+
+/// Tells what is not as it should be in the files.
+fn tell(context: &Context<'_>, warnings: &Problems) {
+    if !warnings.is_empty() {
+        context.monitor.on(Progress::Warnings(warnings));
+    }
 }
 
 impl<'a> Session<'a> {
@@ -159,7 +167,8 @@ impl<'a> Session<'a> {
         let running = running_units(&statuses);
 
         let servers = server_ids(&tree);
-        choose_ports(&tree, &target.name, &servers, &running, &mut record, context.monitor)?;
+        let engine = container_engine::find(context, &tree)?;
+        choose_ports(&tree, &target.name, &servers, engine.as_ref(), &running, &mut record, context.monitor)?;
         choose_numbers(&tree, &mut record);
         for id in servers.keys() {
             record.passwords.entry(id.to_string()).or_insert_with(new_password);
@@ -174,6 +183,7 @@ impl<'a> Session<'a> {
             record: &record,
             tree: &tree,
             name: &target.name,
+            containers: container_engine::facts(engine.as_ref(), &tree, &place, &record)?,
             may_fetch: lock.is_some(),
         };
         let servers = maker.servers(&servers)?;
@@ -187,11 +197,10 @@ impl<'a> Session<'a> {
         let mut inputs = digests(&tree, &model, data.digest, &declared)?;
         inputs.loaded.extend(data.own.iter().flat_map(|spec| spec.databases(&tree, &data.types)));
         warnings.extend(declared.warnings.iter().cloned());
-        if !warnings.is_empty() {
-            context.monitor.on(Progress::Warnings(&warnings));
-        }
+        tell(context, &warnings);
         let (tasks, databases) = (observed_tasks(&tree, &model)?, observed_databases(&record, &locations, &servers));
-        let observed = Observed { tasks, databases, running, states: BTreeMap::new() };
+        let images = container_engine::images(engine.as_ref(), &model)?;
+        let observed = Observed { tasks, databases, running, images, states: BTreeMap::new() };
         Ok(Self {
             context,
             target: target.clone(),
@@ -330,7 +339,8 @@ impl<'a> Session<'a> {
         };
         let databases = observed_databases(&self.record(), &self.locations, &self.servers);
         let (tasks, states) = (self.observed.tasks.clone(), self.observed.states.clone());
-        Ok(Observed { running: running_units(&statuses), databases, tasks, states })
+        let images = self.observed.images.clone();
+        Ok(Observed { running: running_units(&statuses), databases, tasks, images, states })
     }
 
     /// The wall clock, in RFC 3339.

@@ -349,6 +349,13 @@ pub enum NetworkMode {
     Service(String),
 }
 
+impl NetworkMode {
+    /// Whether it is in networks that are not this machine's or another container's.
+    pub const fn is_of_its_own(&self) -> bool {
+        matches!(self, Self::Environment(_) | Self::Networks(_))
+    }
+}
+
 /// How a container is in one network.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct NetworkConnection {

@@ -1,7 +1,7 @@
 //! The format of `seedbed.yaml`, declared: to add a key, add it here and read it where its type is.
 
 use crate::grammar::{Field, Pattern, Record, Shape, optional, overlay, required};
-use crate::{Condition, Durability, Engine, RestartPolicy, SnapshotForm, StopSignal};
+use crate::{Condition, Durability, Engine, PullPolicy, RestartPolicy, SnapshotForm, StopSignal};
 
 pub(crate) static NAME: Pattern = Pattern::new(
     "^[a-z][a-z0-9-]{0,39}$",
@@ -51,6 +51,17 @@ static IMAGE: Pattern = Pattern::new(
     "the name of an image",
     "an image is called like `mariadb:11.4`, `ghcr.io/owner/postgres:17` or `redis@sha256:…`",
 );
+static IMAGE_TEXT: Pattern = Pattern::new(
+    "^[A-Za-z0-9$][A-Za-z0-9._/:@${}-]{0,254}$",
+    "the name of an image",
+    "an image is called like `redis:7`, `ghcr.io/owner/web:1.2` or `redis@sha256:…`",
+);
+static HOST_NAME: Pattern = Pattern::new(
+    "^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$",
+    "the name of a host",
+    "it consists of letters, digits, `.`, `_` and `-`, and begins with a letter or digit",
+);
+static DOTTED: Pattern = Pattern::new("^[^\\s]+$", "a key", "a key has no blanks");
 static ENCODING: Pattern =
     Pattern::new("^[A-Za-z][A-Za-z0-9_-]*$", "an encoding", "an encoding is called like `UTF8` or `utf8mb4`");
 static LOCALE: Pattern = Pattern::new(
@@ -114,6 +125,11 @@ const AFTER: Shape = Shape::Either(&[
     Shape::Map(&TARGET, &Shape::Either(&[Shape::Word(&Condition::WORDS), Shape::Record(&EDGE)])),
 ]);
 
+/// Words of a container; none is nothing in place of what the image has.
+const WORDS: Shape = Shape::Either(&[TEXT, Shape::List(&Shape::Scalar, 0), Shape::Record(&SHELL)]);
+const HOST_PORT: Shape = Shape::Either(&[Shape::Word(&["auto"]), PORT]);
+const LIMIT: Shape = Shape::Integer(-1, i64::MAX);
+
 const SCRIPTS: Shape = Shape::List(&TEXT, 1);
 
 const SCRIPTS_DOC: &str = "Scripts that Seedbed executes, in this order.";
@@ -139,7 +155,9 @@ const EXPORTS_DOC: &str = "The only names that dependents see.";
 const CONFIG: Shape = Shape::Map(&KEY, &Shape::Setting);
 const TASKS: Shape = Shape::Map(&NAME, &Shape::Record(&TASK));
 const DATABASES: Shape = Shape::Map(&NAME, &Shape::Record(&DATABASE));
-const SERVICES: Shape = Shape::Map(&NAME, &Shape::Record(&SERVICE));
+/// A service is a container if it has an image, or is built, and else a process.
+const SERVICES: Shape =
+    Shape::Map(&NAME, &Shape::Keyed("image", &CONTAINER, &Shape::Keyed("build", &CONTAINER, &Shape::Record(&SERVICE))));
 const RESOURCES: Shape = Shape::Map(&NAME, &Shape::Record(&RESOURCE));
 const REMOTES: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&REMOTE)]));
 const SPECS: Shape = Shape::List(&Shape::Either(&[TEXT, Shape::Record(&SPEC)]), 0);
@@ -301,6 +319,177 @@ static BUDGET: Record = Record {
     exclusive: &[],
 };
 
+static CONTAINER: Record = Record {
+    name: "container",
+    what: "a service that is a container",
+    fields: &[
+        optional("run", RUN, RUN_DOC),
+        optional("image", Shape::Text(Some(&IMAGE_TEXT)), "The image that it is a container of."),
+        optional(
+            "build",
+            Shape::Either(&[TEXT, Shape::Record(&BUILD)]),
+            "What its image is built of: a directory, or more.",
+        ),
+        optional("pull", Shape::Word(&PullPolicy::WORDS), "When the image is pulled. Default: missing."),
+        optional("platform", TEXT, "The platform that is asked for, such as `linux/arm64`."),
+        optional("entrypoint", WORDS, "What stands before the command, in place of the image's."),
+        optional("command", WORDS, "What is run, in place of the image's."),
+        optional("env", ENV, "Environment variables; of the user's own it gets none."),
+        optional("directory", TEXT, "Where it runs, an absolute path inside. Default: the image's."),
+        optional(
+            "user",
+            Shape::Scalar,
+            "As whom it runs: `NAME`, `UID`, or either with `:GROUP`. Default: the image's.",
+        ),
+        optional("after", AFTER, AFTER_DOC),
+        optional(
+            "port",
+            Shape::Either(&[Shape::Word(&["auto"]), PORT, Shape::Record(&CONTAINER_PORT)]),
+            "Where it can be reached: as for a process, with the same number inside, or a map with the port inside.",
+        ),
+        optional(
+            "ports",
+            Shape::Map(&NAME, &Shape::Either(&[PORT, Shape::Record(&PUBLISHED)])),
+            "Further ports by a name: the port inside, or a map.",
+        ),
+        optional(
+            "network",
+            Shape::Word(&["environment", "host", "none"]),
+            "How it is connected. Default: environment.",
+        ),
+        optional("aliases", TEXTS, "Further names that it has in the network of the environment."),
+        optional("extra_hosts", Shape::Map(&HOST_NAME, &TEXT), "Names that it knows, each with an address."),
+        optional("dns", TEXTS, "Servers for its names. Default: the engine's."),
+        optional("hostname", TEXT, "What it calls itself."),
+        optional(
+            "volumes",
+            Shape::List(&Shape::Either(&[TEXT, Shape::Record(&MOUNT)]), 0),
+            "What is mounted: `NAME:/path`, `./DIRECTORY:/path`, `/path`, with `:ro` if it is only read, or a map.",
+        ),
+        optional("health", Shape::Record(&HEALTH), "What tells whether it is healthy. Default: what the image says."),
+        optional("limits", Shape::Record(&LIMITS), "How much of the machine it may use."),
+        optional("init", Shape::Boolean, "Whether a small first process passes signals on. Default: false."),
+        optional("tty", Shape::Boolean, "Whether it has a terminal. Default: false."),
+        optional("stdin_open", Shape::Boolean, "Whether its standard input stays open. Default: false."),
+        optional("read_only", Shape::Boolean, "Whether its own file system cannot be written. Default: false."),
+        optional("privileged", Shape::Boolean, "Whether it may do all that root may. Default: false."),
+        optional("cap_add", TEXTS, "Capabilities that it has besides."),
+        optional("cap_drop", TEXTS, "Capabilities that it has not."),
+        optional("security_options", TEXTS, "Options such as `no-new-privileges:true`."),
+        optional("devices", TEXTS, "Devices, as `HOST:CONTAINER:rwm`."),
+        optional("shm_size", Shape::Text(Some(&SIZE)), "How much shared memory it has. Default: the engine's."),
+        optional(
+            "ulimits",
+            Shape::Map(&KEY, &Shape::Either(&[LIMIT, Shape::Record(&ULIMIT)])),
+            "Limits by name: a number, or a soft and a hard one.",
+        ),
+        optional("sysctls", Shape::Map(&DOTTED, &Shape::Scalar), "Settings of its kernel."),
+        optional("labels", Shape::Map(&DOTTED, &Shape::Scalar), "What is written on it."),
+        optional(
+            "ready",
+            Shape::Record(&READY),
+            "When it counts as ready. Default: its health check, or the port accepts.",
+        ),
+        optional("stop", Shape::Record(&STOP), "How it is stopped. Default: by the signal of the image."),
+        optional(
+            "restart",
+            Shape::Either(&[Shape::Word(&RestartPolicy::WORDS), Shape::Record(&RESTART)]),
+            "When it is started again after it has ended. Default: on-failure, once it has been ready.",
+        ),
+        optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
+        optional(
+            "memory",
+            Shape::Text(Some(&SIZE)),
+            "How much memory it needs. Default: what was measured in its last run.",
+        ),
+    ],
+    exclusive: &[&["run", "image", "build"]],
+};
+
+static BUILD: Record = Record {
+    name: "build",
+    what: "a build",
+    fields: &[
+        required("context", TEXT, "The directory of its files, relative to the workspace."),
+        optional("dockerfile", TEXT, "The Dockerfile, relative to the directory. Default: Dockerfile."),
+        optional("target", TEXT, "The stage that is wanted. Default: the last."),
+        optional("args", ENV, "Arguments of the Dockerfile."),
+        optional("labels", Shape::Map(&DOTTED, &Shape::Scalar), "What is written on the image."),
+        optional("cache_from", TEXTS, "Images of which layers may be taken."),
+        optional("network", TEXT, "How its steps are connected: `host`, `none` or a network."),
+        optional("pull", Shape::Boolean, "Whether images that it begins with are pulled again. Default: false."),
+        optional("no_cache", Shape::Boolean, "Whether all steps are done again. Default: false."),
+    ],
+    exclusive: &[],
+};
+
+static CONTAINER_PORT: Record = Record {
+    name: "container-port",
+    what: "a port of a container",
+    fields: &[
+        required("container", PORT, "The port inside."),
+        optional("host", HOST_PORT, "The port outside. Default: auto."),
+        optional("address", TEXT, "The address outside. Default: 127.0.0.1."),
+    ],
+    exclusive: &[],
+};
+
+static PUBLISHED: Record = Record {
+    name: "published-port",
+    what: "a further port of a container",
+    fields: &[
+        required("container", PORT, "The port inside."),
+        optional("host", HOST_PORT, "The port outside. Default: auto."),
+        optional("address", TEXT, "The address outside. Default: 127.0.0.1."),
+        optional("protocol", Shape::Word(&["tcp", "udp"]), "Its protocol. Default: tcp."),
+    ],
+    exclusive: &[],
+};
+
+static MOUNT: Record = Record {
+    name: "mount",
+    what: "a mount",
+    fields: &[
+        required("target", TEXT, "Where, an absolute path inside."),
+        optional("volume", Shape::Text(Some(&NAME)), "A volume of the environment, by a name."),
+        optional("bind", TEXT, "A file or directory of this machine, relative to the workspace."),
+        optional("tmpfs", Shape::Either(&[Shape::True, Shape::Text(Some(&SIZE))]), "Memory: `true`, or how much."),
+        optional("read_only", Shape::Boolean, "Whether it cannot be written. Default: false."),
+    ],
+    exclusive: &[&["volume", "bind", "tmpfs"]],
+};
+
+static HEALTH: Record = Record {
+    name: "health",
+    what: "a health check",
+    fields: &[
+        optional("command", RUN, "A command that ends with exit code 0, run inside. Default: the image's."),
+        optional("interval", TIME, "The longest pause between two tries. Default: 1s."),
+        optional("timeout", TIME, "How long one try may take. Default: 10s."),
+        optional("start_period", TIME, "How long failures do not count."),
+        optional("retries", Shape::Integer(1, 1000), "How many failures in a row it takes."),
+    ],
+    exclusive: &[],
+};
+
+static LIMITS: Record = Record {
+    name: "limits",
+    what: "`limits`",
+    fields: &[
+        optional("cpus", Shape::Setting, "How many processors, such as 2 or 0.5."),
+        optional("memory", Shape::Text(Some(&SIZE)), "How much memory; more ends it."),
+        optional("pids", Shape::Integer(1, 4_194_304), "How many processes and threads."),
+    ],
+    exclusive: &[],
+};
+
+static ULIMIT: Record = Record {
+    name: "ulimit",
+    what: "a limit",
+    fields: &[required("soft", LIMIT, "Up to where it may be raised by itself."), required("hard", LIMIT, "The most.")],
+    exclusive: &[],
+};
+
 static EDGE: Record = Record {
     name: "edge",
     what: "a condition",
@@ -366,12 +555,13 @@ static READY: Record = Record {
         optional("tcp", Shape::Either(&[Shape::True, PORT]), "The port accepts: `true` for its own, or a number."),
         optional("command", RUN, "A command that ends with exit code 0."),
         optional("log", TEXT, "A regular expression that a line of its output matches."),
+        optional("health", Shape::True, "The health check of a container, its own or that of its image."),
         optional("notify", Shape::True, "It says `READY=1` on the socket of `NOTIFY_SOCKET`."),
         optional("timeout", TIME, "How long it may take. Default: 60s."),
         optional("interval", TIME, "How long between two tries. Default: short at first, then longer."),
         optional("check_timeout", TIME, "How long one try may take. Default: short at first, then longer."),
     ],
-    exclusive: &[&["http", "tcp", "command", "log", "notify"]],
+    exclusive: &[&["http", "tcp", "command", "log", "notify", "health"]],
 };
 
 static HTTP: Record = Record {
@@ -443,7 +633,7 @@ static DATABASE: Record = Record {
         optional("scrub", Shape::Record(&SCRUB), "What is done to a copy before it leaves the machine."),
         optional(
             "schema",
-            Shape::Keyed("sql", &SQL_SCHEMA, &SCHEMA),
+            Shape::Keyed("sql", &SQL_SCHEMA, &Shape::Record(&SCHEMA)),
             "The step that brings an empty database to its schema.",
         ),
         optional("types", Shape::Either(&[TEXT, TEXTS]), "Files of data types."),

@@ -29,8 +29,8 @@ pub(crate) enum Shape {
     Map(&'static Pattern, &'static Shape),
     /// A map with these keys.
     Record(&'static Record),
-    /// The first record if its own key is there, and else the second.
-    Keyed(&'static str, &'static Record, &'static Record),
+    /// The record if its own key is there, and else the shape.
+    Keyed(&'static str, &'static Record, &'static Shape),
     /// One of these, which are told apart by their kind.
     Either(&'static [Shape]),
 }
@@ -145,8 +145,11 @@ impl Shape {
             }
             Self::Record(record) => record.check(tree, heading, in_overlay, problems),
             Self::Keyed(key, with, without) => {
-                let record = if tree.get(key).is_some() { with } else { without };
-                record.check(tree, heading, in_overlay, problems);
+                if tree.get(key).is_some() {
+                    with.check(tree, heading, in_overlay, problems);
+                } else {
+                    without.check(tree, heading, in_overlay, problems);
+                }
             }
         }
     }
@@ -192,7 +195,8 @@ impl Shape {
             },
             Self::List(..) => "a list".to_owned(),
             Self::Map(..) => "a map".to_owned(),
-            Self::Record(record) | Self::Keyed(_, _, record) => format!("{}, which is a map", record.what),
+            Self::Keyed(_, _, without) => without.wanted(),
+            Self::Record(record) => format!("{}, which is a map", record.what),
             Self::Either(shapes) => {
                 let wanted: Vec<_> = shapes.iter().map(Shape::wanted).collect();
                 wanted.join(" or ")

@@ -10,6 +10,7 @@ mod budget;
 mod cold;
 mod command;
 mod container;
+mod container_keys;
 mod database;
 mod declared;
 mod dependency;

@@ -52,6 +52,8 @@ pub enum Probe {
     /// A line of output that the regular expression matches. The text between references is checked to be one; what a
     /// reference stands for is to be escaped.
     Log(Template),
+    /// The health check of a container, its own or that of its image.
+    Health,
     /// The service says so on the socket that `NOTIFY_SOCKET` names.
     Notify,
 }
@@ -88,7 +90,13 @@ impl Ready {
 
     pub(crate) fn read(service: &Entry, reading: &mut Reading<'_>) -> Option<Self> {
         let has_port = service.value.get("port").is_some();
-        let default = if has_port { Probe::Tcp { port: None } } else { Probe::Started };
+        let default = if service.value.get("health").is_some() {
+            Probe::Health
+        } else if has_port {
+            Probe::Tcp { port: None }
+        } else {
+            Probe::Started
+        };
         let tree = service.value.get("ready");
         let probe = match tree {
             Some(tree) if Probe::is_said(tree) => Probe::read(tree, has_port, reading)?,
@@ -137,7 +145,7 @@ impl Live {
 impl Probe {
     /// Whether there is one in a map.
     fn is_said(tree: &Tree) -> bool {
-        ["http", "tcp", "command", "log", "notify"].iter().any(|key| tree.get(key).is_some())
+        ["http", "tcp", "command", "log", "health", "notify"].iter().any(|key| tree.get(key).is_some())
     }
 
     /// Reads the probe of a map that has one.
@@ -155,6 +163,8 @@ impl Probe {
             Self::Command(Command::read(command, reading)?)
         } else if let Some(log) = tree.get("log") {
             Self::Log(pattern(log, reading)?)
+        } else if tree.get("health").is_some() {
+            Self::Health
         } else {
             Self::Notify
         })

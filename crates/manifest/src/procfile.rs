@@ -7,7 +7,10 @@ use crate::after::After;
 use crate::import::Surroundings;
 use crate::manifest::Manifest;
 use crate::template::TemplateBuilder;
-use crate::{AfterTarget, Command, Condition, Port, Probe, Ready, Reference, Service, Stop, Task, Template, format};
+use crate::{
+    AfterTarget, Command, Condition, Limits, Port, Probe, Ready, Reference, Service, Stop, Task, Template, Workload,
+    format,
+};
 
 /// The process that is run once, before all others.
 const RELEASE: &str = "release";
@@ -156,7 +159,8 @@ impl Procfile {
                 place: place.clone(),
             });
             let service = Service {
-                run,
+                run: Workload::Process(run),
+                limits: Limits::default(),
                 env,
                 directory: None,
                 after: after.collect(),

@@ -60,7 +60,7 @@ fn shape(shape: &Shape, in_overlay: bool, definitions: &mut Map<String, Value>) 
             "type": "object",
             "if": { "required": [key] },
             "then": reference(with, in_overlay, definitions),
-            "else": reference(without, in_overlay, definitions),
+            "else": self::shape(without, in_overlay, definitions),
         }),
         Shape::Either(shapes) => {
             let shapes: Vec<_> = shapes.iter().map(|of| self::shape(of, in_overlay, definitions)).collect();

@@ -1,27 +1,28 @@
 //! A thing that keeps running.
 
 use indexmap::IndexMap;
-use source::{Entry, Place, Tree};
+use source::{Entry, Place, Problem, Tree};
 
 use crate::after::After;
-use crate::command::Command;
 use crate::probe::{Live, Ready, port_number};
 use crate::reading::Reading;
 use crate::restart::Restart;
 use crate::stop::Stop;
-use crate::{Template, file_reference, size};
+use crate::{Limits, Template, Workload, file_reference, size};
 
-/// A process that keeps running.
+/// A process or a container that keeps running.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// Its name.
     pub name: String,
     /// What is run.
-    pub run: Command,
+    pub run: Workload,
     /// Variables that are added to the environment that it inherits.
     pub env: IndexMap<String, Template>,
     /// Where it runs, relative to the workspace; its root if there is none.
     pub directory: Option<String>,
+    /// How much of the machine it may use.
+    pub limits: Limits,
     /// What it waits for.
     pub after: Vec<After>,
     /// The port that it listens on, if it has one.
@@ -53,12 +54,22 @@ impl Service {
     pub(crate) fn read(entry: &Entry, reading: &mut Reading<'_>) -> Option<Self> {
         let tree = &entry.value;
         reading.inside_service(&entry.key, |reading| {
-            let run = tree.get("run").and_then(|run| Command::read(run, reading));
+            let run = Workload::read(entry, reading);
             let env = reading.env(tree.get("env"));
-            let directory = tree.get("directory").and_then(|directory| file_reference::below(directory, reading));
+            let is_container = matches!(run, Some(Workload::Container(_)));
+            let directory = tree.get("directory").filter(|_| !is_container);
+            let directory = directory.and_then(|directory| file_reference::below(directory, reading));
+            let limits = tree.get("limits").map(|limits| Limits::read(limits, reading)).unwrap_or_default();
             let after = After::read_all(tree.get("after"), reading);
             let port = tree.get("port").and_then(Port::read);
             let ready = Ready::read(entry, reading);
+            if let (false, Some(tree)) = (is_container, tree.get("ready").and_then(|ready| ready.get("health"))) {
+                reading.problems.push(
+                    Problem::error("manifest::probe", "only a container has a health check")
+                        .at(&tree.place, "this service is a process")
+                        .help("write `http`, `tcp`, `command` or `log`"),
+                );
+            }
             let live = ready.as_ref().and_then(|ready| Live::read(entry, &ready.probe, reading));
             let stop = tree.get("stop").map(|stop| Stop::read(stop, reading)).unwrap_or_default();
             Some(Self {
@@ -66,6 +77,7 @@ impl Service {
                 run: run?,
                 env,
                 directory,
+                limits,
                 after,
                 port,
                 ready: ready?,
@@ -80,7 +92,11 @@ impl Service {
 }
 
 impl Port {
-    fn read(tree: &Tree) -> Option<Self> {
+    /// Reads `auto` or a number; of a container also a map with the port inside, for which any outside will do.
+    pub(crate) fn read(tree: &Tree) -> Option<Self> {
+        if tree.as_map().is_some() {
+            return tree.get("host").map_or(Some(Self::Auto), Self::read);
+        }
         port_number(tree).map(Self::Fixed).or_else(|| (tree.as_str() == Some("auto")).then_some(Self::Auto))
     }
 }

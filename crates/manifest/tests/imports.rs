@@ -62,7 +62,7 @@ fn processes_of_a_procfile_are_services() {
     let services: Vec<_> = manifest.services.keys().map(String::as_str).collect();
     assert_eq!(services, ["own", "web", "worker"]);
     let web = &manifest.services["web"];
-    let Command::Shell { script, .. } = &web.run else { panic!("a script") };
+    let Some(Command::Shell { script, .. }) = web.run.command() else { panic!("a script") };
     assert_eq!(written(script), "bundle exec puma -p $PORT");
     assert_eq!(script.place().text(), "bundle exec puma -p $PORT");
     let env: Vec<_> = web.env.iter().map(|(name, value)| (name.as_str(), written(value))).collect();

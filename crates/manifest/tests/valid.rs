@@ -3,16 +3,24 @@
 use std::time::Duration;
 
 use manifest::{
-    AfterTarget, BaseSource, Body, Command, Condition, DependencySource, Digest, Durability, Engine, Manifest, Part,
-    Port, Probe, Pseudonym, Replacement, Restart, RestartLimit, RestartPolicy, SchemaStep, Setting, SnapshotForm,
-    Snapshots, States, Stop, StopSignal, Template, read,
+    AfterTarget, BaseSource, Body, Command, Condition, DependencySource, Digest, Durability, Engine, ImageSource,
+    Manifest, MountSource, NetworkMode, Part, Port, Probe, Pseudonym, Replacement, Restart, RestartLimit,
+    RestartPolicy, SchemaStep, Setting, SnapshotForm, Snapshots, States, Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
 
 const FULL: &str = include_str!("valid/full.yaml");
 
+fn manifest(text: &str) -> Manifest {
+    read_with(text, None)
+}
+
 fn full(profile: Option<&str>) -> Manifest {
-    let (manifest, problems) = read(&SourceFile::new("seedbed.yaml", FULL), profile);
+    read_with(FULL, profile)
+}
+
+fn read_with(text: &str, profile: Option<&str>) -> Manifest {
+    let (manifest, problems) = read(&SourceFile::new("seedbed.yaml", text), profile);
     assert!(problems.is_empty(), "{}", render(&problems, RenderOptions::default()));
     manifest.expect("there is no problem")
 }
@@ -314,4 +322,46 @@ fn a_profile_merges_maps_key_by_key_and_replaces_the_rest() {
     assert_eq!(manifest.states, states);
     assert_eq!(manifest.snapshots, Snapshots { form: SnapshotForm::Physical, files_from_bytes: 1_000_000 });
     assert_eq!(full(Some("nowhere")), full(None), "a profile that it does not declare changes nothing");
+}
+
+#[test]
+fn a_service_is_a_container_when_it_has_an_image() {
+    let manifest = manifest(
+        "name: shop
+services:
+  cache:
+    image: redis:7
+    port: { container: 6379 }
+    ports: { admin: 9000, statistics: { container: 9125, host: 9125, protocol: udp } }
+    command: [redis-server, --port, \"${port}\"]
+    entrypoint: []
+    volumes: [\"data:/data\", \"./conf:/etc/redis:ro\", /tmp/scratch, { target: /run, tmpfs: 16MB }]
+    limits: { cpus: 0.5, memory: 64MB, pids: 20 }
+    ulimits: { nofile: { soft: 1024, hard: 2048 }, nproc: 64 }
+    health: { command: redis-cli ping }
+  web:
+    build: { context: web, target: dev, args: { LEVEL: 2 } }
+    network: host
+    stop: { signal: INT }
+",
+    );
+    let cache = &manifest.services["cache"];
+    let container = cache.run.container().expect("a container");
+    assert_eq!((cache.port, container.port), (Some(Port::Auto), Some(6379)));
+    assert_eq!(container.entrypoint, Some(vec![]));
+    assert_eq!(container.command.as_ref().map(Vec::len), Some(3));
+    let ports: Vec<_> = container.ports.iter().map(|port| (port.name.as_str(), port.container, port.host)).collect();
+    assert_eq!(ports, [("admin", 9000, Port::Auto), ("statistics", 9125, Port::Fixed(9125))]);
+    let mounts: Vec<_> = container.mounts.iter().map(|mount| (mount.target.as_str(), mount.read_only)).collect();
+    assert_eq!(mounts, [("/data", false), ("/etc/redis", true), ("/tmp/scratch", false), ("/run", false)]);
+    assert!(matches!(&container.mounts[0].source, MountSource::Volume { name, .. } if name == "data"));
+    assert!(matches!(&container.mounts[1].source, MountSource::Bind { path, .. } if path == "./conf"));
+    assert!(matches!(container.mounts[2].source, MountSource::Anonymous));
+    assert_eq!((cache.limits.cpus, cache.limits.memory, cache.limits.pids), (Some(0.5), Some(64_000_000), Some(20)));
+    assert_eq!(container.ulimits["nofile"], (1024, 2048));
+    assert_eq!(cache.ready.probe, Probe::Health);
+    let web = manifest.services["web"].run.container().expect("a container");
+    let ImageSource::Build(build) = &web.image else { panic!("it is built") };
+    assert_eq!((build.context.as_str(), build.target.as_deref()), ("web", Some("dev")));
+    assert_eq!(web.network, NetworkMode::Host);
 }

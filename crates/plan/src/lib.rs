@@ -7,6 +7,7 @@
 
 mod around;
 mod circle;
+mod container;
 mod due;
 mod key;
 mod keys;
@@ -23,6 +24,7 @@ mod step_id;
 mod up;
 
 pub use around::{Parts, StateWork, around_state, load, servers, unload};
+pub use container::{ContainerFacts, GATEWAY, ImageModel, LABEL};
 pub use key::Key;
 pub use keys::{Chain, chains};
 pub use model::{

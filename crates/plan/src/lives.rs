@@ -9,6 +9,7 @@ use supervisor::{
     StopSpec,
 };
 
+use crate::container;
 use crate::key::KeyBuilder;
 use crate::resolve::{command_words, program};
 use crate::scope::{Form, Scope};
@@ -19,8 +20,10 @@ pub(crate) struct Lives<'l, 'a> {
     pub(crate) scope: &'l Scope<'a>,
     /// Its own port.
     pub(crate) port: Option<u16>,
-    /// Its process: commands about it run as it does.
+    /// Its process: commands about it run as it does, and where it does.
     pub(crate) process: &'l ProcessSpec,
+    /// What looks at the health check of a container.
+    pub(crate) health: &'l Probe,
 }
 
 impl<'a> Lives<'_, 'a> {
@@ -79,6 +82,7 @@ impl<'a> Lives<'_, 'a> {
             manifest::Probe::Tcp { port: other } => Probe::Tcp { host: host(), port: port(*other) },
             manifest::Probe::Command(command) => Probe::Command(Box::new(self.command(command)?)),
             manifest::Probe::Log(pattern) => Probe::Log(self.scope.text(pattern, Form::Pattern)?),
+            manifest::Probe::Health => self.health.clone(),
             manifest::Probe::Notify => Probe::Notify,
         })
     }
@@ -86,6 +90,9 @@ impl<'a> Lives<'_, 'a> {
     /// A command that runs where and as its service does.
     fn command(&self, command: &'a Command) -> Result<ProcessSpec, Problem> {
         let words = command_words(self.scope, command, Form::Value)?;
+        if let Some(container) = &self.process.container {
+            return Ok(container::inside(&container.name, words, self.process));
+        }
         let (program, arguments) = program(words, &self.process.directory);
         Ok(ProcessSpec { program, arguments, ..self.process.clone() })
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use supervisor::{Condition, LifeSpec, ProcessSpec, ReadySpec, StopSpec, UnitId};
 
-use crate::Key;
+use crate::{ImageModel, Key};
 
 /// A database by its workspace and name there, written `lms/lms`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -161,6 +161,8 @@ pub struct ServiceModel {
     pub id: UnitId,
     /// What is run.
     pub process: ProcessSpec,
+    /// The image that it is a container of, if it is one.
+    pub image: Option<ImageModel>,
     /// When it counts as ready.
     pub ready: ReadySpec,
     /// How it is stopped.

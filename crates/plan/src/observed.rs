@@ -15,6 +15,8 @@ pub struct Observed {
     pub databases: BTreeMap<DatabaseId, DatabaseObserved>,
     /// What is known of tasks that ran before.
     pub tasks: BTreeMap<UnitId, TaskObserved>,
+    /// The images of containers that are there.
+    pub images: BTreeSet<String>,
     /// By database: the states of its chain, and their ancestors, that can be had without making them.
     pub states: BTreeMap<DatabaseId, BTreeMap<Key, StateFound>>,
 }

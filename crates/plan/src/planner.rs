@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use manifest::PullPolicy;
 use supervisor::{Condition, ConditionState, UnitId, UnitKind};
 
 use crate::due::Due;
@@ -219,6 +220,7 @@ impl<'a> Planner<'a> {
         let mut after = service.after.clone();
         after.extend(self.in_place(&service.uses));
         after.extend(more);
+        after.extend(self.image(service));
         let kind = UnitKind::Service {
             process: service.process.clone(),
             ready: service.ready.clone(),
@@ -227,6 +229,22 @@ impl<'a> Planner<'a> {
         };
         let digest = self.keys.service(service);
         self.step(service.id.clone(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
+    }
+
+    /// Brings or builds the image of a service that is a container, if that is to be done.
+    fn image(&mut self, service: &ServiceModel) -> Option<Condition> {
+        let image = service.image.as_ref()?;
+        let is_there = self.observed.images.contains(&image.name);
+        let (action, reason) = match image.pull {
+            None if is_there => return None,
+            None => (Action::BuildImage(service.id.clone()), "it was not built of these files yet"),
+            Some(PullPolicy::Always) => (Action::PullImage(service.id.clone()), "it is pulled each time"),
+            Some(PullPolicy::Missing) if !is_there => (Action::PullImage(service.id.clone()), "it is not here"),
+            Some(PullPolicy::Missing | PullPolicy::Never) => return None,
+        };
+        let id = step_id::image(&service.id);
+        self.step(id.clone(), action, reason, Vec::new());
+        Some(succeeded(id))
     }
 
     /// The conditions under which these databases have come as far as was planned until now.
@@ -302,7 +320,7 @@ fn in_order(steps: Vec<Step>, servers: &BTreeSet<UnitId>) -> Vec<Step> {
     }
     let next = |steps: &BTreeMap<UnitId, Step>, id: &UnitId| {
         let rank = match &steps[id].action {
-            Action::RunTask { .. } => 0,
+            Action::RunTask { .. } | Action::PullImage(_) | Action::BuildImage(_) => 0,
             Action::PrepareServer(_) | Action::SaveServer(_) => 1,
             Action::StartService { .. } if servers.contains(id) => 1,
             Action::StartService { .. } => 5,

@@ -5,17 +5,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use manifest::{After, AfterTarget, BaseSource, Command, SchemaStep, Template, Workspace, WorkspaceTree};
+use manifest::{After, AfterTarget, BaseSource, Command, SchemaStep, Template, Workload, Workspace, WorkspaceTree};
 use source::{Place, Problem, Problems};
-use supervisor::{Condition, ConditionState, ProcessSpec, UnitId, Variables};
+use supervisor::{Condition, ConditionState, Probe, ProcessSpec, UnitId, Variables};
 
 use crate::circle::{Graph, Why};
+use crate::container;
 use crate::lives::{self, Lives};
 use crate::scope::{Form, Scope};
 use crate::step_id::{self, DatabaseStep};
 use crate::{
-    BaseModel, DatabaseId, DatabaseModel, Key, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
-    ServiceModel, TaskModel,
+    BaseModel, ContainerFacts, DatabaseId, DatabaseModel, Key, Model, ResourceId, ResourceModel, SchemaModel, ServerId,
+    ServerModel, ServiceModel, TaskModel,
 };
 
 /// What the planner is told about this environment.
@@ -39,6 +40,8 @@ pub struct Facts {
     pub wanted: BTreeSet<UnitId>,
     /// The environment variables that every process starts from.
     pub inherited: Arc<BTreeMap<String, String>>,
+    /// The engine that runs containers; empty if none is declared.
+    pub containers: ContainerFacts,
 }
 
 /// Resolves every reference of every workspace; all problems at once.
@@ -143,14 +146,30 @@ impl<'a> Resolver<'a> {
     fn service(&self, service: &'a manifest::Service) -> Result<ServiceModel, Problem> {
         let id = self.scope.unit(&service.name);
         let scope = self.scope.inside(&service.name);
-        let Resolved { process, words, uses } =
-            self.process(&scope, &id, &service.run, &service.env, service.directory.as_deref(), Form::Value)?;
         let port = scope.port(&service.name);
         if service.port.is_some() && port.is_none() {
             return Err(Problem::error("plan::no-port", format!("no port was chosen for `{id}`"))
                 .at(&service.place, "this service wants one"));
         }
-        let lives = Lives { scope: &scope, port, process: &process };
+        let mut image = None;
+        let mut health = Probe::Started;
+        let Resolved { process, words, uses } = match &service.run {
+            Workload::Process(run) => {
+                self.process(&scope, &id, run, &service.env, service.directory.as_deref(), Form::Value)?
+            }
+            Workload::Container(container) => {
+                let facts = &self.scope.facts.containers;
+                let is_inside = facts.has_networks && container.network.is_of_its_own();
+                let scope = if is_inside { scope.in_network() } else { scope.clone() };
+                let (name, limits) = (service.name.as_str(), &service.limits);
+                let own = container::Resolver { scope: &scope, facts, container, service: name, limits, port };
+                image = Some(own.image()?);
+                let resolved = self.container(&own, &id, &service.env)?;
+                health = own.health(&resolved.process);
+                resolved
+            }
+        };
+        let lives = Lives { scope: &scope, port, process: &process, health: &health };
         let (ready, stop, life) = (lives.ready(&service.ready)?, lives.stop(&service.stop)?, lives.life(service)?);
         let after = self.conditions(&service.after);
         let mut key = Key::of("service");
@@ -158,7 +177,7 @@ impl<'a> Resolver<'a> {
         lives::add_to(&mut key, &ready, &stop, &life);
         let restarts_with = after.iter().filter(|condition| condition.restart).map(|condition| condition.unit.as_str());
         key.texts(restarts_with.collect::<BTreeSet<_>>());
-        Ok(ServiceModel { id, process, ready, stop, life, after, uses, port, words: key.end() })
+        Ok(ServiceModel { id, process, image, ready, stop, life, after, uses, port, words: key.end() })
     }
 
     fn database(&self, database: &'a manifest::Database, graph: &mut Graph) -> Result<DatabaseModel, Problem> {
@@ -266,6 +285,33 @@ impl<'a> Resolver<'a> {
         Ok(Resolved { process, words: key.end(), uses })
     }
 
+    /// A service that is a container; what is run stands in what the engine is asked for.
+    fn container(
+        &self,
+        resolver: &container::Resolver<'a, '_>,
+        id: &UnitId,
+        env: &'a IndexMap<String, Template>,
+    ) -> Result<Resolved, Problem> {
+        let scope = resolver.scope;
+        let mut own = BTreeMap::new();
+        for (name, template) in env {
+            own.insert(name.clone(), scope.text(template, Form::Value)?);
+        }
+        let spec = resolver.spec(&own)?;
+        let words = Key::of("container").text(&format!("{spec:?}")).end();
+        let uses = scope.uses(env.values().chain(resolver.container.templates()));
+        let process = ProcessSpec {
+            program: resolver.image()?.name,
+            arguments: Vec::new(),
+            env: Variables::default(),
+            directory: scope.workspace().directory.clone(),
+            user: None,
+            log: self.scope.facts.logs.join(log_name(id)),
+            container: Some(Arc::new(spec)),
+        };
+        Ok(Resolved { process, words, uses })
+    }
+
     fn conditions(&self, after: &[After]) -> Vec<Condition> {
         after
             .iter()
@@ -369,7 +415,7 @@ pub(crate) fn program(words: Vec<String>, directory: &Path) -> (String, Vec<Stri
 }
 
 /// Joins without leaving `..` or `.` in the middle, so that messages show the plain place.
-fn join(root: &Path, below: &str) -> PathBuf {
+pub(crate) fn join(root: &Path, below: &str) -> PathBuf {
     let mut path = root.to_owned();
     for part in Path::new(below).components() {
         match part {

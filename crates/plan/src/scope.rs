@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use manifest::{Part, Reference, Template, Workspace, WorkspaceId, WorkspaceTree};
+use manifest::{Container, NetworkMode, Part, Reference, Template, Workspace, WorkspaceId, WorkspaceTree};
 use source::{Place, Problem, Problems};
 use supervisor::UnitId;
 
 use crate::resolve::Facts;
-use crate::{DatabaseId, WorkspaceModel};
+use crate::{DatabaseId, GATEWAY, WorkspaceModel};
 
 /// How a reference is written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) facts: &'a Facts,
     workspace: WorkspaceId,
     service: Option<&'a str>,
+    /// Whether what is written is read inside of a container that has a network of its own.
+    in_network: bool,
     /// The exports that are being resolved, outermost first.
     trail: Vec<Export<'a>>,
 }
@@ -41,11 +43,16 @@ struct Export<'a> {
 
 impl<'a> Scope<'a> {
     pub(crate) fn new(tree: &'a WorkspaceTree, facts: &'a Facts, workspace: WorkspaceId) -> Self {
-        Self { tree, facts, workspace, service: None, trail: Vec::new() }
+        Self { tree, facts, workspace, service: None, in_network: false, trail: Vec::new() }
     }
 
     pub(crate) fn inside(&self, service: &'a str) -> Self {
         Self { service: Some(service), ..self.clone() }
+    }
+
+    /// The same, for what is read inside of a container that has a network of its own.
+    pub(crate) fn in_network(&self) -> Self {
+        Self { in_network: true, ..self.clone() }
     }
 
     pub(crate) fn workspace(&self) -> &'a Workspace {
@@ -92,13 +99,18 @@ impl<'a> Scope<'a> {
             }
             // No process can be given this character, so no literal looks like a name.
             _ if form == Form::Symbol => Some(format!("\0{}\0", path.join("."))),
-            ["port"] => self.service.and_then(|service| self.port(service)).map(|port| port.to_string()),
-            ["services", _, "host"] => Some("127.0.0.1".to_owned()),
-            ["services", service, "port"] => self.port(service).map(|port| port.to_string()),
-            ["services", service, _] => self.port(service).map(|port| format!("http://127.0.0.1:{port}")),
+            ["port"] => self.service.and_then(|service| self.port_inside(service)).map(|port| port.to_string()),
+            ["services", service, property] => self
+                .place_of(service)
+                .map(|(host, port)| match *property {
+                    "host" => host,
+                    "port" => port.map(|port| port.to_string()).unwrap_or_default(),
+                    _ => port.map(|port| format!("http://{host}:{port}")).unwrap_or_default(),
+                })
+                .filter(|value| !value.is_empty()),
             ["databases", name, property] => {
                 let properties = self.facts.databases.get(&self.database(name));
-                properties.and_then(|properties| properties.get(*property)).cloned()
+                properties.and_then(|properties| self.of_database(properties, property))
             }
             ["workspace", "root"] => Some(self.workspace().directory.display().to_string()),
             ["environment", "name"] => Some(self.facts.environment.clone()),
@@ -110,6 +122,55 @@ impl<'a> Scope<'a> {
         value.ok_or_else(|| {
             Problem::error("plan::no-value", format!("`${{{}}}` has no value here", path.join(".")))
                 .at(&reference.place, "does not resolve in this profile")
+        })
+    }
+
+    /// Whether no other workspace has a container of this name: then the name alone says which one is meant.
+    pub(crate) fn is_only_container_of_its_name(&self, service: &str) -> bool {
+        let all = self.tree.iter().filter_map(|(_, workspace)| workspace.manifest.services.get(service));
+        all.filter(|service| service.run.container().is_some()).count() == 1
+    }
+
+    /// The port on which a service of this workspace listens: that of a container in a network is inside of it.
+    fn port_inside(&self, service: &str) -> Option<u16> {
+        let own = self.workspace().manifest.services.get(service)?.run.container();
+        let is_inside = |container: &&Container| {
+            self.facts.containers.has_networks && !matches!(container.network, NetworkMode::Host)
+        };
+        own.filter(is_inside).and_then(|container| container.port).or_else(|| self.port(service))
+    }
+
+    /// Where a service of this workspace is, for whoever reads this: host and port.
+    fn place_of(&self, service: &str) -> Option<(String, Option<u16>)> {
+        let port = self.port(service);
+        if !self.in_network {
+            return Some(("127.0.0.1".to_owned(), port));
+        }
+        let container = self.workspace().manifest.services.get(service)?.run.container();
+        match container.map(|container| &container.network) {
+            Some(NetworkMode::Environment(_) | NetworkMode::Networks(_)) => {
+                Some((format!("{service}.{}", self.name()), self.port_inside(service)))
+            }
+            _ => Some((GATEWAY.to_owned(), port.map(|port| self.relayed(port)))),
+        }
+    }
+
+    /// The port at which a container reaches a port of this machine.
+    fn relayed(&self, port: u16) -> u16 {
+        self.facts.containers.relays.get(&port).copied().unwrap_or(port)
+    }
+
+    /// What a reference to a database gives: for a container, the way that leads from its network.
+    fn of_database(&self, properties: &BTreeMap<String, String>, property: &str) -> Option<String> {
+        let value = properties.get(property)?.clone();
+        let port: Option<u16> = properties.get("port").and_then(|port| port.parse().ok());
+        let Some(port) = port.filter(|_| self.in_network) else { return Some(value) };
+        let (host, there) = (properties.get("host")?, self.relayed(port));
+        Some(match property {
+            "host" => GATEWAY.to_owned(),
+            "port" => there.to_string(),
+            "url" => value.replace(&format!("{host}:{port}"), &format!("{GATEWAY}:{there}")),
+            _ => value,
         })
     }
 

@@ -48,6 +48,10 @@ pub enum Action {
         /// The identity of what runs; another one is a reason to restart.
         digest: Key,
     },
+    /// Brings the image of a service from its registry.
+    PullImage(UnitId),
+    /// Builds the image of a service.
+    BuildImage(UnitId),
     /// Makes a server's data directory when it is missing.
     PrepareServer(ServerId),
     /// Creates an empty database.
@@ -151,6 +155,8 @@ impl Step {
         match &self.action {
             Action::RunTask { .. } => ("run", self.id.to_string()),
             Action::StartService { .. } => ("start", self.id.to_string()),
+            Action::PullImage(service) => ("pull", format!("image of {service}")),
+            Action::BuildImage(service) => ("build", format!("image of {service}")),
             Action::PrepareServer(server) => ("prepare", server.to_string()),
             Action::SaveServer(server) => ("save", server.to_string()),
             Action::CreateDatabase(database) => ("create", format!("database {database}")),

@@ -64,6 +64,11 @@ pub(crate) fn prepare(server: &ServerId) -> UnitId {
     UnitId::new(format!("{server} prepare"))
 }
 
+/// The step that brings or builds the image of a service.
+pub(crate) fn image(service: &UnitId) -> UnitId {
+    UnitId::new(format!("{service} image"))
+}
+
 /// The step that saves the files of a server.
 pub(crate) fn save_server(server: &ServerId) -> UnitId {
     UnitId::new(format!("{server} save"))

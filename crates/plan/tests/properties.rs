@@ -251,7 +251,9 @@ fn exclusive(action: &Action) -> Option<&DatabaseId> {
         | Action::Dump(id)
         | Action::Restore(id)
         | Action::Recover(id) => Some(id),
-        Action::RunTask { .. }
+        Action::PullImage(_)
+        | Action::BuildImage(_)
+        | Action::RunTask { .. }
         | Action::StartService { .. }
         | Action::PrepareServer(_)
         | Action::SaveServer(_)

@@ -56,6 +56,7 @@ impl Failure {
             | Error::Repository { place: Some(place), .. } => {
                 format!("error: {}\n  wanted at {place}\n", with_causes(error))
             }
+            Error::Containers { place, .. } => format!("error: {}\n  wanted at {place}\n", with_causes(error)),
             Error::Provider { place, source, .. } => {
                 let mut text = format!("error: {}\n", with_causes(error));
                 if let Some(place) = place {
@@ -94,6 +95,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::NoDependency { .. } => (5, "no-dependency"),
         Error::Script { .. } => (1, "schema"),
         Error::Engine { .. } => (4, "engine"),
+        Error::Containers { .. } => (4, "containers"),
         Error::PortTaken { .. } | Error::NoPort(..) => (4, "port"),
         Error::Io { .. } => (4, "file-system"),
         Error::Supervisor(_) => (4, "supervisor"),

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::restart::Restarts;
 use crate::{
-    Action, ContainerSpec, Event, Failure, KindTag, LifeSpec, NotifySpec, Probe, ReadySpec, RequestId, Run, StopSpec,
-    Timestamp, UnitId, UnitKind, UnitSpec, UnitState, UnitStatus,
+    Action, ConditionState, ContainerSpec, Event, Failure, KindTag, LifeSpec, NotifySpec, Probe, ReadySpec, RequestId,
+    Run, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec, UnitState, UnitStatus,
 };
 
 /// All units of one environment and what is wanted of them.
@@ -203,7 +203,13 @@ impl Unit {
 }
 
 impl UnitSpec {
-    fn container(&self) -> Option<&Arc<ContainerSpec>> {
+    /// The container that can be made at once: what it waits for may start meanwhile. After work it may be another one:
+    /// that may be what its image comes from.
+    fn early_container(&self) -> Option<&Arc<ContainerSpec>> {
+        let is_work = |state| matches!(state, ConditionState::Succeeded | ConditionState::Completed);
+        if self.after.iter().any(|condition| is_work(condition.state)) {
+            return None;
+        }
         match &self.kind {
             UnitKind::Service { process, .. } | UnitKind::Task { process, .. } => process.container.as_ref(),
             UnitKind::External => None,

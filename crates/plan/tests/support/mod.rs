@@ -181,6 +181,10 @@ impl World {
                 let before = self.observed.running.insert(step.id.clone(), unit);
                 assert!(before.is_none(), "{} ran already", step.id);
             }
+            Action::PullImage(id) | Action::BuildImage(id) => {
+                let image = model.services[id].image.as_ref().expect("only a container has one");
+                self.observed.images.insert(image.name.clone());
+            }
             Action::ClearDatabase(id) => *self.database(id) = DatabaseObserved::default(),
             Action::RunSchema { database, key, .. } | Action::ExecuteSchema { database, key } => {
                 self.database(database).schema = Some(key.clone());

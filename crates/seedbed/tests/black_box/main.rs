@@ -18,6 +18,7 @@ mod program;
 mod redaction;
 mod refusals;
 mod repositories;
+mod services_in_containers;
 mod session;
 mod sessions;
 mod specs;

@@ -101,7 +101,7 @@ impl Machine {
                 unit.state = UnitState::Failed(Failure::NotGone);
             }
             self.actions.push(Action::Announce(unit.status()));
-            if let Some(container) = unit.spec.container().filter(|_| unit.undead.is_none()) {
+            if let Some(container) = unit.spec.early_container().filter(|_| unit.undead.is_none()) {
                 self.actions.push(Action::Prepare { unit: id.clone(), container: Arc::clone(container) });
             }
             self.units.insert(id, unit);

@@ -1,0 +1,107 @@
+//! Images of services: brought from their registries, or built.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use containers::{Address, BuildRequest, Call, EngineError};
+use manifest::{Build, ImageSource, Workspace};
+use supervisor::UnitId;
+
+use crate::container_engine::build_context;
+use crate::session::Session;
+use crate::{Error, Progress};
+
+/// So many lines of what the steps of a build said stand in an error.
+const SHOWN: usize = 12;
+
+/// Brings or builds the image of a service, and tells how that goes.
+pub(crate) fn make(session: &Session<'_>, id: &UnitId) -> Result<(), Error> {
+    let model = &session.model.services[id];
+    let (workspace, service) = id.as_str().split_once('/').expect("services are called WORKSPACE/SERVICE");
+    let workspace = session.tree.workspace(session.tree.find(workspace).expect("the model was made from this tree"));
+    let declared = &workspace.manifest.services[service];
+    let container = declared.run.container().expect("only images of containers are planned");
+    let image = model.image.as_ref().expect("a container has an image");
+    let place = format!("{}:{}", declared.place.file().name(), declared.place.line());
+    let wrap = |source| Error::Containers { service: id.to_string(), place: place.clone(), source };
+    let engine = model.process.container.as_ref().map(|container| container.engine.clone()).unwrap_or_default();
+    let call = Address::parse(&engine).and_then(Call::new).map_err(wrap)?;
+    let made = match &container.image {
+        ImageSource::Pull { .. } => {
+            let mut layers = Layers { session, known: BTreeMap::new() };
+            call.ask(|engine| async {
+                engine.pull_image(&image.name, image.platform.as_deref(), &mut |line| layers.note(line)).await
+            })
+        }
+        ImageSource::Build(build) => build_image(session, &call, build, workspace, image, id),
+    };
+    if made.is_err() && session.context.interrupt.is_raised() {
+        return Err(Error::Interrupted);
+    }
+    made.map_err(wrap)
+}
+
+fn build_image(
+    session: &Session<'_>,
+    call: &Call,
+    build: &Build,
+    workspace: &Workspace,
+    image: &plan::ImageModel,
+    id: &UnitId,
+) -> Result<(), EngineError> {
+    let context = Arc::new(build_context(build, &workspace.directory)?);
+    let variables = &session.context.variables;
+    // A variable of the user's that is not set is no argument.
+    let value = |name: &String, value: &Option<String>| value.clone().or_else(|| variables.get(name).cloned());
+    let args = image.args.iter().filter_map(|(name, given)| Some((name.clone(), value(name, given)?)));
+    let request = BuildRequest {
+        tags: [image.name.clone()].into_iter().chain(build.tag.clone()).collect(),
+        dockerfile: build.dockerfile.clone(),
+        target: build.target.clone(),
+        args: args.collect(),
+        labels: build.labels.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+        cache_from: build.cache_from.clone(),
+        network: build.network.clone(),
+        extra_hosts: build.extra_hosts.iter().map(|(name, address)| format!("{name}:{address}")).collect(),
+        shm_size: build.shm_size,
+        platform: image.platform.clone(),
+        pull: build.pull,
+        no_cache: build.no_cache,
+    };
+    let mut said = Vec::new();
+    let outcome = call.ask(|engine| async {
+        engine
+            .build_image(&request, &context, &mut |line| {
+                if line.starts_with("Step ") {
+                    session.context.monitor.on(Progress::Note(format!("{id}: {line}")));
+                }
+                said.push(line.to_owned());
+            })
+            .await
+    });
+    outcome.map_err(|error| match error {
+        EngineError::Failed(why) => {
+            let last = said[said.len().saturating_sub(SHOWN)..].join("\n  ");
+            EngineError::Failed(format!("{why}\n  {last}"))
+        }
+        other => other,
+    })
+}
+
+/// The layers of an image that comes.
+struct Layers<'a> {
+    session: &'a Session<'a>,
+    known: BTreeMap<String, bool>,
+}
+
+impl Layers<'_> {
+    fn note(&mut self, line: &str) {
+        let Some((layer, what)) = line.split_once(": ").filter(|(layer, _)| !layer.contains(' ')) else { return };
+        let is_there = ["Pull complete", "Already exists"].iter().any(|words| what.starts_with(words));
+        if is_there || what.starts_with("Pulling fs layer") {
+            self.known.insert(layer.to_owned(), is_there);
+            let done = self.known.values().filter(|is_there| **is_there).count();
+            self.session.context.monitor.on(Progress::Pulled { layers: done, of: self.known.len() });
+        }
+    }
+}
