@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{UnitId, UnitSpec};
+use crate::{Condition, UnitId, UnitSpec};
 
 /// The conditions of a set of units, read backwards: from a unit to those that need it.
 pub(crate) struct Dependents<'a>(BTreeMap<&'a UnitId, Vec<&'a UnitId>>);
@@ -32,6 +32,25 @@ impl<'a> Dependents<'a> {
         }
         found
     }
+}
+
+/// Returns all that one of `units` needs, directly or through others; each unit is looked at once.
+pub(crate) fn needs<'a>(
+    units: impl IntoIterator<Item = &'a UnitId>,
+    after: impl Fn(&UnitId) -> &'a [Condition],
+) -> BTreeSet<&'a UnitId> {
+    let mut open: Vec<&UnitId> = units.into_iter().collect();
+    let mut seen: BTreeSet<&UnitId> = open.iter().copied().collect();
+    let mut needed = BTreeSet::new();
+    while let Some(unit) = open.pop() {
+        for condition in after(unit) {
+            needed.insert(&condition.unit);
+            if seen.insert(&condition.unit) {
+                open.push(&condition.unit);
+            }
+        }
+    }
+    needed
 }
 
 /// Finds units that wait for each other, and returns the circle with its first unit repeated at the end.

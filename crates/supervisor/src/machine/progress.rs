@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Machine, Unit};
-use crate::order::Dependents;
+use crate::order::needs;
 use crate::{Action, ConditionState, Failure, KindTag, Timestamp, UnitId, UnitKind, UnitSpec, UnitState};
 
 /// Whether a condition holds.
@@ -72,8 +72,8 @@ impl Machine {
         if self.stopping.is_empty() {
             return;
         }
-        let dependents = Dependents::new(self.units.values().map(|unit| &unit.spec));
-        let is_free = |id: &UnitId| dependents.of([id]).is_disjoint(&self.stopping.iter().collect());
+        let needed = needs(&self.stopping, |id| &self.units[id].spec.after);
+        let is_free = |id: &UnitId| !needed.contains(id);
         let is_begun = |id: &&UnitId| self.units[*id].state == UnitState::Stopping;
         let mut free: Vec<UnitId> = self.stopping.iter().filter(|id| !is_begun(id) && is_free(id)).cloned().collect();
         if free.is_empty() && !self.stopping.iter().any(|id| is_begun(&id)) {
