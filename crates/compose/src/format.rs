@@ -128,7 +128,7 @@ pub(crate) static SERVICE: Record = Record {
         Key::new("platform", TEXT),
         Key::new("ports", Shape::Items(short::ports, &Shape::Record(&PORT)))
             .merge(Merge::Unique(unique::port))
-            .differs("a port without an address is published at 127.0.0.1, and one without a number outside keeps its number"),
+            .differs("a port without an address is published at 127.0.0.1, and one without a number outside gets one that stays"),
         Key::new("post_start", HOOK_LIST).refused(HOOKS),
         Key::new("pre_stop", HOOK_LIST).refused(HOOKS),
         Key::new("privileged", BOOL),
@@ -137,7 +137,7 @@ pub(crate) static SERVICE: Record = Record {
         Key::new("pull_policy", TEXT).differs("`always`, `never`, `missing`, `if_not_present` and `build`"),
         Key::new("pull_refresh_after", TEXT).refused("say it with `pull_policy`"),
         Key::new("read_only", BOOL),
-        Key::new("restart", TEXT).differs("`unless-stopped` is as `always`: an environment that is down stays down"),
+        Key::new("restart", TEXT).differs("`unless-stopped` is as `always`: what was stopped by hand comes back with the next `up`"),
         Key::new("runtime", TEXT),
         Key::new("scale", INTEGER).differs("1, or 0 for none"),
         Key::new("secrets", GRANTS).merge(Merge::Unique(unique::secret)),
@@ -182,6 +182,7 @@ static DEPENDENCY: Record = Record {
     what: "a dependency",
     keys: &[
         Key::new("condition", Shape::Word(&["service_started", "service_healthy", "service_completed_successfully"]))
+            .differs("a service that others wait for until it has completed is a task: it runs when one of them starts")
             .required(),
         Key::new("restart", BOOL),
         Key::new("required", BOOL),
@@ -243,7 +244,7 @@ static PORT: Record = Record {
         Key::new("mode", TEXT).no_effect(SWARM),
         Key::new("name", TEXT),
         Key::new("protocol", TEXT).differs("`tcp` and `udp`"),
-        Key::new("published", Shape::Scalar).differs("one port; of a range, the first that is free is taken"),
+        Key::new("published", Shape::Scalar).differs("one port; of a range, the first is taken"),
         Key::new("target", INTEGER).required(),
     ],
 };

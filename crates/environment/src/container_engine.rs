@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use containers::{Address, Call, Context as BuildContext};
-use manifest::{Build, Container, ImageSource, WorkspaceTree};
+use manifest::{Build, Container, ImageSource, Workspace, WorkspaceTree};
 use plan::{ContainerFacts, Model};
 use supervisor::UnitId;
 
@@ -30,14 +30,30 @@ pub(crate) fn relay(name: &str) -> String {
     format!("{name} relay")
 }
 
-/// Finds the engine, if any service is a container.
+/// A service or task of a workspace that is a container.
+pub(crate) struct Contained<'a> {
+    /// `WORKSPACE/NAME`.
+    pub(crate) id: UnitId,
+    pub(crate) container: &'a Container,
+    pub(crate) place: String,
+}
+
+/// Goes through the services and tasks of a workspace that are containers.
+pub(crate) fn contained(workspace: &Workspace) -> impl Iterator<Item = Contained<'_>> {
+    let manifest = &workspace.manifest;
+    let services = manifest.services.values().map(|service| (&service.name, &service.run, &service.place));
+    let tasks = manifest.tasks.values().map(|task| (&task.name, &task.run, &task.place));
+    services.chain(tasks).filter_map(|(name, run, place)| {
+        let id = UnitId::new(format!("{}/{name}", manifest.name));
+        Some(Contained { id, container: run.container()?, place: format!("{}:{}", place.file().name(), place.line()) })
+    })
+}
+
+/// Finds the engine, if any service or task is a container.
 pub(crate) fn find(context: &Context<'_>, tree: &WorkspaceTree) -> Result<Option<ContainerEngine>, Error> {
-    let services = tree.iter().flat_map(|(_, workspace)| workspace.manifest.services.values());
-    let Some(service) = services.into_iter().find(|service| service.run.container().is_some()) else {
-        return Ok(None);
-    };
-    let place = format!("{}:{}", service.place.file().name(), service.place.line());
-    let wrap = |source| Error::Containers { service: service.name.clone(), place: place.clone(), source };
+    let Some(first) = tree.iter().find_map(|(_, workspace)| contained(workspace).next()) else { return Ok(None) };
+    let (service, place) = (first.id.to_string(), first.place);
+    let wrap = |source| Error::Containers { service: service.clone(), place: place.clone(), source };
     let address = Address::find(&context.variables).map_err(wrap)?;
     let text = address.to_string();
     let call = Call::new(address).map_err(wrap)?;
@@ -57,13 +73,11 @@ pub(crate) fn facts(
     let label = place.directory().display().to_string();
     let mut names = BTreeMap::new();
     for (_, workspace) in tree.iter() {
-        for service in workspace.manifest.services.values() {
-            let Some(ImageSource::Build(build)) = service.run.container().map(|container| &container.image) else {
-                continue;
-            };
-            let id = UnitId::new(format!("{}/{}", workspace.manifest.name, service.name));
+        for Contained { id, container, .. } in contained(workspace) {
+            let ImageSource::Build(build) = &container.image else { continue };
             let key = key(build, &workspace.directory)?;
-            names.insert(id, format!("seedbed/{}-{}:{}", workspace.manifest.name, service.name, &key[..16]));
+            let name = id.as_str().replace('/', "-").to_lowercase();
+            names.insert(id, format!("seedbed/{name}:{}", &key[..16]));
         }
     }
     let relays = record.ports.iter().filter_map(|(name, port)| Some((*port, *record.ports.get(&relay(name))?)));
@@ -81,13 +95,15 @@ pub(crate) fn facts(
 pub(crate) fn images(engine: Option<&ContainerEngine>, model: &Model) -> Result<BTreeSet<String>, Error> {
     let Some(engine) = engine else { return Ok(BTreeSet::new()) };
     let mut found = BTreeSet::new();
-    for service in model.services.values() {
-        let Some(image) = &service.image else { continue };
+    let services = model.services.values().map(|service| (&service.id, &service.image));
+    let tasks = model.tasks.values().map(|task| (&task.id, &task.image));
+    for (id, image) in services.chain(tasks) {
+        let Some(image) = image else { continue };
         if found.contains(&image.name) {
             continue;
         }
         let looked = engine.call.ask(|engine| engine.find_image(&image.name));
-        let wrap = |source| Error::Containers { service: service.id.to_string(), place: image.name.clone(), source };
+        let wrap = |source| Error::Containers { service: id.to_string(), place: image.name.clone(), source };
         if looked.map_err(wrap)?.is_some() {
             found.insert(image.name.clone());
         }

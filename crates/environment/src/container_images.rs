@@ -7,7 +7,7 @@ use containers::{Address, BuildRequest, Call, EngineError};
 use manifest::{Build, ImageSource, Workspace};
 use supervisor::UnitId;
 
-use crate::container_engine::build_context;
+use crate::container_engine::{Contained, build_context, contained};
 use crate::session::Session;
 use crate::{Error, Progress};
 
@@ -16,15 +16,18 @@ const SHOWN: usize = 12;
 
 /// Brings or builds the image of a service, and tells how that goes.
 pub(crate) fn make(session: &Session<'_>, id: &UnitId) -> Result<(), Error> {
-    let model = &session.model.services[id];
-    let (workspace, service) = id.as_str().split_once('/').expect("services are called WORKSPACE/SERVICE");
+    let model = &session.model;
+    let service = model.services.get(id).map(|service| (&service.process, &service.image));
+    let unit = service.or_else(|| model.tasks.get(id).map(|task| (&task.process, &task.image)));
+    let (process, image) = unit.expect("images are planned for services and tasks");
+    let image = image.as_ref().expect("a container has an image");
+    let (workspace, _) = id.as_str().split_once('/').expect("units are called WORKSPACE/NAME");
     let workspace = session.tree.workspace(session.tree.find(workspace).expect("the model was made from this tree"));
-    let declared = &workspace.manifest.services[service];
-    let container = declared.run.container().expect("only images of containers are planned");
-    let image = model.image.as_ref().expect("a container has an image");
-    let place = format!("{}:{}", declared.place.file().name(), declared.place.line());
+    let mut contained = contained(workspace);
+    let Contained { container, place, .. } =
+        contained.find(|one| one.id == *id).expect("only images of containers are planned");
     let wrap = |source| Error::Containers { service: id.to_string(), place: place.clone(), source };
-    let engine = model.process.container.as_ref().map(|container| container.engine.clone()).unwrap_or_default();
+    let engine = process.container.as_ref().map(|container| container.engine.clone()).unwrap_or_default();
     let call = Address::parse(&engine).and_then(Call::new).map_err(wrap)?;
     let made = match &container.image {
         ImageSource::Pull { .. } => {

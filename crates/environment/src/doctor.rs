@@ -169,7 +169,7 @@ fn programs(tree: &WorkspaceTree, path: &str) -> Finding {
             Some(SchemaStep::Command { run, .. }) => Some(run),
             _ => None,
         });
-        let tasks = manifest.tasks.values().map(|task| &task.run);
+        let tasks = manifest.tasks.values().filter_map(|task| task.run.command());
         for command in
             manifest.services.values().filter_map(|service| service.run.command()).chain(tasks).chain(schemas)
         {

@@ -166,7 +166,7 @@ impl Variant {
         imported.declare(&tree, &mut declared, problems);
         let mut reading = Reading::new(&declared, profile.is_some());
         let mut manifest = Manifest::convert(&tree, &mut reading);
-        imported.add_to(&mut manifest);
+        imported.add_to(&mut manifest, &mut reading);
         let Reading { problems: found, files, paths, foreign_exports, foreign_services, .. } = reading;
         problems.extend(found);
         Self { manifest, tree, declared, files, paths, foreign_exports, foreign_services }

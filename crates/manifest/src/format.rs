@@ -143,6 +143,7 @@ const TASKS_DOC: &str = "Things that run once and end.";
 const DATABASES_DOC: &str = "Databases.";
 const SERVICES_DOC: &str = "Things that keep running.";
 const PROCFILE_DOC: &str = "A Procfile, whose processes are services.";
+const COMPOSE_DOC: &str = "A Compose file, or a project of several, whose services are services here.";
 const RESOURCES_DOC: &str = "Files that belong to the state of the environment.";
 const REMOTES_DOC: &str = "Places where snapshots, states and bases are shared.";
 const STATES_DOC: &str = "What is kept of finished steps.";
@@ -160,6 +161,7 @@ const SERVICES: Shape =
     Shape::Map(&NAME, &Shape::Keyed("image", &CONTAINER, &Shape::Keyed("build", &CONTAINER, &Shape::Record(&SERVICE))));
 const RESOURCES: Shape = Shape::Map(&NAME, &Shape::Record(&RESOURCE));
 const REMOTES: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&REMOTE)]));
+const COMPOSE: Shape = Shape::Either(&[TEXT, Shape::Record(&COMPOSE_PROJECT)]);
 const SPECS: Shape = Shape::List(&Shape::Either(&[TEXT, Shape::Record(&SPEC)]), 0);
 const SCENARIOS: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&SPEC)]));
 const EXPORTS: Shape = Shape::Map(&KEY, &Shape::Scalar);
@@ -181,6 +183,7 @@ pub(crate) static MANIFEST: Record = Record {
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
         optional("procfile", TEXT, PROCFILE_DOC),
+        optional("compose", COMPOSE, COMPOSE_DOC),
         optional("data", SPECS, DATA_DOC),
         optional("scenarios", SCENARIOS, SCENARIOS_DOC),
         optional("resources", RESOURCES, RESOURCES_DOC),
@@ -204,6 +207,7 @@ static PROFILE: Record = Record {
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
         optional("procfile", TEXT, PROCFILE_DOC),
+        optional("compose", COMPOSE, COMPOSE_DOC),
         optional("data", SPECS, DATA_DOC),
         optional("scenarios", SCENARIOS, SCENARIOS_DOC),
         optional("resources", RESOURCES, RESOURCES_DOC),
@@ -212,6 +216,19 @@ static PROFILE: Record = Record {
         optional("snapshots", Shape::Record(&SNAPSHOTS), SNAPSHOTS_DOC),
         optional("budget", Shape::Record(&BUDGET), BUDGET_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
+    ],
+    exclusive: &[],
+};
+
+static COMPOSE_PROJECT: Record = Record {
+    name: "compose",
+    what: "a Compose project",
+    fields: &[
+        required("files", Shape::List(&TEXT, 1), "Compose files; each is laid over those before it."),
+        optional("profiles", TEXTS, "The active profiles. Default: those of the variable COMPOSE_PROFILES."),
+        optional("env_file", Shape::Either(&[TEXT, TEXTS]), "Files of variables. Default: .env, if it is there."),
+        optional("name", TEXT, "The name of the project. Default: as Compose finds it."),
+        optional("variables", ENV, "Further variables, before those of files; they may have references."),
     ],
     exclusive: &[],
 };

@@ -1,12 +1,14 @@
-//! Services that a manifest takes from files of other formats: a Procfile.
+//! Services that a manifest takes from files of other formats: a Procfile, Compose files.
 
 use std::path::Path;
 
 use source::{Entry, Node, Problem, SourceFile, Tree};
 
+use crate::compose_project::ComposeProject;
 use crate::declared::Declared;
 use crate::manifest::Manifest;
 use crate::procfile::Procfile;
+use crate::reading::Reading;
 
 /// What is around a manifest: it takes these to read the files that it imports.
 pub(crate) struct Surroundings<'a> {
@@ -33,13 +35,17 @@ impl Surroundings<'_> {
 #[derive(Default)]
 pub(crate) struct Imported {
     procfile: Option<Procfile>,
+    compose: Option<ComposeProject>,
 }
 
 impl Imported {
     /// Reads what a manifest names, which the grammar has checked.
     pub(crate) fn read(tree: &Tree, surroundings: &Surroundings<'_>, problems: &mut source::Problems) -> Self {
         let named = |key: &str| tree.get(key).filter(|value| value.node != Node::Null);
-        Self { procfile: named("procfile").and_then(|file| Procfile::read(file, surroundings, problems)) }
+        Self {
+            procfile: named("procfile").and_then(|file| Procfile::read(file, surroundings, problems)),
+            compose: named("compose").and_then(|value| ComposeProject::read(value, surroundings, problems)),
+        }
     }
 
     /// Adds the names that are imported to those that the manifest declares.
@@ -49,6 +55,10 @@ impl Imported {
         if let Some(procfile) = &self.procfile {
             services.extend(procfile.services());
             tasks.extend(procfile.release());
+        }
+        if let Some(compose) = &self.compose {
+            services.extend(compose.services());
+            tasks.extend(compose.tasks());
         }
         let names = services.iter().map(|(entry, _)| *entry).chain(tasks.iter().copied()).collect::<Vec<_>>();
         for (index, entry) in names.iter().enumerate() {
@@ -67,9 +77,12 @@ impl Imported {
     }
 
     /// Adds the services that are imported to those of the manifest.
-    pub(crate) fn add_to(self, manifest: &mut Manifest) {
+    pub(crate) fn add_to(self, manifest: &mut Manifest, reading: &mut Reading<'_>) {
         if let Some(procfile) = self.procfile {
             procfile.add_to(manifest);
+        }
+        if let Some(compose) = self.compose {
+            compose.add_to(manifest, reading);
         }
     }
 }

@@ -53,7 +53,7 @@ pub struct Manifest {
 ///
 /// All problems are returned at once; every profile is checked, chosen or not. There is a manifest if and only if none of
 /// the problems is an error. What takes more than this file to know is checked by [`crate::load`]; services of
-/// a Procfile are left out here.
+/// a Procfile or of Compose files are left out here.
 pub fn read(file: &SourceFile, profile: Option<&str>) -> (Option<Manifest>, Problems) {
     let mut problems = Problems::new();
     let manifest = Document::read(file, None, None, &mut problems).map(|document| document.manifest(profile));

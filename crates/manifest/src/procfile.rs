@@ -138,9 +138,10 @@ impl Procfile {
             let run = shell(&value);
             if name == RELEASE {
                 let task = Task {
-                    run,
+                    run: Workload::Process(run),
                     env,
                     directory: None,
+                    limits: Limits::default(),
                     inputs: Vec::new(),
                     outputs: Vec::new(),
                     after: Vec::new(),
@@ -160,9 +161,9 @@ impl Procfile {
             });
             let service = Service {
                 run: Workload::Process(run),
-                limits: Limits::default(),
                 env,
                 directory: None,
+                limits: Limits::default(),
                 after: after.collect(),
                 port: Some(port),
                 ready: ready(&value),

@@ -47,7 +47,7 @@ impl Default for Stop {
 impl StopSignal {
     pub(crate) const WORDS: [&'static str; 7] = ["TERM", "INT", "QUIT", "HUP", "KILL", "USR1", "USR2"];
 
-    fn from_word(word: &str) -> Option<Self> {
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
         match word {
             "TERM" => Some(Self::Term),
             "INT" => Some(Self::Int),

@@ -9,7 +9,7 @@ use crate::after::After;
 use crate::command::Command;
 use crate::file_reference::{self, FileReference};
 use crate::reading::Reading;
-use crate::{Template, duration};
+use crate::{Limits, Template, Workload, duration};
 
 /// A thing that runs once and ends; skipped when its inputs are unchanged.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,11 +17,13 @@ pub struct Task {
     /// Its name.
     pub name: String,
     /// What is run.
-    pub run: Command,
+    pub run: Workload,
     /// Variables that are added to the environment that it inherits.
     pub env: IndexMap<String, Template>,
     /// Where it runs, relative to the workspace; its root if there is none.
     pub directory: Option<String>,
+    /// How much of the machine it may use.
+    pub limits: Limits,
     /// Globs of what it reads; without any it is never skipped.
     pub inputs: Vec<FileReference>,
     /// Globs of what it makes.
@@ -37,7 +39,7 @@ pub struct Task {
 impl Task {
     pub(crate) fn read(entry: &Entry, reading: &mut Reading<'_>) -> Option<Self> {
         let tree = &entry.value;
-        let run = tree.get("run").and_then(|run| Command::read(run, reading));
+        let run = tree.get("run").and_then(|run| Command::read(run, reading)).map(Workload::Process);
         let env = reading.env(tree.get("env"));
         let directory = tree.get("directory").and_then(|directory| file_reference::below(directory, reading));
         let inputs = FileReference::read_globs(tree.get("inputs"), reading);
@@ -49,6 +51,7 @@ impl Task {
             run: run?,
             env,
             directory,
+            limits: Limits::default(),
             inputs,
             outputs,
             after,

@@ -71,7 +71,10 @@ pub fn find_root(from: &Path) -> Option<PathBuf> {
 }
 
 /// Files of other formats that a manifest can take services from: a key of the manifest, and the names that such files have.
-const IMPORTABLE: [(&str, &[&str]); 1] = [("procfile", &["Procfile"])];
+const IMPORTABLE: [(&str, &[&str]); 2] = [
+    ("compose", &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"]),
+    ("procfile", &["Procfile"]),
+];
 
 /// Finds a file in a directory that a manifest could take services from: the key of the manifest, and the file.
 pub fn importable(directory: &Path) -> Option<(&'static str, &'static str)> {
@@ -84,7 +87,7 @@ pub fn importable(directory: &Path) -> Option<(&'static str, &'static str)> {
 /// Dependencies may form circles; each directory is read once. All problems of all manifests are returned at once, and
 /// there is a tree if and only if none of them is an error. The profile applies to every workspace that declares it, what
 /// one person has otherwise to the root. Files are shown relative to `root`. `variables` are those of the user, which
-/// imported files may name.
+/// Compose files may name.
 pub fn load(
     root: &Path,
     profile: Option<&str>,

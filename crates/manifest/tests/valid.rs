@@ -77,7 +77,7 @@ fn commands_are_split_as_a_shell_would_and_keep_their_references() {
     let manifest = full(None);
     let build = &manifest.tasks["build"];
     assert_eq!(
-        words(&build.run),
+        words(build.run.command().expect("a process")),
         [
             "cargo",
             "build",
@@ -89,22 +89,24 @@ fn commands_are_split_as_a_shell_would_and_keep_their_references() {
             "--dollar=$$5"
         ]
     );
-    let reference = build.run.templates()[6].references().next().expect("one").clone();
+    let reference = build.run.command().expect("a process").templates()[6].references().next().expect("one").clone();
     assert_eq!(reference.place.text(), "${config.page_size}");
-    assert_eq!(build.run.templates()[3].place().text(), "\"two words\"");
+    assert_eq!(build.run.command().expect("a process").templates()[3].place().text(), "\"two words\"");
     assert_eq!(build.timeout, Some(Duration::from_secs(600)));
     let inputs: Vec<_> = build.inputs.iter().map(|file| file.path.as_str()).collect();
     assert_eq!(inputs, ["src/**", "migrations/**", "Cargo.toml", "../Cargo.lock"]);
 
-    assert_eq!(words(&manifest.tasks["lines"].run), ["cargo", "run", "--quiet", "ab"]);
+    assert_eq!(words(manifest.tasks["lines"].run.command().expect("a process")), ["cargo", "run", "--quiet", "ab"]);
 
     let assets = &manifest.tasks["assets"];
-    assert_eq!(words(&assets.run), ["npm", "run", "build", "8", "${workspace.root}/x y"]);
+    assert_eq!(words(assets.run.command().expect("a process")), ["npm", "run", "build", "8", "${workspace.root}/x y"]);
     let env: Vec<_> = assets.env.values().map(written).collect();
     assert_eq!(env, ["development", "2", "false"]);
     assert_eq!(assets.directory.as_deref(), Some("frontend"));
 
-    let Command::Shell { script, .. } = &manifest.tasks["clean"].run else { panic!("a script") };
+    let Command::Shell { script, .. } = manifest.tasks["clean"].run.command().expect("a process") else {
+        panic!("a script")
+    };
     assert_eq!(written(script), "rm -rf out && echo $$HOME ${environment.name} $${literal}");
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use supervisor::UnitId;
+use supervisor::{Condition, UnitId};
 
 use crate::keys::Keys;
-use crate::{DatabaseId, DatabaseModel, Model, Observed, TaskModel};
+use crate::{DatabaseId, DatabaseModel, Model, Observed, ServiceModel, TaskModel};
 
 /// The tasks that run and the databases that are made, migrated or replaced, each with its reason.
 #[derive(Debug, Default)]
@@ -42,7 +42,7 @@ impl<'a> Due<'a> {
     fn add_tasks(&mut self, model: &'a Model, observed: &Observed, keys: &Keys, is_needed: impl Fn(&UnitId) -> bool) {
         let followers = Followers::of(model);
         let tasks = model.tasks.values().filter(|task| is_needed(&task.id));
-        self.tasks = tasks.filter_map(|task| Some((&task.id, why_run(task, observed, keys)?))).collect();
+        self.tasks = tasks.filter_map(|task| Some((&task.id, why_run(task, model, observed, keys)?))).collect();
         let mut changed: Vec<&'a DatabaseId> = self.databases.keys().copied().collect();
         let mut running: Vec<&'a UnitId> = self.tasks.keys().copied().collect();
         loop {
@@ -102,7 +102,16 @@ impl<'a> Followers<'a> {
     }
 }
 
-fn why_run(task: &TaskModel, observed: &Observed, keys: &Keys) -> Option<String> {
+fn why_run(task: &TaskModel, model: &Model, observed: &Observed, keys: &Keys) -> Option<String> {
+    if !task.has_inputs && task.image.is_some() {
+        // What a container works on is not seen. It runs before whatever waits for it starts, as with Compose.
+        let starts = |service: &&ServiceModel| {
+            let running = observed.running.get(&service.id);
+            running.is_none_or(|running| running.digest != keys.service(service).as_str())
+        };
+        let waiting = model.services.values().filter(|service| comes_after(&service.after, &task.id, model));
+        return waiting.into_iter().find(starts).map(|service| format!("{} will start", service.id));
+    }
     if !task.has_inputs {
         return Some("it declares no inputs".to_owned());
     }
@@ -111,6 +120,14 @@ fn why_run(task: &TaskModel, observed: &Observed, keys: &Keys) -> Option<String>
         Some(observed) if observed.key != keys.tasks[&task.id] => Some("its inputs changed".to_owned()),
         Some(observed) => observed.missing_output.as_ref().map(|output| format!("its output {output} is missing")),
     }
+}
+
+/// Whether a task, or one that comes after it, is among these conditions.
+fn comes_after(after: &[Condition], task: &UnitId, model: &Model) -> bool {
+    after.iter().any(|before| {
+        let between = model.tasks.get(&before.unit).filter(|_| before.unit != *task);
+        before.unit == *task || between.is_some_and(|between| comes_after(&between.after, task, model))
+    })
 }
 
 fn why_change(database: &DatabaseModel, observed: &Observed, keys: &Keys) -> Option<String> {

@@ -142,6 +142,8 @@ pub struct TaskModel {
     pub id: UnitId,
     /// What is run.
     pub process: ProcessSpec,
+    /// The image that it is a container of, if it is one.
+    pub image: Option<ImageModel>,
     /// What must be so before.
     pub after: Vec<Condition>,
     /// The databases whose content it needs.

@@ -10,7 +10,8 @@ use crate::keys::Keys;
 use crate::origin::Origin;
 use crate::step_id::{self, DatabaseStep};
 use crate::{
-    Action, ChainStep, DatabaseId, DatabaseModel, Key, Model, Observed, Plan, ServerId, ServiceModel, StateSource, Step,
+    Action, ChainStep, DatabaseId, DatabaseModel, ImageModel, Key, Model, Observed, Plan, ServerId, ServiceModel,
+    StateSource, Step,
 };
 
 /// A plan being made.
@@ -220,7 +221,7 @@ impl<'a> Planner<'a> {
         let mut after = service.after.clone();
         after.extend(self.in_place(&service.uses));
         after.extend(more);
-        after.extend(self.image(service));
+        after.extend(self.image(&service.id, service.image.as_ref()));
         let kind = UnitKind::Service {
             process: service.process.clone(),
             ready: service.ready.clone(),
@@ -231,18 +232,18 @@ impl<'a> Planner<'a> {
         self.step(service.id.clone(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
     }
 
-    /// Brings or builds the image of a service that is a container, if that is to be done.
-    fn image(&mut self, service: &ServiceModel) -> Option<Condition> {
-        let image = service.image.as_ref()?;
+    /// Brings or builds the image of a service or task that is a container, if that is to be done.
+    fn image(&mut self, unit: &UnitId, image: Option<&ImageModel>) -> Option<Condition> {
+        let image = image?;
         let is_there = self.observed.images.contains(&image.name);
         let (action, reason) = match image.pull {
             None if is_there => return None,
-            None => (Action::BuildImage(service.id.clone()), "it was not built of these files yet"),
-            Some(PullPolicy::Always) => (Action::PullImage(service.id.clone()), "it is pulled each time"),
-            Some(PullPolicy::Missing) if !is_there => (Action::PullImage(service.id.clone()), "it is not here"),
+            None => (Action::BuildImage(unit.clone()), "it was not built of these files yet"),
+            Some(PullPolicy::Always) => (Action::PullImage(unit.clone()), "it is pulled each time"),
+            Some(PullPolicy::Missing) if !is_there => (Action::PullImage(unit.clone()), "it is not here"),
             Some(PullPolicy::Missing | PullPolicy::Never) => return None,
         };
-        let id = step_id::image(&service.id);
+        let id = step_id::image(unit);
         self.step(id.clone(), action, reason, Vec::new());
         Some(succeeded(id))
     }
@@ -272,6 +273,7 @@ impl<'a> Planner<'a> {
             let task = &self.model.tasks[id];
             let mut after = task.after.clone();
             after.extend(self.in_place(&task.uses));
+            after.extend(self.image(id, task.image.as_ref()));
             let kind = UnitKind::Task { process: task.process.clone(), timeout: task.timeout };
             let action = Action::RunTask { kind: Box::new(kind), key: self.keys.tasks[id].clone() };
             self.step(id.clone(), action, &reason, after);

@@ -130,11 +130,26 @@ impl<'a> Resolver<'a> {
 
     fn task(&self, task: &'a manifest::Task) -> Result<TaskModel, Problem> {
         let id = self.scope.unit(&task.name);
-        let Resolved { process, words, uses } =
-            self.process(&self.scope, &id, &task.run, &task.env, task.directory.as_deref(), Form::Value)?;
+        let (resolved, image) = match &task.run {
+            Workload::Process(run) => {
+                let directory = task.directory.as_deref();
+                (self.process(&self.scope, &id, run, &task.env, directory, Form::Value)?, None)
+            }
+            Workload::Container(container) => {
+                let facts = &self.scope.facts.containers;
+                let in_network = facts.has_networks && container.network.is_of_its_own();
+                let scope = if in_network { self.scope.in_network() } else { self.scope.clone() };
+                let (name, limits) = (task.name.as_str(), &task.limits);
+                let resolver =
+                    container::Resolver { scope: &scope, facts, container, service: name, limits, port: None };
+                (self.container(&resolver, &id, &task.env)?, Some(resolver.image()?))
+            }
+        };
+        let Resolved { process, words, uses } = resolved;
         Ok(TaskModel {
             id,
             process,
+            image,
             after: self.conditions(&task.after),
             uses,
             timeout: task.timeout,

@@ -5,6 +5,7 @@
 mod campus;
 mod capture;
 mod completion;
+mod compose;
 mod containers;
 mod engines;
 mod following;

@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A name of an image with a shell and what comes with it; nothing where there is no engine.
-fn busybox() -> Option<String> {
+pub fn busybox() -> Option<String> {
     image_with("services", &["/bin/busybox"]).map(|image| image.name)
 }
 
@@ -80,7 +80,7 @@ fn remove_built(workspace: &Workspace) {
 }
 
 /// What the engine has of an environment: its containers, networks or volumes.
-fn left(workspace: &Workspace, kind: &str) -> Vec<String> {
+pub fn left(workspace: &Workspace, kind: &str) -> Vec<String> {
     let label = format!("label=seedbed.environment={}", workspace.root().join(".seedbed/default").display());
     let arguments: &[&str] = match kind {
         "containers" => &["ps", "--all", "--quiet"],

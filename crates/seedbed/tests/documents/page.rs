@@ -114,3 +114,8 @@ fn loading_again() {
 fn working_with_services() {
     check("docs/guide/working-with-services.md", Session::in_empty_directory("working-with-services"));
 }
+
+#[test]
+fn compose() {
+    check("docs/guide/compose.md", Session::in_empty_directory("compose"));
+}
