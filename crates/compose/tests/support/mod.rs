@@ -128,7 +128,12 @@ impl Case {
     /// The stored answer: a project, or why there is none.
     pub fn expected(&self) -> Result<Value, String> {
         let text = self.stored().replace("DIRECTORY", &self.directory.display().to_string());
+        let text = text.replace("PARENT", &self.parent());
         serde_json::from_str(&text).map_err(|_| text)
+    }
+
+    fn parent(&self) -> String {
+        self.directory.parent().expect("a case lies in the directory of all cases").display().to_string()
     }
 
     /// Where the problems are that we find.
@@ -162,7 +167,7 @@ impl Case {
         let text = if output.status.success() { output.stdout } else { output.stderr };
         let text = String::from_utf8(text).unwrap();
         let text: String = text.split_inclusive('\n').filter(|line| !line.starts_with("time=")).collect();
-        Some(text.replace(&self.directory.display().to_string(), "DIRECTORY"))
+        Some(text.replace(&self.directory.display().to_string(), "DIRECTORY").replace(&self.parent(), "PARENT"))
     }
 }
 
