@@ -250,10 +250,12 @@ fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
         failures: number(failures),
     });
     let command = settings.contains_key("stop-command").then(|| Box::new(process()));
+    let usual = StopSpec::default();
+    let timeout = settings.get("stop").map_or(usual.timeout, |seconds| Duration::from_secs(number(seconds)));
     UnitKind::Service {
         process: process(),
         ready: ReadySpec::new(probe, Duration::from_secs(60)),
-        stop: StopSpec { command, discard: Some(Signal::Quit), ..StopSpec::default() },
+        stop: StopSpec { command, timeout, discard: Some(Signal::Quit), ..usual },
         life: Box::new(LifeSpec { restart, live }),
     }
 }

@@ -1,5 +1,7 @@
 //! Services of a Compose file, under the same commands as all others.
 
+use std::fs;
+
 use crate::services_in_containers::{busybox, left};
 use crate::workspace::Workspace;
 
@@ -61,7 +63,10 @@ services:
         ("shared/note", "a note\n"),
         ("seedbed.yaml", manifest),
     ];
-    Workspace::of(&files)
+    let workspace = Workspace::of(&files);
+    // An image of the same files is there from the last run, and would not be built.
+    fs::write(workspace.root().join("web/unique"), workspace.root().display().to_string()).unwrap();
+    workspace
 }
 
 #[test]

@@ -11,6 +11,10 @@ use crate::{
 /// in the kernel, or one of another user, survives that long.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long at most a service may take to stop that was never ready: nobody relies on it yet, and there are servers
+/// (MariaDB) that hang when they are asked to stop while they start.
+const UNREADY_TIMEOUT: Duration = Duration::from_secs(10);
+
 impl Machine {
     pub(super) fn start(&mut self, id: &UnitId, now: Timestamp) {
         self.last_run = Run(self.last_run.0 + 1);
@@ -188,9 +192,10 @@ impl Machine {
             return;
         }
         let stop = unit.spec.stop();
+        let timeout = if unit.was_ready { stop.timeout } else { stop.timeout.min(UNREADY_TIMEOUT) };
+        unit.deadline = Some(now.plus(timeout));
         let (run, unit) = (unit.run, id.clone());
         let discard = stop.discard.filter(|_| discarding);
-        self.unit(id).deadline = Some(now.plus(stop.timeout));
         self.actions.push(match (discard, stop.command) {
             (None, Some(process)) => Action::StopCommand { unit, run, process },
             (discard, _) => Action::Signal { unit, run, signal: discard.unwrap_or(stop.signal) },
