@@ -1,4 +1,4 @@
-//! `check`, `repair` and `collect`: a store is read, mended, and freed of what nothing needs.
+//! `store check`, `store repair` and `store collect`: a store is read, mended, and freed of what nothing needs.
 
 use std::collections::BTreeSet;
 

@@ -95,7 +95,9 @@ impl Session<'_> {
     fn set_aside(&mut self, state: UnusableState, cause: &Error) -> Result<(), Error> {
         let mut text = format!("{state} is set aside: {}", with_causes(cause));
         if cause.is_damage() {
-            text.push_str("; `seedbed check --data` says what else is lost, `seedbed repair` mends what it can");
+            text.push_str(
+                "; `seedbed store check --data` says what else is lost, `seedbed store repair` mends what it can",
+            );
         }
         self.context.monitor.on(Progress::Note(text));
         let UnusableState { database: id, key, source, .. } = state;

@@ -114,7 +114,7 @@ pub enum Command {
     Diff(DiffArguments),
     /// Give a snapshot another tag beside the one it has
     Tag(TagArguments),
-    /// Remove a snapshot; the space comes back with `collect`
+    /// Remove a snapshot; the space comes back with `store collect`
     Delete(DeleteArguments),
     /// Write snapshots into one file
     Export(ExportArguments),
@@ -138,14 +138,9 @@ pub enum Command {
     /// Make first contents of databases for others to begin with
     #[command(subcommand)]
     Base(BaseCommand),
-    /// Read a store and say what is damaged
-    Check(CheckArguments),
-    /// Mend a store as far as it can be mended
-    Repair(RepairArguments),
-    /// Show your key for encrypted remotes; it is made when there is none
-    Identity,
-    /// Free the space of what no snapshot or state needs
-    Collect(CollectArguments),
+    /// Look after the store: snapshots and states of all environments of the workspace
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Finish what is done in the background: spare copies, stored states, tidying
     Tend(TendArguments),
     /// Remove the environment with its databases; snapshots stay in the store
@@ -710,7 +705,20 @@ pub struct BaseListArguments {
     pub remote: Option<String>,
 }
 
-/// Arguments of `check`.
+/// The commands on stores.
+#[derive(Debug, Subcommand)]
+pub enum StoreCommand {
+    /// Read a store and say what is damaged
+    Check(CheckArguments),
+    /// Mend a store as far as it can be mended
+    Repair(RepairArguments),
+    /// Free the space of what no snapshot or state needs
+    Collect(CollectArguments),
+    /// Show your key for encrypted remotes; it is made when there is none
+    Identity,
+}
+
+/// Arguments of `store check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
     /// Read every byte
@@ -724,7 +732,7 @@ pub struct CheckArguments {
     pub remote: Option<String>,
 }
 
-/// Arguments of `repair`.
+/// Arguments of `store repair`.
 #[derive(Debug, Args)]
 pub struct RepairArguments {
     /// A remote to take from what is missing
@@ -732,7 +740,7 @@ pub struct RepairArguments {
     pub from: Option<String>,
 }
 
-/// Arguments of `collect`.
+/// Arguments of `store collect`.
 #[derive(Debug, Args)]
 pub struct CollectArguments {
     /// Say what would be freed, and free nothing

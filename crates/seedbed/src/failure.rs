@@ -210,7 +210,7 @@ fn hint(error: &Error) -> Option<String> {
         | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
         error if error.is_damage() => {
-            Some("nothing was changed; `seedbed check --data` says what is lost, `seedbed repair` mends what it can".to_owned())
+            Some("nothing was changed; `seedbed store check --data` says what is lost, `seedbed store repair` mends what it can".to_owned())
         }
         Error::Findings(_) => Some(
             "nothing was sent; let `scrub` of the database clean it, name tables without such data in `scrub.keep`, or say \
@@ -239,7 +239,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::StateGone { .. } => Some("repeat the command; it is made then".to_owned()),
         Error::NotProved { .. } => Some("nothing was changed".to_owned()),
         Error::NotRestored(_) => Some(
-            "nothing was changed; `seedbed check --data` reads all of the store, `seedbed pull` or `seedbed repair --from` \
+            "nothing was changed; `seedbed store check --data` reads all of the store, `seedbed pull` or `seedbed store repair --from` \
              takes the snapshot from a remote, and `seedbed snapshots` lists others"
                 .to_owned(),
         ),

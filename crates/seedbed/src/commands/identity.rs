@@ -1,4 +1,4 @@
-//! `seedbed identity`
+//! `seedbed store identity`
 
 use std::fs;
 use std::io::Write;

@@ -13,7 +13,6 @@ mod down;
 mod exec;
 mod guard;
 mod identity;
-mod keeping;
 mod link;
 mod load;
 mod loads;
@@ -29,6 +28,7 @@ mod start;
 mod stats;
 mod status;
 mod stop;
+mod store;
 mod supervise;
 mod tend;
 mod types;
@@ -186,10 +186,7 @@ pub fn run() -> ExitCode {
         Command::Why(options) => why::run(&job, options),
         Command::Verify(options) => verify::run(&job, options),
         Command::Base(command) => base::run(&job, command),
-        Command::Check(options) => keeping::check(&job, options),
-        Command::Repair(options) => keeping::repair(&job, options),
-        Command::Identity => identity::run(&job),
-        Command::Collect(options) => keeping::collect(&job, options),
+        Command::Store(command) => store::run(&job, command),
         Command::Tend(options) => tend::run(&job, options),
         Command::Reset => reset::run(&job),
         Command::Destroy(options) => destroy::run(&job, options),

@@ -149,8 +149,10 @@ pub fn delete(job: &Job<'_>, arguments: &DeleteArguments) -> Result<Outcome, Fai
         }
     }
     let records = job.tell(environment::delete(job.context, &job.target()?, &arguments.tags))?;
-    let text =
-        format!("{} gone; `seedbed collect` frees the space\n", count(records.len(), "snapshot is", "snapshots are"));
+    let text = format!(
+        "{} gone; `seedbed store collect` frees the space\n",
+        count(records.len(), "snapshot is", "snapshots are")
+    );
     Ok(Outcome::of(text, json!({ "deleted": records.iter().map(record_json).collect::<Vec<Value>>() })))
 }
 

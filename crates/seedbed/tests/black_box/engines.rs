@@ -223,7 +223,7 @@ fn from_one_machine_to_the_next(engine: &Engine) {
 
     for checkout in [one, two] {
         checkout.seedbed(&["down"]);
-        checkout.seedbed(&["check", "--data"]);
+        checkout.seedbed(&["store", "check", "--data"]);
         checkout.seedbed(&["destroy", "--yes"]);
     }
 }
@@ -333,7 +333,7 @@ fn files_of_a_server(engine: &Engine) {
     one.seedbed(&["snapshot", "cold", "--physical"]);
     let stopped = one.seedbed(&["status", "--json"]).json().to_string();
     assert!(!stopped.contains("\"state\":\"ready\""), "nothing runs that did not run: {stopped}");
-    one.seedbed(&["check", "--data", "--prove", "files", "--prove", "cold"]);
+    one.seedbed(&["store", "check", "--data", "--prove", "files", "--prove", "cold"]);
 
     // Elsewhere it is a dump, which a server of its own makes.
     one.seedbed(&["push", "files"]);
@@ -358,7 +358,7 @@ fn files_of_a_server(engine: &Engine) {
     let ids: Vec<&Value> = listed["snapshots"].as_array().unwrap().iter().map(|snapshot| &snapshot["id"]).collect();
     assert_eq!(ids.first(), ids.last(), "the same content has the same id");
     for checkout in [one, two] {
-        checkout.seedbed(&["check", "--data"]);
+        checkout.seedbed(&["store", "check", "--data"]);
         checkout.seedbed(&["destroy", "--yes"]);
     }
 }

@@ -139,9 +139,9 @@ fn an_interrupt_ends_at_once_what_waits_for_a_remote_and_it_goes_on_when_it_is_r
     workspace.write("two/seedbed.yaml", &there);
     workspace.seedbed(&["-C", "two", "up"]).ends_with(0);
 
-    for command in [["pull", "taken"], ["check", "--remote=team"]] {
+    for command in [&["pull", "taken"][..], &["store", "check", "--data", "--remote=team"]] {
         website.waiting.lock().unwrap().clear();
-        let arguments = [&["-C", "two"][..], &command, if command[0] == "check" { &["--data"] } else { &[] }].concat();
+        let arguments = [&["-C", "two"], command].concat();
         let said = workspace.root().join("said");
         let mut started = workspace.command(&arguments);
         started.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap());

@@ -136,12 +136,12 @@ fn a_state_in_a_damaged_pack_is_set_aside_and_made_again_once_the_store_is_mende
             }
         }
         let ran = up(&workspace);
-        ran.says(&["the data state ", "of shop/shop in the store is set aside: ", "`seedbed repair`"]);
+        ran.says(&["the data state ", "of shop/shop in the store is set aside: ", "`seedbed store repair`"]);
         assert!(titles(&ran).contains(MIGRATED), "{damage}: {ran:?}");
 
         // What is done in the background relies on what the store seems to have, and comes to its end first.
         workspace.seedbed(&["tend"]);
-        workspace.seedbed(&["repair"]);
+        workspace.seedbed(&["store", "repair"]);
         workspace.seedbed(&["tend"]).ends_with(0);
         workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
         let ran = up(&workspace);
@@ -202,7 +202,11 @@ fn a_snapshot_that_is_not_what_it_says_is_not_restored() {
         let workspace = with_snapshot(&|_| wrong.clone());
         change(&workspace);
         let ran = workspace.seedbed(&["restore", "other"]).ends_with(1);
-        ran.says(&["database shop/shop is not what was saved", "help: nothing was changed", "seedbed check --data"]);
+        ran.says(&[
+            "database shop/shop is not what was saved",
+            "help: nothing was changed",
+            "seedbed store check --data",
+        ]);
         assert_eq!(workspace.sql("shop/shop", "SELECT count(*) FROM partners"), "2\n");
     }
 }

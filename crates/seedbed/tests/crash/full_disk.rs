@@ -148,7 +148,7 @@ impl Small {
 
     fn forget_snapshot(&self, tag: &str) {
         self.world.done(&["delete", tag, "--yes"]);
-        self.world.done(&["collect"]);
+        self.world.done(&["store", "collect"]);
     }
 }
 

@@ -66,7 +66,7 @@ fn snapshot(engine: &Engine) {
         world.done(&["restore", &tag, "--prove"]);
         assert_eq!(state(&world, &format!("again-{index}")), expected, "{when}");
     }
-    world.done(&["check", "--data"]);
+    world.done(&["store", "check", "--data"]);
     world.is_down_without_rest();
 }
 

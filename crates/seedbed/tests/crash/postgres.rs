@@ -90,7 +90,7 @@ fn snapshot_of_files() {
         world.done(&["restore", &tag, "--prove"]);
         assert_eq!(state(&world, &format!("again-{index}")), expected, "{when}");
     }
-    world.done(&["check", "--data"]);
+    world.done(&["store", "check", "--data"]);
     world.is_down_without_rest();
 }
 

@@ -190,9 +190,10 @@ impl Campaign {
             ("push", Some(tag), _) => attempt(&["push", &tag], Work::Nothing, Some(tag.clone())),
             ("pull", _, Some(tag)) => attempt(&["pull", &tag], Work::Nothing, Some(tag.clone())),
             ("collect", _, Some(_)) if self.rng.bool() => {
-                attempt(&["collect", "--remote", "team"], Work::Nothing, None)
+                attempt(&["store", "collect", "--remote", "team"], Work::Nothing, None)
             }
-            ("collect" | "tend" | "up", ..) => attempt(&[word], Work::Nothing, None),
+            ("collect", ..) => attempt(&["store", "collect"], Work::Nothing, None),
+            ("tend" | "up", ..) => attempt(&[word], Work::Nothing, None),
             ("reset", ..) => attempt(&["reset"], Work::Reset, None),
             ("undo", ..) => attempt(&["undo"], Work::Undo, None),
             _ => {

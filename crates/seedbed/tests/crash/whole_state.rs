@@ -42,7 +42,7 @@ fn next(world: &World) -> Content {
 }
 
 fn sound(world: &World, when: &str) {
-    let check = world.run(&["check", "--data"]);
+    let check = world.run(&["store", "check", "--data"]);
     assert!(check.status.success(), "{when}: {}{}", check.output, check.errors);
 }
 
@@ -145,17 +145,17 @@ fn push_killed_at_any_moment_leaves_a_remote_that_can_be_pushed_to() {
         std::fs::remove_dir_all(world.path("remote")).expect("a remote");
         world.kill_after(&["push", "more"], delay);
         world.done(&["push", "more"]);
-        let check = world.run(&["check", "--data", "--remote", "team"]);
+        let check = world.run(&["store", "check", "--data", "--remote", "team"]);
         assert!(check.status.success(), "{when}: {}{}", check.output, check.errors);
     }
     world.done(&["restore", "base"]);
     world.done(&["delete", "--yes", "more"]);
-    world.done(&["collect"]);
+    world.done(&["store", "collect"]);
     let length = world.measure(&["pull", "more"]);
     for delay in moments(length, 10) {
         let when = format!("killed after {delay:?} of {length:?}");
         world.done(&["delete", "--yes", "more"]);
-        world.done(&["collect"]);
+        world.done(&["store", "collect"]);
         world.kill_after(&["pull", "more"], delay);
         world.done(&["pull", "more"]);
         sound(&world, &when);
@@ -215,7 +215,7 @@ impl Small {
         if self.world.snapshots().contains(&tag.to_owned()) {
             self.world.done(&["delete", "--yes", tag]);
         }
-        self.world.done(&["collect"]);
+        self.world.done(&["store", "collect"]);
     }
 }
 
@@ -250,6 +250,6 @@ fn on_a_full_disk_a_push_can_be_repeated() {
     let (_, more) = two_states(&small.world);
     let again = || drop(std::fs::remove_dir_all(small.world.path("remote")));
     small.squeeze(&["push", "more"], &again, (&more, &more));
-    let check = small.world.run(&["check", "--data", "--remote", "team"]);
+    let check = small.world.run(&["store", "check", "--data", "--remote", "team"]);
     assert!(check.status.success(), "{}{}", check.output, check.errors);
 }

@@ -1,15 +1,24 @@
-//! `seedbed check`, `seedbed repair`, `seedbed collect`
+//! `seedbed store`
 
 use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::{Job, Outcome, count};
-use crate::arguments::{CheckArguments, CollectArguments, RepairArguments};
+use super::{Job, Outcome, count, identity};
+use crate::arguments::{CheckArguments, CollectArguments, RepairArguments, StoreCommand};
 use crate::duration::size;
 use crate::failure::Failure;
 
-pub fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failure> {
+pub fn run(job: &Job<'_>, command: &StoreCommand) -> Result<Outcome, Failure> {
+    match command {
+        StoreCommand::Check(options) => check(job, options),
+        StoreCommand::Repair(options) => repair(job, options),
+        StoreCommand::Collect(options) => collect(job, options),
+        StoreCommand::Identity => identity::run(job),
+    }
+}
+
+fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failure> {
     let remote = arguments.remote.as_deref();
     let checked = environment::check(job.context, &job.target()?, remote, arguments.data, &arguments.prove);
     let report = job.tell(checked)?;
@@ -30,7 +39,7 @@ pub fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failu
     if wrong == 0 {
         text.push_str("the store is sound\n");
     } else {
-        writeln!(text, "{}; `seedbed repair` mends what can be mended", count(wrong, "finding", "findings"))
+        writeln!(text, "{}; `seedbed store repair` mends what can be mended", count(wrong, "finding", "findings"))
             .expect("it is a string");
     }
     let findings: Vec<Value> = report
@@ -44,7 +53,7 @@ pub fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failu
     Ok(Outcome { text, json, code: if wrong == 0 { 0 } else { 7 } })
 }
 
-pub fn repair(job: &Job<'_>, arguments: &RepairArguments) -> Result<Outcome, Failure> {
+fn repair(job: &Job<'_>, arguments: &RepairArguments) -> Result<Outcome, Failure> {
     let report = job.tell(environment::repair(job.context, &job.target()?, arguments.from.as_deref()))?;
     let mut text = String::new();
     if report.reindexed_packs > 0 {
@@ -82,7 +91,7 @@ fn count_of(number: u64, one: &str, many: &str) -> String {
     count(usize::try_from(number).unwrap_or(usize::MAX), one, many)
 }
 
-pub fn collect(job: &Job<'_>, arguments: &CollectArguments) -> Result<Outcome, Failure> {
+fn collect(job: &Job<'_>, arguments: &CollectArguments) -> Result<Outcome, Failure> {
     let remote = arguments.remote.as_deref();
     let report = job.tell(environment::collect(job.context, &job.target()?, remote, arguments.dry_run))?;
     let text = if arguments.dry_run {
