@@ -1,9 +1,10 @@
 //! A server of one's own on saved files of another: only this process uses it, and it ends with this process.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,8 @@ use database::{
     Database, DatabaseSettings, Durability, Engine, EngineKind, Location, Secret, ServerFound, ServerPlace,
 };
 use plan::DatabaseId;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use store::{Content, ObjectId, Store};
 use tree::RestoreOptions;
 
@@ -22,7 +25,8 @@ use crate::session::Session;
 /// What the place of such a server is called; no server of an environment is called so.
 const PLACE: &str = "private";
 
-/// How long the server may take to begin: the first start after a copy may have work to do.
+/// How long the server may take to begin: the first start after a copy may have work to do. And how long one of a command that
+/// was killed may take to end.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How often to look whether something has come about.
@@ -42,6 +46,7 @@ pub(crate) struct Private {
     root: ObjectId,
     found: ServerFound,
     place: ServerPlace,
+    log: PathBuf,
     guard: Child,
     /// The server lives as long as this is open.
     lifeline: Option<ChildStdin>,
@@ -79,11 +84,8 @@ impl Private {
             durability: Durability::Relaxed,
             templates: None,
         };
-        let deadline = Instant::now() + PATIENCE;
-        while place.directory.exists() && Instant::now() < deadline {
-            remove(&session.place)?;
-            std::thread::sleep(PAUSE);
-        }
+        let (log, output) = occupy(session)?;
+        remove_files(&session.place)?;
         let failed = |source| Error::Engine { database: id(content), engine: kind.to_string(), source };
         let files = engine.server_files(&place).ok_or_else(|| unreadable(content, "a server"))?;
         fs::create_dir_all(&place.directory).map_err(Error::io("create", &place.directory))?;
@@ -94,12 +96,8 @@ impl Private {
         tree::restore(&content.root, &files.directory, &cache, store, &options, &|_| {}).map_err(Error::Tree)?;
         engine.adopt_files(&found, &place).map_err(failed)?;
         let process = engine.server_process(&found, &place).map_err(failed)?;
-        let log = place.directory.join("server.log");
-        let output = fs::File::create(&log).map_err(Error::io("create", &log))?;
-        // It may quote rows.
-        set_mode(&log, 0o600)?;
         let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(GUARD).arg("guard").arg(process.stop_signal.to_string());
+        command.arg("-c").arg(GUARD).arg("guard").arg(process.discard_signal.to_string());
         command.arg(&process.program).args(&process.arguments).envs(&process.env).current_dir(&process.directory);
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(output);
         // Ctrl-C is for this process, which ends the server when it needs it no more.
@@ -109,12 +107,12 @@ impl Private {
         }
         let mut guard = command.spawn().map_err(Error::io("start", &process.program))?;
         let lifeline = guard.stdin.take();
-        let private = Self { root: content.root, found, place, guard, lifeline };
-        private.wait(session, content, &log)
+        let private = Self { root: content.root, found, place, log, guard, lifeline };
+        private.wait(session, content)
     }
 
     /// Waits until the server takes connections.
-    fn wait(mut self, session: &Session<'_>, content: &Content, log: &PathBuf) -> Result<Self, Error> {
+    fn wait(mut self, session: &Session<'_>, content: &Content) -> Result<Self, Error> {
         let deadline = Instant::now() + PATIENCE;
         let mut probe = self.open(session.engine(kind(content)?), content)?;
         loop {
@@ -122,9 +120,9 @@ impl Private {
                 Ok(true) => return Ok(self),
                 Ok(false) => return Err(unreadable(content, "another database")),
                 Err(source) => {
-                    let ended = self.guard.try_wait().map_err(Error::io("wait for", log))?;
+                    let ended = self.guard.try_wait().map_err(Error::io("wait for", &self.log))?;
                     if ended.is_some() || Instant::now() > deadline {
-                        let said = fs::read_to_string(log).unwrap_or_default();
+                        let said = fs::read_to_string(&self.log).unwrap_or_default();
                         let last: Vec<&str> = said.lines().rev().take(3).collect();
                         let needs = format!("a server that can start on it: {}", last.join("; "));
                         return Err(if last.is_empty() {
@@ -176,15 +174,63 @@ impl Drop for Private {
         for directory in [&self.place.directory, &self.place.socket_directory] {
             let _ = fs::remove_dir_all(directory);
         }
+        let _ = fs::remove_file(&self.log);
     }
 }
 
-/// Removes what a command that was killed has left. Only who has the right to change the environment has such a server.
+/// Takes the place of such a server; gives the file of its log, which has the lock of the place.
+///
+/// The server inherits the file, and with it the lock: who has it knows that no server of a command that was killed is left
+/// there. One that is about to end would remove the socket of its successor.
+fn occupy(session: &Session<'_>) -> Result<(PathBuf, File), Error> {
+    let path = lock(&session.place);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(file) = try_lock(&path)? {
+            file.set_len(0).map_err(Error::io("write", &path))?;
+            return Ok((path, file));
+        }
+        if session.context.interrupt.is_raised() {
+            return Err(Error::Interrupted);
+        }
+        if Instant::now() > deadline {
+            return Err(Error::io("lock", &path)(ErrorKind::WouldBlock.into()));
+        }
+        std::thread::sleep(PAUSE);
+    }
+}
+
+fn lock(place: &Place) -> PathBuf {
+    place.directory().join("private.log")
+}
+
+/// Takes the lock, if no server has it.
+fn try_lock(path: &Path) -> Result<Option<File>, Error> {
+    // A log may quote rows.
+    let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(Error::io("open", path))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(Error::io("lock", path)(error.into())),
+    }
+}
+
+/// Removes what a command that was killed has left, unless its server is about to end and writes its last files.
+/// Only who has the right to change the environment has such a server.
 pub(crate) fn remove(place: &Place) -> Result<(), Error> {
+    let path = lock(place);
+    if !path.try_exists().map_err(Error::io("inspect", &path))? {
+        return Ok(());
+    }
+    let Some(_held) = try_lock(&path)? else { return Ok(()) };
+    remove_files(place)?;
+    fs::remove_file(&path).map_err(Error::io("remove", &path))
+}
+
+fn remove_files(place: &Place) -> Result<(), Error> {
     for directory in [place.server(PLACE), place.server_sockets(PLACE)] {
         match fs::remove_dir_all(&directory) {
-            // Its server is about to end, and writes its last files.
-            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => {}
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", &directory)(error)),
             _ => {}
         }
@@ -192,7 +238,7 @@ pub(crate) fn remove(place: &Place) -> Result<(), Error> {
     Ok(())
 }
 
-fn set_mode(directory: &std::path::Path, mode: u32) -> Result<(), Error> {
+fn set_mode(directory: &Path, mode: u32) -> Result<(), Error> {
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(directory, fs::Permissions::from_mode(mode)).map_err(Error::io("protect", directory))
 }
