@@ -7,7 +7,7 @@ use plan::DatabaseId;
 use store::{CheckOptions, CollectOptions, CollectReport, Finding, Repaired, Store};
 
 use crate::context::{Context, Mode, Target};
-use crate::library::{Purpose, open_remote, open_store, remote};
+use crate::library::{Purpose, existing_store, open_remote, open_store, remote};
 use crate::material::Material;
 use crate::session::Session;
 use crate::sharing::tree;
@@ -99,12 +99,16 @@ fn prove_one(session: &Session<'_>, store: &Store, tag: &str, report: &mut Check
     Ok(())
 }
 
-/// Mends the store of the workspace as far as it can be mended; what is missing is taken from a remote if one is named.
-pub fn repair(context: &Context<'_>, target: &Target, from: Option<&str>) -> Result<Repaired, Error> {
-    let store = open_store(context, &target.root)?;
-    let there = match from {
-        Some(name) => Some(open_remote(context, target, remote(&tree(context, target)?, Some(name))?, Purpose::Read)?),
-        None => None,
+/// Mends the store of the workspace or of a remote as far as it can be mended. What is missing is taken from the remote
+/// `from`; if none is named, that of a remote is taken from the store of the workspace.
+pub fn repair(context: &Context<'_>, target: &Target, of: Option<&str>, from: Option<&str>) -> Result<Repaired, Error> {
+    let store = opened(context, target, of)?;
+    let there = match (from, of) {
+        (Some(name), _) => {
+            Some(open_remote(context, target, remote(&tree(context, target)?, Some(name))?, Purpose::Read)?)
+        }
+        (None, Some(_)) => existing_store(context, &target.root)?,
+        (None, None) => None,
     };
     // Both can be interrupted anywhere, and repeated.
     let _at_once = context.interrupt.at_once();

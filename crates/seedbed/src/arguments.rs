@@ -735,9 +735,12 @@ pub struct CheckArguments {
 /// Arguments of `store repair`.
 #[derive(Debug, Args)]
 pub struct RepairArguments {
-    /// A remote to take from what is missing
+    /// A remote to take from what is missing; default with --remote: the store of the workspace
     #[arg(long, value_name = "REMOTE")]
     pub from: Option<String>,
+    /// That of a remote
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
 }
 
 /// Arguments of `store collect`.

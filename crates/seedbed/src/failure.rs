@@ -210,7 +210,9 @@ fn hint(error: &Error) -> Option<String> {
         | Error::Store(store::StoreError::NotFound { wanted, known }) => Some(near(wanted, known)),
         Error::Store(store::StoreError::TagTaken(_)) => Some("choose another tag".to_owned()),
         error if error.is_damage() => {
-            Some("nothing was changed; `seedbed store check --data` says what is lost, `seedbed store repair` mends what it can".to_owned())
+            let help = "nothing was changed; `seedbed store check --data` says what is lost, `seedbed store repair` mends what it can, \
+                        with `--remote NAME` in a remote";
+            Some(help.to_owned())
         }
         Error::Findings(_) => Some(
             "nothing was sent; let `scrub` of the database clean it, name tables without such data in `scrub.keep`, or say \

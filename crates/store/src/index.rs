@@ -10,7 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::keys::StoreKeys;
-use crate::pack::PackContents;
+use crate::pack::{PackContents, PackId};
 use crate::random::random_name;
 use crate::table::{self, Location, Table};
 use crate::{Backend, ObjectId, StoreError, document, fragment};
@@ -35,12 +35,37 @@ struct ManifestTable {
 
 /// What a look-up sees; replaced as a whole.
 #[derive(Default)]
-struct View {
+pub(crate) struct View {
     /// Those that cannot be read among them.
     fragments: BTreeSet<String>,
     /// Fragments that cannot be read, each with what is wrong.
     damaged: BTreeMap<String, String>,
     tables: Vec<Arc<Table>>,
+}
+
+impl View {
+    /// The packs that fragments name, with their lengths.
+    pub(crate) fn packs(&self) -> impl Iterator<Item = (PackId, u64)> {
+        self.tables.iter().flat_map(|table| &table.packs).map(|pack| (pack.id, pack.length))
+    }
+
+    /// Calls with every object that is in one of some packs, and with that pack. Reads all tables that name such packs.
+    pub(crate) fn each_in(
+        &self,
+        wanted: &dyn Fn(&PackId) -> bool,
+        call: &mut dyn FnMut(&ObjectId, &PackId) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        for table in self.tables.iter().filter(|table| table.packs.iter().any(|pack| wanted(&pack.id))) {
+            for record in table.records() {
+                let record = record.map_err(StoreError::io("read", table.path()))?;
+                let place = table.location(&record).map_err(StoreError::io("read", table.path()))?;
+                if wanted(&place.pack) {
+                    call(&record.id, &place.pack)?;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Finds objects.
@@ -56,7 +81,8 @@ impl Index {
         Self { backend, keys, directory, view: RwLock::default() }
     }
 
-    fn view(&self) -> Arc<View> {
+    /// What is known now. Its tables can be read as long as it is held.
+    pub(crate) fn view(&self) -> Arc<View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

@@ -24,6 +24,7 @@ mod process;
 mod random;
 mod reader;
 mod references;
+mod reliance;
 mod repair;
 mod seal;
 mod session;

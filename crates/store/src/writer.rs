@@ -11,8 +11,9 @@ use std::thread::JoinHandle;
 
 use crate::block::{self, Batch, Encoder};
 use crate::object::object_id;
-use crate::pack::{self, Finished, PackBuilder, PackContents};
+use crate::pack::{self, Finished, PackBuilder, PackContents, PackId};
 use crate::random::random_bytes;
+use crate::reliance::Reliance;
 use crate::seal::Seal;
 use crate::session::Session;
 use crate::store::Inner;
@@ -59,6 +60,7 @@ pub struct Written {
 struct Shared {
     inner: Arc<Inner>,
     session: Session,
+    reliance: Reliance,
     seal: Option<Seal>,
     salt: [u8; 32],
     /// Taken by those who put, and alone by who publishes.
@@ -72,6 +74,8 @@ struct Shared {
     /// Told of every change of the queue.
     changed: Condvar,
     packs: Mutex<Vec<PackContents>>,
+    /// All packs that it has written.
+    own: Mutex<HashSet<PackId>>,
     unpublished_bytes: AtomicU64,
     unpublished_objects: AtomicU64,
     objects: AtomicU64,
@@ -166,9 +170,12 @@ impl Writer {
     pub(crate) fn new(inner: Arc<Inner>, session: Session) -> Result<Self, StoreError> {
         let seal = inner.keys.as_ref().map(crate::keys::StoreKeys::seal);
         let salt = seal.as_ref().map_or_else(random_bytes, |seal| seal.ephemeral);
+        let reliance = Reliance::begin(&inner);
+        reliance.prove(&inner, &session.state, &HashSet::new())?;
         let shared = Arc::new(Shared {
             inner,
             session,
+            reliance,
             seal,
             salt,
             gate: RwLock::default(),
@@ -179,6 +186,7 @@ impl Writer {
             queue: Mutex::default(),
             changed: Condvar::new(),
             packs: Mutex::default(),
+            own: Mutex::default(),
             unpublished_bytes: AtomicU64::new(0),
             unpublished_objects: AtomicU64::new(0),
             objects: AtomicU64::new(0),
@@ -199,10 +207,12 @@ impl Writer {
     }
 
     /// Publishes all that was put, durably. Whoever reads the store can find it now; it stays if a reference names it
-    /// before the result is dropped.
+    /// before the result is dropped. [`StoreError::Damaged`] when a pack that was there before is gone or cut: what was
+    /// not put, because the store had it, may be missing.
     pub fn finish(mut self) -> Result<Written, StoreError> {
         self.shared.publish()?;
         self.join();
+        self.shared.reliance.prove(&self.shared.inner, &self.shared.session.state, &lock(&self.shared.own))?;
         let shared = self.shared.clone();
         drop(self);
         let shared = Arc::into_inner(shared).ok_or(StoreError::WriterFailed)?;
@@ -410,6 +420,7 @@ impl Shared {
         self.unpublished_bytes.fetch_add(contents.length, Ordering::Relaxed);
         self.new_bytes.fetch_add(contents.length, Ordering::Relaxed);
         self.pack_count.fetch_add(1, Ordering::Relaxed);
+        lock(&self.own).insert(contents.id);
         lock(&self.packs).push(contents);
         Ok(())
     }

@@ -39,8 +39,9 @@ fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failure> 
     if wrong == 0 {
         text.push_str("the store is sound\n");
     } else {
-        writeln!(text, "{}; `seedbed store repair` mends what can be mended", count(wrong, "finding", "findings"))
-            .expect("it is a string");
+        let of = remote.map_or(String::new(), |name| format!(" --remote {name}"));
+        let findings = count(wrong, "finding", "findings");
+        writeln!(text, "{findings}; `seedbed store repair{of}` mends what can be mended").expect("it is a string");
     }
     let findings: Vec<Value> = report
         .findings
@@ -54,7 +55,12 @@ fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failure> 
 }
 
 fn repair(job: &Job<'_>, arguments: &RepairArguments) -> Result<Outcome, Failure> {
-    let report = job.tell(environment::repair(job.context, &job.target()?, arguments.from.as_deref()))?;
+    let report = job.tell(environment::repair(
+        job.context,
+        &job.target()?,
+        arguments.remote.as_deref(),
+        arguments.from.as_deref(),
+    ))?;
     let mut text = String::new();
     if report.reindexed_packs > 0 {
         writeln!(text, "indexed anew: {}", count_of(report.reindexed_packs, "pack", "packs")).expect("it is a string");
