@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use database::{Engine, EngineKind, ServerPackage};
+use manifest::Applied;
 use store::Backend;
 
 use crate::place::Place;
@@ -145,6 +146,27 @@ pub enum Mode {
     Run(Vec<String>),
     /// It must be there.
     Existing,
+    /// It must be there, and gets this configuration.
+    Configure(Applied),
+    /// It must be there; looks and plans as `Configure` would, but writes nothing.
+    Weigh(Applied),
+}
+
+impl Mode {
+    /// Whether nothing is written.
+    pub(crate) fn only_looks(&self) -> bool {
+        matches!(self, Self::Look(_) | Self::Weigh(_))
+    }
+
+    /// Whether it brings a configuration with it.
+    pub(crate) fn configures(&self) -> bool {
+        matches!(self, Self::Configure(_) | Self::Weigh(_))
+    }
+
+    /// Whether it must be there.
+    pub(crate) fn needs_environment(&self) -> bool {
+        matches!(self, Self::Existing | Self::Configure(_) | Self::Weigh(_))
+    }
 }
 
 impl Context<'_> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use manifest::{Local, WorkspaceTree};
+use manifest::{Applied, Local, WorkspaceTree};
 use repositories::{Cache, LockFile, Settings};
 use source::{Problems, SourceFile};
 
@@ -117,8 +117,13 @@ fn with_cache_while<T>(
 }
 
 /// Reads everything that is declared; nothing is written but the cache.
-pub(crate) fn load(context: &Context<'_>, root: &Path, profile: Option<&str>) -> Result<Loaded, Error> {
-    let loaded = load_moving(context, root, profile, &Moving::None)?;
+pub(crate) fn load(
+    context: &Context<'_>,
+    root: &Path,
+    profile: Option<&str>,
+    applied: &Applied,
+) -> Result<Loaded, Error> {
+    let loaded = load_moving(context, root, profile, applied, &Moving::None)?;
     let changes = loaded.dependencies.changes();
     if context.is_locked && !changes.is_empty() {
         return Err(Error::LockWouldChange(changes));
@@ -134,7 +139,7 @@ pub(crate) fn load_cached(context: &Context<'_>, root: &Path, profile: Option<&s
     // What would have to be fetched counts as interrupted.
     with_cache_while(context, &|| true, |cache| {
         let mut finder = Finder::new(cache, context.monitor, root, &local, before, &Moving::None);
-        let (tree, _) = manifest::load(root, profile, &context.variables, &local, &mut finder);
+        let (tree, _) = manifest::load(root, profile, &context.variables, &local, &Applied::default(), &mut finder);
         tree.filter(|_| finder.finish().is_ok())
     })
 }
@@ -144,6 +149,7 @@ pub(crate) fn load_moving(
     context: &Context<'_>,
     root: &Path,
     profile: Option<&str>,
+    applied: &Applied,
     moving: &Moving,
 ) -> Result<Loaded, Error> {
     let mut problems = Problems::new();
@@ -154,7 +160,7 @@ pub(crate) fn load_moving(
     }
     with_cache(context, |cache| {
         let mut finder = Finder::new(cache, context.monitor, root, &local, before.clone().unwrap_or_default(), moving);
-        let (tree, more) = manifest::load(root, profile, &context.variables, &local, &mut finder);
+        let (tree, more) = manifest::load(root, profile, &context.variables, &local, applied, &mut finder);
         problems.extend(more);
         let finished = finder.finish()?;
         problems.extend(finished.problems);

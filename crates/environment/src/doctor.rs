@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use daemon::Client;
-use manifest::{Command, Part, SchemaStep, WorkspaceTree};
+use manifest::{Command, Part, SchemaStep, SecretSource, SettingValue, WorkspaceTree};
 use source::{Problem, Problems};
 
 use crate::context::{Context, Target};
@@ -14,7 +14,8 @@ use crate::dependencies;
 use crate::facts::find_servers;
 use crate::journal::Journal;
 use crate::record::Record;
-use crate::{Error, ports};
+use crate::secrets::can_be_had;
+use crate::{Error, ports, toggles};
 
 /// One thing that was looked at.
 #[derive(Debug)]
@@ -55,10 +56,11 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
     let record = Record::read(place.directory());
     let made_with = record.as_ref().ok().and_then(|record| record.as_ref()?.profile.clone());
     let profile = made_with.as_deref().or(profile);
+    let applied = record.as_ref().ok().and_then(|record| Some(record.as_ref()?.config.clone())).unwrap_or_default();
 
     let mut checks = Vec::new();
     let mut add = |name: &str, finding| checks.push(Check { name: name.to_owned(), finding });
-    let (tree, mut problems) = match dependencies::load(context, &target.root, profile) {
+    let (tree, mut problems) = match dependencies::load(context, &target.root, profile, &applied) {
         Ok(loaded) => (loaded.tree, loaded.problems),
         Err(Error::Problems(problems)) => (None, problems),
         Err(error) => {
@@ -75,6 +77,9 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
             Err(more) => problems.extend(more.iter().cloned()),
         }
     }
+    if let Some(tree) = &tree {
+        problems.extend(toggles::expired(context, tree, toggles::Of::All));
+    }
     match &tree {
         Some(tree) if problems.is_empty() => {
             let names: Vec<&str> = tree.iter().map(|(_, workspace)| workspace.manifest.name.as_str()).collect();
@@ -83,6 +88,9 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
         _ => add("files", Finding::Problems(problems)),
     }
     if let Some(tree) = &tree {
+        if let Some(finding) = secrets(context, tree) {
+            add("secrets", finding);
+        }
         add("programs", programs(tree, context.variables.get("PATH").map_or("", String::as_str)));
         for (id, found) in find_servers(context, tree) {
             add(
@@ -158,6 +166,29 @@ fn disk(root: &Path) -> Finding {
             }
         }
     }
+}
+
+/// Whether the secrets can be had that a service, task or schema step could need; nothing where there are none.
+fn secrets(context: &Context<'_>, tree: &WorkspaceTree) -> Option<Finding> {
+    let (mut good, mut missing) = (Vec::new(), Vec::new());
+    for (_, workspace) in tree.iter() {
+        for (key, setting) in &workspace.manifest.config {
+            let SettingValue::Secret(source) = &setting.value else { continue };
+            let name = format!("{}.{key}", workspace.manifest.name);
+            match can_be_had(context, source, &workspace.directory) {
+                Ok(()) if matches!(source, SecretSource::Command(_)) => {
+                    good.push(format!("{name} (a command is asked)"))
+                }
+                Ok(()) => good.push(name),
+                Err(why) => missing.push(format!("{name} cannot be had: {why}")),
+            }
+        }
+    }
+    if missing.is_empty() {
+        return (!good.is_empty()).then(|| Finding::Good(good.join(", ")));
+    }
+    let help = "what uses them does not start without; `seedbed config show` says where each comes from".to_owned();
+    Some(Finding::Doubtful { what: missing.join("; "), help })
 }
 
 /// Programs that are called by a plain name must be in `PATH`; those with a slash may be what a task makes.

@@ -17,6 +17,28 @@ pub enum Error {
     /// Something in the user's files is wrong; each problem has its place.
     #[error("the files of this environment have problems: {}", .0.len())]
     Problems(Problems),
+    /// Secrets cannot be had; each problem has its place.
+    #[error("secrets cannot be had: {}", .0.len())]
+    Secrets(Problems),
+    /// No setting is called that.
+    #[error("there is no setting '{wanted}'")]
+    NoSetting {
+        /// What was asked for.
+        wanted: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// There is no such configuration in the history.
+    #[error("{}", wanted.map_or_else(
+        || "there is no configuration before this one".to_owned(),
+        |wanted| format!("there is no configuration {wanted}"),
+    ))]
+    NoConfiguration {
+        /// What was asked for; the one before the last when nothing was.
+        wanted: Option<u64>,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// There is no manifest to start from.
     #[error("no seedbed.yaml in {} or above", from.display())]
     NoManifest {

@@ -31,13 +31,14 @@ pub fn place_of_service(context: &Context<'_>, target: &Target, name: Option<&st
     let id = session.find_one_service(name)?;
     let service = session.model.services.get(&id).map(|service| &service.process);
     let server = || session.model.servers.values().find(|server| server.unit() == id).map(|server| &server.process);
-    let ProcessSpec { env, directory, user, .. } = service.or_else(server).expect("it was found by its name");
+    let process = service.or_else(server).expect("it was found by its name");
+    let ProcessSpec { env, directory, user, .. } = session.handed_over(process)?;
     // What belongs to a unit is ended with it; what a person starts here is not.
     let variables = env.iter().filter(|(name, _)| *name != runtime::MARK);
     Ok(ServicePlace {
         service: id.to_string(),
         variables: variables.map(|(name, value)| (name.clone(), value.clone())).collect(),
-        directory: directory.clone(),
+        directory,
         user: user.map(|user| (user.uid, user.gid)),
     })
 }

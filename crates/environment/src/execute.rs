@@ -69,7 +69,9 @@ impl Session<'_> {
         if plan.is_empty() {
             return Ok(Execution::default());
         }
-        let start = plan.steps.iter().map(Step::unit).collect();
+        let mut start: Vec<_> = plan.steps.iter().map(Step::unit).collect();
+        self.hand_over(&mut start)?;
+        self.write_config_files(plan)?;
         let stop = plan.stop.iter().map(|(id, _)| id.clone()).collect();
         let mut apply = self.client()?.apply(start, stop).map_err(Error::Supervisor)?;
         self.context.interrupt.watch(Some(apply.answerer()));

@@ -257,6 +257,7 @@ impl FactsMaker<'_> {
                     (workspace, directory)
                 })
                 .collect(),
+            config_files: self.place.config_files(),
             logs: self.place.logs(),
             wanted: BTreeSet::new(),
             inherited: Arc::clone(&self.context.variables),

@@ -12,6 +12,9 @@ mod capture_choice;
 mod capture_rows;
 mod chain;
 mod compare;
+mod config_files;
+mod config_history;
+mod configuration;
 mod container_engine;
 mod container_images;
 mod context;
@@ -84,6 +87,7 @@ mod reset;
 mod resources;
 mod run;
 mod scan;
+mod secrets;
 mod session;
 mod sharing;
 mod snapshot;
@@ -100,6 +104,7 @@ mod stop;
 mod tasks;
 mod tend;
 mod times;
+mod toggles;
 mod types;
 mod undo;
 mod unload;
@@ -118,6 +123,11 @@ pub use budget::{MemoryLimit, Need};
 pub use capture::{CaptureOptions, Captured, capture};
 pub use capture_choice::Selector;
 pub use compare::{DatabaseDifference, TableDifference};
+pub use config_history::Configured;
+pub use configuration::{
+    ApplyOptions, ConfigDifference, ConfigReport, SettingChange, SettingReport, config_apply, config_diff,
+    config_history, config_revert, config_settings,
+};
 pub use context::{Answered, Context, Mode, Question, RemoteFailure, Remotes, Target};
 pub use critical_path::{CriticalPath, CriticalStep, critical_path};
 pub use databases::{

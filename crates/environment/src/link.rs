@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use manifest::{LOCAL_FILE_NAME, Local};
+use manifest::{Applied, LOCAL_FILE_NAME, Local};
 use repositories::WorkingCopy;
 use source::{Problem, Problems};
 
@@ -24,7 +24,7 @@ pub struct LinkReport {
 /// Uses a directory in place of a dependency.
 pub fn link(context: &Context<'_>, target: &Target, name: &str, directory: &Path) -> Result<LinkReport, Error> {
     let directory = directory.canonicalize().map_err(Error::io("open", directory))?;
-    let Loaded { tree, problems, dependencies } = load(context, &target.root, None)?;
+    let Loaded { tree, problems, dependencies } = load(context, &target.root, None, &Applied::default())?;
     if !dependencies.names.contains(name) && (tree.is_some() || dependencies.names.is_empty()) {
         let known = dependencies.names.into_iter().collect();
         return Err(Error::NoDependency { wanted: name.to_owned(), known });
@@ -33,7 +33,7 @@ pub fn link(context: &Context<'_>, target: &Target, name: &str, directory: &Path
     drop(problems);
     let path = relative(&target.root, &directory);
     change(target, |text| manifest::with_link(text, name, &path))?;
-    let linked = load(context, &target.root, None).and_then(|loaded| match &loaded.tree {
+    let linked = load(context, &target.root, None, &Applied::default()).and_then(|loaded| match &loaded.tree {
         Some(_) => Ok(loaded),
         None => Err(Error::Problems(loaded.problems)),
     });
@@ -59,7 +59,7 @@ pub fn unlink(context: &Context<'_>, target: &Target, name: &str) -> Result<Link
         return Err(Error::NoDependency { wanted: name.to_owned(), known });
     }
     change(target, |text| manifest::without_link(text, name))?;
-    let loaded = load(context, &target.root, None)?;
+    let loaded = load(context, &target.root, None, &Applied::default())?;
     report(context, target, loaded)
 }
 

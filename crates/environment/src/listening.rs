@@ -42,7 +42,7 @@ pub fn list_ports(context: &Context<'_>, target: &Target) -> Result<Vec<PortRepo
     let Some(record) = Record::read(place.directory())? else {
         return Err(Error::NoEnvironment(target.name.clone()));
     };
-    let loaded = crate::dependencies::load(context, &target.root, record.profile.as_deref())?;
+    let loaded = crate::dependencies::load(context, &target.root, record.profile.as_deref(), &record.config)?;
     let Some(tree) = loaded.tree else { return Err(Error::Problems(loaded.problems)) };
     let declared = fixed(&tree);
     let running: BTreeSet<String> = match Client::connect(&place.socket()).map_err(Error::Supervisor)? {

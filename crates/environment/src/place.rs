@@ -95,6 +95,16 @@ impl Place {
         self.directory.join("times.jsonl")
     }
 
+    /// Which configuration was in force when.
+    pub fn config_history(&self) -> PathBuf {
+        self.directory.join("config.jsonl")
+    }
+
+    /// Where files are that are made of templates.
+    pub fn config_files(&self) -> PathBuf {
+        self.directory.join("config")
+    }
+
     /// Makes the directory that has the lock, and nothing else: a command that waits for the lock must not make what the one
     /// that has it removes.
     pub fn create_directory(&self) -> Result<(), Error> {

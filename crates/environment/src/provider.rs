@@ -143,7 +143,7 @@ impl Session<'_> {
         let failed = |source| Error::provider(&provider.name, source);
         match &provider.kind {
             ProviderKind::Command(command) => {
-                let process = self.provider_process(provider, command)?;
+                let process = self.handed_over(&self.provider_process(provider, command)?)?;
                 let mark = self.place.directory();
                 Ok(Box::new(CommandWork::start(&process, mark, provider.timeout, interrupt).map_err(failed)?))
             }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use manifest::Applied;
 use plan::{DatabaseId, Key};
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +21,8 @@ pub struct Record {
     path: PathBuf,
     /// The profile that it was made with.
     pub profile: Option<String>,
+    /// The configuration that was applied beside what the files say.
+    pub config: Applied,
     /// The chosen port of each service and server.
     pub ports: BTreeMap<String, u16>,
     /// The passwords of its servers.
@@ -90,10 +93,20 @@ pub struct UndoRecord {
     pub resources: BTreeMap<String, String>,
 }
 
+/// The configuration that was applied.
+#[derive(Default, Serialize, Deserialize)]
+struct ConfigDocument {
+    profile: Option<String>,
+    /// By `WORKSPACE.KEY`, as it would stand in a manifest.
+    values: BTreeMap<String, String>,
+}
+
 #[derive(Serialize, Deserialize)]
 struct File {
     seedbed_environment: u32,
     profile: Option<String>,
+    #[serde(default)]
+    config: ConfigDocument,
     ports: BTreeMap<String, u16>,
     passwords: BTreeMap<String, String>,
     #[serde(default)]
@@ -122,6 +135,7 @@ impl Record {
         Ok(Some(Self {
             path,
             profile: file.profile,
+            config: Applied { profile: file.config.profile, values: file.config.values },
             ports: file.ports,
             passwords: file.passwords,
             numbers: file.numbers,
@@ -146,6 +160,7 @@ impl Record {
         let file = File {
             seedbed_environment: FORMAT,
             profile: self.profile.clone(),
+            config: ConfigDocument { profile: self.config.profile.clone(), values: self.config.values.clone() },
             ports: self.ports.clone(),
             passwords: self.passwords.clone(),
             numbers: self.numbers.clone(),

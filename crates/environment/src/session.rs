@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use daemon::Client;
 use database::{Database, DatabaseError, DatabaseSettings, Engine, EngineKind, Location, ServerFound, ServerPlace};
 use dataset::LoadPlan;
-use manifest::WorkspaceTree;
+use manifest::{Applied, WorkspaceTree};
 use plan::{DatabaseId, Facts, InputDigests, Model, Observed, ServerId};
 use source::Problems;
 use store::Store;
@@ -82,7 +82,7 @@ impl<'a> Session<'a> {
             let session = Self::look(context, target, mode, command)?;
             let left = session.journal.contents();
             let is_settled = session.left_to_undo().is_empty() && left.resources.is_empty() && left.succeeded.is_none();
-            if matches!(mode, Mode::Look(_)) {
+            if mode.only_looks() {
                 return Ok(session);
             }
             if is_settled {
@@ -130,25 +130,32 @@ impl<'a> Session<'a> {
         let existing = Record::read(place.directory())?;
         let wanted = match mode {
             Mode::Make(profile) | Mode::Look(profile) => profile.clone(),
-            Mode::Existing if existing.is_none() => return Err(Error::NoEnvironment(target.name.clone())),
-            Mode::Run(_) | Mode::Existing => None,
+            _ if mode.needs_environment() && existing.is_none() => {
+                return Err(Error::NoEnvironment(target.name.clone()));
+            }
+            Mode::Run(_) | Mode::Existing | Mode::Configure(_) | Mode::Weigh(_) => None,
+        };
+        let applied = match mode {
+            Mode::Configure(applied) | Mode::Weigh(applied) => applied.clone(),
+            _ => existing.as_ref().map(|record| record.config.clone()).unwrap_or_default(),
         };
         let profile = profile(target, existing.as_ref(), wanted)?;
         // Everything that can be wrong in the files is said before anything is made.
         let Declared { tree, dependencies, data, mut warnings } =
-            read_declared(context, &target.root, profile.as_deref())?;
-        let lock = if matches!(mode, Mode::Look(_)) { None } else { Some(Lock::take(&place, command, context)?) };
+            read_declared(context, &target.root, profile.as_deref(), &applied)?;
+        let lock = if mode.only_looks() { None } else { Some(Lock::take(&place, command, context)?) };
         // Whoever had the lock before may have changed this.
         let written = Record::read(place.directory())?;
         let mut record = match written.clone() {
-            Some(record) if record.profile != profile => {
+            Some(record) if record.profile != profile || !mode.configures() && record.config != applied => {
                 drop(lock);
                 return Self::look(context, target, mode, command);
             }
             Some(record) => record,
-            None if *mode == Mode::Existing => return Err(Error::NoEnvironment(target.name.clone())),
+            None if mode.needs_environment() => return Err(Error::NoEnvironment(target.name.clone())),
             None => Record::new(place.directory(), profile),
         };
+        record.config = applied;
         if lock.is_some() {
             dependencies.write_lock()?;
         }
@@ -380,8 +387,13 @@ struct Declared {
     warnings: Problems,
 }
 
-fn read_declared(context: &Context<'_>, root: &Path, profile: Option<&str>) -> Result<Declared, Error> {
-    let Loaded { tree, mut problems, dependencies } = dependencies::load(context, root, profile)?;
+fn read_declared(
+    context: &Context<'_>,
+    root: &Path,
+    profile: Option<&str>,
+    applied: &Applied,
+) -> Result<Declared, Error> {
+    let Loaded { tree, mut problems, dependencies } = dependencies::load(context, root, profile, applied)?;
     let Some(tree) = tree else { return Err(Error::Problems(problems)) };
     let data = DeclaredData::read(context, root, &tree, &mut problems);
     if problems.has_errors() {

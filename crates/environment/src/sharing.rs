@@ -338,6 +338,6 @@ pub(crate) fn send(
 }
 
 pub(crate) fn tree(context: &Context<'_>, target: &Target) -> Result<WorkspaceTree, Error> {
-    let loaded = crate::dependencies::load(context, &target.root, None)?;
+    let loaded = crate::dependencies::load(context, &target.root, None, &manifest::Applied::default())?;
     loaded.tree.ok_or(Error::Problems(loaded.problems))
 }

@@ -12,7 +12,7 @@ use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
 use crate::session::Session;
 use crate::states_search::{self, Reach};
-use crate::{Error, times};
+use crate::{Error, Progress, times, toggles, with_causes};
 
 /// What to bring up.
 #[derive(Debug, Clone, Default)]
@@ -91,6 +91,10 @@ impl Order<'_> {
 
     fn carry_out(&self, context: &Context<'_>, target: &Target, mode: &Mode) -> Result<UpReport, Error> {
         let mut session = Session::open(context, target, mode, self.command)?;
+        let expired = toggles::expired(context, &session.tree, toggles::Of::Root);
+        if matches!(mode, Mode::Make(_)) && !expired.is_empty() {
+            context.monitor.on(Progress::Warnings(&expired));
+        }
         let chosen = self.chosen(&session)?;
         if !self.over_budget {
             // Which services are started does not depend on which states can be had.
@@ -127,6 +131,10 @@ fn report(
         load: execution.load,
         total_ms: millis(session.began),
     };
+    if let Err(error) = session.note_configuration(order.command) {
+        // What was brought up runs, even if this cannot be written down.
+        session.context.monitor.on(Progress::Note(with_causes(&error)));
+    }
     if !report.steps.is_empty() {
         times::append(session, order.command, report.total_ms, &report.steps);
     }

@@ -50,7 +50,8 @@ pub struct RepositoryChange {
 pub fn update(context: &Context<'_>, target: &Target, options: &UpdateOptions) -> Result<UpdateReport, Error> {
     let names = (!options.names.is_empty()).then(|| options.names.iter().cloned().collect());
     let moving = Moving::Some { names, moved_tags: options.moved_tags };
-    let Loaded { tree, problems, dependencies } = load_moving(context, &target.root, None, &moving)?;
+    let Loaded { tree, problems, dependencies } =
+        load_moving(context, &target.root, None, &manifest::Applied::default(), &moving)?;
     for wanted in &options.names {
         let mut last = dependencies.now.repositories.keys().filter_map(|identity| identity.rsplit('/').next());
         if !dependencies.names.contains(wanted) && !last.any(|last| last == wanted) {

@@ -109,7 +109,7 @@ fn read_build(tree: &Tree, reading: &mut Reading<'_>) -> Option<Build> {
     let mut build = Build::new(text(tree, "context")?);
     build.dockerfile = text(tree, "dockerfile").unwrap_or(build.dockerfile);
     build.target = text(tree, "target");
-    build.args = reading.env(tree.get("args")).into_iter().map(|(name, value)| (name, Some(value))).collect();
+    build.args = reading.texts(tree.get("args")).into_iter().map(|(name, value)| (name, Some(value))).collect();
     build.labels = map(tree, "labels");
     build.cache_from = texts(tree, "cache_from");
     build.network = text(tree, "network");

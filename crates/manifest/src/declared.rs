@@ -16,11 +16,15 @@ pub(crate) struct Declared {
     pub(crate) databases: IndexMap<String, Option<Engine>>,
     pub(crate) dependencies: Vec<String>,
     pub(crate) config: Vec<String>,
+    /// Those settings that are secrets.
+    pub(crate) secrets: Vec<String>,
+    pub(crate) files: Vec<String>,
     pub(crate) remotes: Vec<String>,
     pub(crate) exports: Vec<String>,
 }
 
-const FIRST_WORDS: [&str; 7] = ["port", "services", "databases", "dependencies", "config", "workspace", "environment"];
+const FIRST_WORDS: [&str; 8] =
+    ["port", "services", "databases", "dependencies", "config", "files", "workspace", "environment"];
 const OF_SERVICE: [&str; 3] = ["port", "host", "url"];
 const OF_DATABASE: [&str; 8] = ["url", "name", "path", "host", "port", "user", "password", "number"];
 const OF_SERVER: [&str; 4] = ["host", "port", "user", "password"];
@@ -37,6 +41,8 @@ impl Declared {
             databases: entries("databases").iter().map(|entry| (entry.key.clone(), engine(&entry.value))).collect(),
             dependencies: names("dependencies"),
             config: names("config"),
+            secrets: secrets(entries("config")),
+            files: names("files"),
             remotes: names("remotes"),
             exports: names("exports"),
         }
@@ -86,6 +92,10 @@ impl Declared {
             ["config", key] => {
                 (!self.config.iter().any(|known| known == key)).then(|| unknown.name("setting", key, &self.config))
             }
+            ["files", name, "path"] => {
+                (!self.files.iter().any(|known| known == name)).then(|| unknown.name("file", name, &self.files))
+            }
+            ["files", _, property] => Some(unknown.property("a file", property, &["path"])),
             ["workspace", "root"] | ["environment", "name" | "directory"] | [] => None,
             ["workspace", property] => Some(unknown.property("the workspace", property, &["root"])),
             ["environment", property] => Some(unknown.property("the environment", property, &["name", "directory"])),
@@ -142,6 +152,7 @@ impl Unknown<'_> {
             "databases" => "write `${databases.NAME.url}`".to_owned(),
             "dependencies" => "write `${dependencies.NAME.EXPORT}`".to_owned(),
             "config" => "write `${config.KEY}`".to_owned(),
+            "files" => "write `${files.NAME.path}`".to_owned(),
             "workspace" => "write `${workspace.root}`".to_owned(),
             "environment" => "write `${environment.name}`".to_owned(),
             _ => match closest(first, FIRST_WORDS) {
@@ -154,6 +165,12 @@ impl Unknown<'_> {
         };
         self.problem(&format!("`${{{whole}}}` refers to nothing"), "not a reference that there is").help(help)
     }
+}
+
+/// The settings that are secrets, as they are declared.
+fn secrets(config: &[source::Entry]) -> Vec<String> {
+    let is_secret = |entry: &&source::Entry| entry.value.get("secret").is_some();
+    config.iter().filter(is_secret).map(|entry| entry.key.clone()).collect()
 }
 
 pub(crate) fn listed(words: &[&str]) -> String {

@@ -1,16 +1,18 @@
 //! A workspace that must be there.
 
-use source::{Place, Problem, Tree};
+use source::{Entry, Place, Problem, Tree};
 
 use crate::reading::Reading;
 
 /// Another workspace that this one needs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Dependency {
     /// Where it comes from.
     pub source: DependencySource,
     /// The mode that it is taken in; all of it when none is named.
     pub mode: Option<(String, Place)>,
+    /// Values for settings of it.
+    pub config: Vec<Entry>,
     /// Where the path or address stands.
     pub place: Place,
 }
@@ -40,6 +42,7 @@ impl Dependency {
         let (path, url, reference) =
             (short_path.or_else(|| text("path")), short_url.or_else(|| text("git")), text("ref"));
         let mode = text("mode");
+        let config = tree.get("config").and_then(Tree::as_map).unwrap_or_default().to_vec();
         let Some((url, place)) = url else {
             if let Some((_, place)) = &reference {
                 reading.problems.push(
@@ -59,13 +62,13 @@ impl Dependency {
                 None
             })?;
             let path = relative(path, &place, reading)?;
-            return Some(Self { source: DependencySource::Path(path), mode, place });
+            return Some(Self { source: DependencySource::Path(path), mode, config, place });
         };
         let path = match path {
             Some((path, place)) => inside(path, &place, reading)?,
             None => ".".to_owned(),
         };
-        Some(Self { source: DependencySource::Git { url, reference, path }, mode, place })
+        Some(Self { source: DependencySource::Git { url, reference, path }, mode, config, place })
     }
 }
 

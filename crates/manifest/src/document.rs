@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use indexmap::IndexMap;
-use source::{Place, Problem, Problems, SourceFile, Tree, parse};
+use source::{Entry, Node, Place, Problem, Problems, SourceFile, Tree, parse};
 
 use crate::declared::Declared;
 use crate::format::MANIFEST;
@@ -12,7 +12,7 @@ use crate::import::{Imported, Surroundings};
 use crate::manifest::Manifest;
 use crate::mode::{self, Taken};
 use crate::reading::Reading;
-use crate::{FileReference, Local, Reference, Remote};
+use crate::{ConfigFile, FileReference, Local, Reference, Remote, setting};
 
 /// A manifest file, read.
 pub(crate) struct Document {
@@ -20,6 +20,8 @@ pub(crate) struct Document {
     pub(crate) name: Option<(String, Place)>,
     base: Rc<Variant>,
     profiles: IndexMap<String, Rc<Variant>>,
+    /// What each profile says of settings.
+    values: IndexMap<String, Vec<Entry>>,
 }
 
 /// A manifest with a certain profile, or without.
@@ -78,22 +80,37 @@ impl Document {
             return None;
         }
         let with_local = |tree: Tree| local.map_or_else(|| tree.clone(), |local| local.over(tree.clone()));
-        let base = Variant::read(with_local(tree.clone()), None, surroundings, problems);
+        let base = Variant::read(with_local(tree.clone()), &[], None, surroundings, problems);
         mode::check(tree, problems);
         let overlays = tree.get("profiles").and_then(Tree::as_map).unwrap_or_default();
         let mut profiles = IndexMap::new();
+        let mut values = IndexMap::new();
         for overlay in overlays {
-            let merged = overlay.value.clone().merge_over(tree.clone());
+            if overlay.key == "default" {
+                problems.push(
+                    Problem::error("manifest::profile", "`default` is what is declared without a profile")
+                        .at(&overlay.key_place, "another name")
+                        .help("what holds without a profile stands outside of `profiles`"),
+                );
+            }
             // An overlay that is no map has been reported.
             if overlay.value.as_map().is_some() {
+                let (config, rest) = without_config(&overlay.value);
+                let merged = rest.merge_over(tree.clone());
                 let mut found = Problems::new();
-                let variant = Variant::read(with_local(merged), Some(&overlay.key), surroundings, &mut found);
+                let variant = Variant::read(with_local(merged), &config, Some(&overlay.key), surroundings, &mut found);
+                values.insert(overlay.key.clone(), config);
                 add_of_profile(found, &overlay.key, &overlay.value.place, problems);
                 profiles.insert(overlay.key.clone(), Rc::new(variant));
             }
         }
         let name = tree.get("name").and_then(|name| Some((name.as_str()?.to_owned(), name.place.clone())));
-        Some(Self { name, base: Rc::new(base), profiles })
+        Some(Self { name, base: Rc::new(base), profiles, values })
+    }
+
+    /// Returns what a profile says of settings.
+    pub(crate) fn values(&self, profile: &str) -> &[Entry] {
+        self.values.get(profile).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Returns the variant of this profile, or the one without if it declares none of that name.
@@ -120,8 +137,10 @@ impl Document {
         }
         // What can be wrong with a part was found when the whole was read.
         let mut problems = Problems::new();
-        let mut part = Variant::read(mode::part(&variant.tree, taken), profile, None, &mut problems);
+        let mut part = Variant::read(mode::part(&variant.tree, taken), &[], profile, None, &mut problems);
         part.manifest.profiles.clone_from(&variant.manifest.profiles);
+        part.manifest.config.clone_from(&variant.manifest.config);
+        part.manifest.files.clone_from(&variant.manifest.files);
         Rc::new(part)
     }
 
@@ -156,6 +175,7 @@ impl Variant {
 
     fn read(
         tree: Tree,
+        values: &[Entry],
         profile: Option<&str>,
         surroundings: Option<&Surroundings<'_>>,
         problems: &mut Problems,
@@ -166,11 +186,25 @@ impl Variant {
         imported.declare(&tree, &mut declared, problems);
         let mut reading = Reading::new(&declared, profile.is_some());
         let mut manifest = Manifest::convert(&tree, &mut reading);
+        setting::give_all(&mut manifest.config, values, &mut reading);
+        if let Some(surroundings) = surroundings {
+            manifest.files = ConfigFile::read_all(&tree, surroundings, &mut reading);
+        }
         imported.add_to(&mut manifest, &mut reading);
         let Reading { problems: found, files, paths, foreign_exports, foreign_services, .. } = reading;
         problems.extend(found);
         Self { manifest, tree, declared, files, paths, foreign_exports, foreign_services }
     }
+}
+
+/// What an overlay says of settings, and the rest of it.
+fn without_config(overlay: &Tree) -> (Vec<Entry>, Tree) {
+    let config = overlay.get("config").and_then(Tree::as_map).unwrap_or_default().to_vec();
+    let mut rest = overlay.clone();
+    if let Node::Map(entries) = &mut rest.node {
+        entries.retain(|entry| entry.key != "config");
+    }
+    (config, rest)
 }
 
 /// The texts in every `inputs`.

@@ -1,7 +1,7 @@
 //! The format of `seedbed.yaml`, declared: to add a key, add it here and read it where its type is.
 
 use crate::grammar::{Field, Pattern, Record, Shape, optional, overlay, required};
-use crate::{Condition, Durability, Engine, PullPolicy, RestartPolicy, SnapshotForm, StopSignal};
+use crate::{Condition, Durability, Engine, PullPolicy, RestartPolicy, SettingKind, SnapshotForm, StopSignal};
 
 pub(crate) static NAME: Pattern = Pattern::new(
     "^[a-z][a-z0-9-]{0,39}$",
@@ -138,7 +138,9 @@ const ENV_DOC: &str = "Environment variables that are added to the inherited one
 const DIRECTORY_DOC: &str = "Where it runs, relative to the workspace. Default: the workspace's root.";
 const AFTER_DOC: &str = "What it waits for: a list of names, or a map from name to condition.";
 const INPUTS_DOC: &str = "Globs of the files that it reads.";
-const CONFIG_DOC: &str = "Settings as code.";
+const CONFIG_DOC: &str = "Settings as code: each a value, or a declaration of what it may be.";
+const CONFIG_VALUES_DOC: &str = "Values for settings that are declared.";
+const FILES_DOC: &str = "Files that are made of templates, with settings and addresses in them.";
 const TASKS_DOC: &str = "Things that run once and end.";
 const DATABASES_DOC: &str = "Databases.";
 const SERVICES_DOC: &str = "Things that keep running.";
@@ -153,7 +155,15 @@ const SCENARIOS_DOC: &str = "Specs by a name, which `seedbed load` takes.";
 const BUDGET_DOC: &str = "What the environment may take of the machine.";
 const EXPORTS_DOC: &str = "The only names that dependents see.";
 
-const CONFIG: Shape = Shape::Map(&KEY, &Shape::Setting);
+/// A secret is known by its own key, whatever else is declared of a setting.
+const CONFIG: Shape = Shape::Map(
+    &KEY,
+    &Shape::Either(&[Shape::Setting, Shape::Keyed("secret", &SECRET_SETTING, &Shape::Record(&SETTING))]),
+);
+/// Values for settings that are declared elsewhere.
+pub(crate) const CONFIG_VALUES: Shape =
+    Shape::Map(&KEY, &Shape::Either(&[Shape::Setting, Shape::Record(&SECRET_VALUE)]));
+const FILES: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&CONFIG_FILE)]));
 const TASKS: Shape = Shape::Map(&NAME, &Shape::Record(&TASK));
 const DATABASES: Shape = Shape::Map(&NAME, &Shape::Record(&DATABASE));
 /// A service is a container if it has an image, or is built, and else a process.
@@ -179,6 +189,7 @@ pub(crate) static MANIFEST: Record = Record {
             "Other workspaces that must be there, by path or by the address of their repository.",
         ),
         optional("config", CONFIG, CONFIG_DOC),
+        optional("files", FILES, FILES_DOC),
         optional("tasks", TASKS, TASKS_DOC),
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
@@ -202,7 +213,8 @@ static PROFILE: Record = Record {
     name: "profile",
     what: "a profile",
     fields: &[
-        optional("config", CONFIG, CONFIG_DOC),
+        optional("config", CONFIG_VALUES, CONFIG_VALUES_DOC),
+        optional("files", FILES, FILES_DOC),
         optional("tasks", TASKS, TASKS_DOC),
         optional("databases", DATABASES, DATABASES_DOC),
         optional("services", SERVICES, SERVICES_DOC),
@@ -241,6 +253,7 @@ static DEPENDENCY: Record = Record {
         optional("git", Shape::Text(Some(&REPOSITORY)), "The address of a repository of git."),
         optional("ref", TEXT, "A branch, a tag or a whole commit of the repository. Default: its default branch."),
         optional("mode", Shape::Text(Some(&NAME)), "The part of the workspace that is needed. Default: all of it."),
+        optional("config", CONFIG_VALUES, "Values for settings that it lets others set."),
     ],
     exclusive: &[],
 };
@@ -267,6 +280,69 @@ pub(crate) static LOCAL: Record = Record {
         optional("profile", Shape::Text(Some(&NAME)), "The profile of new environments. Default: none."),
         optional("link", Shape::Map(&NAME, &TEXT), "Directories that are used instead of dependencies."),
         overlay("resources", RESOURCES, RESOURCES_DOC),
+        optional("config", CONFIG_VALUES, CONFIG_VALUES_DOC),
+    ],
+    exclusive: &[],
+};
+
+static SETTING: Record = Record {
+    name: "setting",
+    what: "a setting",
+    fields: &[
+        optional("default", Shape::Setting, "Its value where nobody says another one. Default: of a toggle, false."),
+        optional("type", Shape::Word(&SettingKind::WORDS), "What it may be. Default: what its default is."),
+        optional("values", Shape::List(&Shape::Setting, 1), "The only values that it may have."),
+        optional(
+            "toggle",
+            Shape::Word(&["permanent", "temporary"]),
+            "It is on or off, for good or until it is removed.",
+        ),
+        optional("until", TEXT, "The day on which a temporary toggle should be gone, such as 2027-01-31."),
+        optional("description", TEXT, "What it does, for people."),
+        optional("public", Shape::Boolean, "Whether those that depend on this workspace may set it. Default: false."),
+    ],
+    exclusive: &[&["type", "toggle"], &["values", "toggle"]],
+};
+
+static SECRET_SETTING: Record = Record {
+    name: "secret-setting",
+    what: "a setting that is secret",
+    fields: &[
+        required("secret", Shape::Record(&SECRET), "Where it comes from; its value is never written down."),
+        optional("description", TEXT, "What it is, for people."),
+        optional("public", Shape::Boolean, "Whether those that depend on this workspace may set it. Default: false."),
+    ],
+    exclusive: &[],
+};
+
+static SECRET_VALUE: Record = Record {
+    name: "secret-value",
+    what: "the value of a secret",
+    fields: &[required("secret", Shape::Record(&SECRET), "Where it comes from; its value is never written down.")],
+    exclusive: &[],
+};
+
+static SECRET: Record = Record {
+    name: "secret",
+    what: "a secret",
+    fields: &[
+        optional("env", Shape::Text(Some(&VARIABLE)), "An environment variable of whoever starts what uses it."),
+        optional("file", TEXT, "A file: absolute, below the home directory (`~/`), or relative to the workspace."),
+        optional("command", RUN, "A command that prints it, run in the workspace."),
+    ],
+    exclusive: &[&["env", "file", "command"]],
+};
+
+static CONFIG_FILE: Record = Record {
+    name: "file",
+    what: "a file that is made of a template",
+    fields: &[
+        required("template", TEXT, "The template, a file of the workspace."),
+        optional(
+            "name",
+            TEXT,
+            "How the file is called. Default: as the template, without `.template`, `.tmpl` or `.in`.",
+        ),
     ],
     exclusive: &[],
 };

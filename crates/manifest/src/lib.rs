@@ -5,6 +5,7 @@
 //! same declaration that the reader checks with.
 
 mod after;
+mod applied;
 mod base;
 mod budget;
 mod cold;
@@ -12,6 +13,8 @@ mod command;
 mod compose_container;
 mod compose_project;
 mod compose_service;
+mod config_file;
+mod configuration;
 mod container;
 mod container_keys;
 mod database;
@@ -53,10 +56,12 @@ mod tree;
 mod words;
 
 pub use after::{After, AfterTarget, Condition};
+pub use applied::{APPLIED, Applied};
 pub use base::{Base, BaseSource, Digest};
 pub use budget::Budget;
 pub use cold::Cold;
 pub use command::Command;
+pub use config_file::ConfigFile;
 pub use container::{
     Build, Container, ContainerFile, FileContent, HealthCheck, HealthTest, ImageSource, Limits, Logging, Mount,
     MountSource, Network, NetworkConnection, NetworkMode, Protocol, PublishedPort, PullPolicy, Volume, Workload,
@@ -78,7 +83,7 @@ pub use restart::{Restart, RestartLimit, RestartPolicy};
 pub use schema::{local_schema, schema};
 pub use scrub::{ColumnRule, Pseudonym, Replacement, Scrub};
 pub use service::{Port, Service};
-pub use setting::Setting;
+pub use setting::{Date, SecretSource, Setting, SettingKind, SettingValue};
 pub use snapshots::{SnapshotForm, Snapshots};
 pub use spec_reference::{SpecReference, SpecSource};
 pub use states::States;

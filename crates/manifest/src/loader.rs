@@ -5,14 +5,15 @@ use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 use indexmap::IndexMap;
-use source::{Place, Problem, Problems, SourceFile, closest};
+use source::{Entry, Place, Problem, Problems, SourceFile, closest};
 
+use crate::configuration::Configuration;
 use crate::document::{Document, Variant};
 use crate::import::Surroundings;
 use crate::mode::Taken;
 use crate::tree::plain;
 use crate::{
-    Dependency, DependencySource, FILE_NAME, FileReference, Local, Locator, Wanted, Workspace, WorkspaceId,
+    Applied, Dependency, DependencySource, FILE_NAME, FileReference, Local, Locator, Wanted, Workspace, WorkspaceId,
     WorkspaceTree,
 };
 
@@ -22,6 +23,7 @@ pub(crate) struct Loader<'a> {
     pub(crate) profile: Option<&'a str>,
     pub(crate) variables: compose::Variables,
     pub(crate) local: &'a Local,
+    pub(crate) applied: &'a Applied,
     pub(crate) locator: &'a mut dyn Locator,
     /// Every manifest that was read, also when nothing leads to it any more; `None` for one that cannot be.
     pub(crate) read: HashMap<PathBuf, Option<Content>>,
@@ -40,10 +42,10 @@ type Content = Rc<(SourceFile, Document)>;
 pub(crate) struct Loaded {
     directory: PathBuf,
     /// The names that led to it first.
-    chain: Vec<String>,
+    pub(crate) chain: Vec<String>,
     /// None if the file could not be read.
     content: Option<Content>,
-    dependencies: IndexMap<String, usize>,
+    pub(crate) dependencies: IndexMap<String, usize>,
 }
 
 impl Loader<'_> {
@@ -293,6 +295,7 @@ impl Loader<'_> {
         let part = |loaded: &Loaded| Some(self.part(&loaded.directory, &loaded.content.as_ref()?.1));
         let parts: Vec<Rc<Variant>> = self.loaded.iter().map(part).collect::<Option<_>>()?;
         self.check_parts(&parts, problems);
+        let mut config = Configuration::new(&self, &parts, problems);
         let mut ids = vec![WorkspaceId(0); self.order.len()];
         for (position, index) in self.order.iter().enumerate() {
             ids[*index] = WorkspaceId(position);
@@ -302,6 +305,7 @@ impl Loader<'_> {
             let Loaded { directory, content, dependencies, .. } = loaded;
             let dependencies = dependencies.into_iter().map(|(alias, found)| (alias, ids[found])).collect();
             let mut manifest = part.manifest.clone();
+            manifest.config = config.of(index);
             manifest.resolve_remotes(&directory)?;
             let file = content?.0.clone();
             workspaces.push((ids[index], Workspace { directory, manifest, dependencies, file }));
@@ -313,6 +317,16 @@ impl Loader<'_> {
 }
 
 impl Loaded {
+    /// Its name, as it is written.
+    pub(crate) fn name(&self) -> Option<&str> {
+        Some(self.content.as_ref()?.1.name.as_ref()?.0.as_str())
+    }
+
+    /// What a profile of it says of settings.
+    pub(crate) fn values(&self, profile: &str) -> &[Entry] {
+        self.content.as_ref().map(|content| content.1.values(profile)).unwrap_or_default()
+    }
+
     pub(crate) fn check_files(&self, problems: &mut Problems) {
         let Some(content) = &self.content else { return };
         let document = &content.1;

@@ -20,6 +20,8 @@ pub struct Local {
     pub link: IndexMap<String, Link>,
     env: Option<Tree>,
     resources: Option<Entry>,
+    /// Values for settings of the root workspace.
+    pub(crate) config: Vec<Entry>,
 }
 
 /// A directory that is used instead of a dependency.
@@ -62,6 +64,7 @@ impl Local {
             link: links.iter().filter_map(link).collect(),
             env: tree.get("env").filter(|env| env.as_map().is_some()).cloned(),
             resources: tree.entry("resources").cloned(),
+            config: tree.get("config").and_then(Tree::as_map).unwrap_or_default().to_vec(),
         }
     }
 

@@ -8,8 +8,8 @@ use source::{Entry, Problem, Problems, SourceFile, Tree};
 use crate::document::Document;
 use crate::reading::Reading;
 use crate::{
-    Budget, Database, Dependency, Name, Remote, Resource, Service, Setting, Snapshots, SpecReference, States, Task,
-    Template, resource,
+    Budget, ConfigFile, Database, Dependency, Name, Remote, Resource, Service, Setting, Snapshots, SpecReference,
+    States, Task, Template, resource,
 };
 
 /// What a repository's `seedbed.yaml` says, checked.
@@ -23,6 +23,8 @@ pub struct Manifest {
     pub dependencies: IndexMap<String, Dependency>,
     /// Settings.
     pub config: IndexMap<String, Setting>,
+    /// Files that are made of templates.
+    pub files: IndexMap<String, ConfigFile>,
     /// Things that run once and end.
     pub tasks: IndexMap<String, Task>,
     /// Databases.
@@ -73,6 +75,7 @@ impl Manifest {
             description: tree.get("description").and_then(Tree::as_str).map(str::to_owned),
             dependencies: IndexMap::new(),
             config: IndexMap::new(),
+            files: IndexMap::new(),
             tasks: IndexMap::new(),
             databases: IndexMap::new(),
             services: IndexMap::new(),
@@ -88,7 +91,7 @@ impl Manifest {
         };
         entries("profiles", &mut |entry| manifest.profiles.push(entry.key.clone()));
         entries("config", &mut |entry| {
-            manifest.config.extend(Setting::read(&entry.value).map(|value| (entry.key.clone(), value)));
+            manifest.config.extend(Setting::read(entry, reading).map(|value| (entry.key.clone(), value)));
         });
         entries("dependencies", &mut |entry| {
             let dependency = Dependency::read(&entry.value, reading);

@@ -201,7 +201,7 @@ impl Http {
             path,
             port,
             method: method.unwrap_or("GET").to_owned(),
-            headers: reading.env(tree.get("headers")),
+            headers: reading.texts(tree.get("headers")),
             status: status.and_then(number).into_iter().chain(several).collect(),
             body,
         })

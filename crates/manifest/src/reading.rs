@@ -1,7 +1,7 @@
 //! What is at hand while a manifest is converted, and what is gathered on the way.
 
 use indexmap::IndexMap;
-use source::{Node, Place, Problems, Tree};
+use source::{Node, Place, Problem, Problems, Tree};
 
 use crate::declared::Declared;
 use crate::{FileReference, Reference, Template};
@@ -22,6 +22,8 @@ pub(crate) struct Reading<'a> {
     /// Services of dependencies: the dependency's name, the service's, and where they stand.
     pub(crate) foreign_services: Vec<(String, String, Place)>,
     service: Option<String>,
+    /// Whether what is read is handed to a process in a way that nobody else sees.
+    may_be_secret: bool,
 }
 
 impl<'a> Reading<'a> {
@@ -35,6 +37,7 @@ impl<'a> Reading<'a> {
             foreign_exports: Vec::new(),
             foreign_services: Vec::new(),
             service: None,
+            may_be_secret: false,
         }
     }
 
@@ -59,9 +62,28 @@ impl<'a> Reading<'a> {
         Some(template)
     }
 
+    /// Reads what is handed to a process in a way that nobody else sees, so that secrets may be in it.
+    pub(crate) fn with_secrets<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.may_be_secret = true;
+        let value = read(self);
+        self.may_be_secret = false;
+        value
+    }
+
     /// Checks the references of a template.
     pub(crate) fn check_references(&mut self, template: &Template) {
         for reference in template.references() {
+            if let ["config", key] = reference.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice()
+                && self.declared.secrets.iter().any(|secret| secret == key)
+                && !self.may_be_secret
+            {
+                self.problems.push(
+                    Problem::error("manifest::secret", format!("`{key}` is a secret, which others could see here"))
+                        .at(&reference.place, "not a place for secrets")
+                        .help("a secret is handed over by a variable in `env` of a service, task or schema step, or by a file of `files`"),
+                );
+                continue;
+            }
             match self.declared.check(reference, self.service.as_deref()) {
                 Some(problem) => self.problems.push(problem),
                 None if reference.path[0] == "dependencies" => self.foreign_exports.push(reference.clone()),
@@ -70,8 +92,13 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Reads a map of environment variables.
+    /// Reads the environment variables of a process.
     pub(crate) fn env(&mut self, tree: Option<&Tree>) -> IndexMap<String, Template> {
+        self.with_secrets(|reading| reading.texts(tree))
+    }
+
+    /// Reads a map of texts.
+    pub(crate) fn texts(&mut self, tree: Option<&Tree>) -> IndexMap<String, Template> {
         let entries = tree.and_then(Tree::as_map).unwrap_or_default();
         entries.iter().filter_map(|entry| Some((entry.key.clone(), self.template(&entry.value)?))).collect()
     }

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use source::{Problem, Problems, SourceFile};
 
 use crate::loader::Loader;
-use crate::{Local, Locator, Manifest};
+use crate::{Applied, Local, Locator, Manifest};
 
 /// Name of the manifest's file, in the root of a workspace.
 pub const FILE_NAME: &str = "seedbed.yaml";
@@ -86,13 +86,14 @@ pub fn importable(directory: &Path) -> Option<(&'static str, &'static str)> {
 ///
 /// Dependencies may form circles; each directory is read once. All problems of all manifests are returned at once, and
 /// there is a tree if and only if none of them is an error. The profile applies to every workspace that declares it, what
-/// one person has otherwise to the root. Files are shown relative to `root`. `variables` are those of the user, which
+/// one person has otherwise to the root; what was applied is laid over settings. Files are shown relative to `root`. `variables` are those of the user, which
 /// Compose files may name.
 pub fn load(
     root: &Path,
     profile: Option<&str>,
     variables: &BTreeMap<String, String>,
     local: &Local,
+    applied: &Applied,
     locator: &mut dyn Locator,
 ) -> (Option<WorkspaceTree>, Problems) {
     let mut problems = Problems::new();
@@ -110,6 +111,7 @@ pub fn load(
         profile,
         variables,
         local,
+        applied,
         locator,
         read: HashMap::new(),
         taken: HashMap::new(),
@@ -120,6 +122,7 @@ pub fn load(
     loader.follow_all(&mut problems);
     loader.check_names(&mut problems);
     loader.check_profile(profile, &mut problems);
+    loader.check_profile(applied.profile.as_deref(), &mut problems);
     for loaded in &loader.loaded {
         loader.check_foreign(loaded, &mut problems);
         loaded.check_files(&mut problems);

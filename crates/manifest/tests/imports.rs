@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use manifest::{
-    AfterTarget, ByPath, Command, Condition, FileContent, HealthTest, ImageSource, Local, Manifest, MountSource,
-    NetworkMode, Part, Port, Probe, StopSignal, Template, load,
+    AfterTarget, Applied, ByPath, Command, Condition, FileContent, HealthTest, ImageSource, Local, Manifest,
+    MountSource, NetworkMode, Part, Port, Probe, StopSignal, Template, load,
 };
 use source::{RenderOptions, render};
 
@@ -22,15 +22,21 @@ fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
 }
 
 fn manifest(root: &Path) -> Manifest {
-    let (tree, problems) =
-        load(root, None, &BTreeMap::from([("TAG".to_owned(), "7".to_owned())]), &Local::default(), &mut ByPath);
+    let (tree, problems) = load(
+        root,
+        None,
+        &BTreeMap::from([("TAG".to_owned(), "7".to_owned())]),
+        &Local::default(),
+        &Applied::default(),
+        &mut ByPath,
+    );
     assert!(problems.is_empty(), "{}", render(&problems, RenderOptions::default()));
     let tree = tree.expect("there is no problem");
     tree[tree.root].manifest.clone()
 }
 
 fn report(root: &Path) -> String {
-    let (tree, problems) = load(root, None, &BTreeMap::new(), &Local::default(), &mut ByPath);
+    let (tree, problems) = load(root, None, &BTreeMap::new(), &Local::default(), &Applied::default(), &mut ByPath);
     assert!(tree.is_none() && problems.has_errors(), "there is no problem");
     render(&problems, RenderOptions::default())
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
-use manifest::{ByPath, Local, WorkspaceTree, load};
+use manifest::{Applied, ByPath, Local, WorkspaceTree, load};
 use source::{RenderOptions, render};
 use tempfile::TempDir;
 
@@ -52,7 +52,14 @@ fn workspaces(dependents: &[(&str, &str)]) -> TempDir {
 }
 
 fn read(directory: &TempDir) -> Result<WorkspaceTree, String> {
-    let (tree, problems) = load(&directory.path().join("top"), None, &BTreeMap::new(), &Local::default(), &mut ByPath);
+    let (tree, problems) = load(
+        &directory.path().join("top"),
+        None,
+        &BTreeMap::new(),
+        &Local::default(),
+        &Applied::default(),
+        &mut ByPath,
+    );
     tree.ok_or_else(|| render(&problems, RenderOptions::default()))
 }
 
@@ -147,7 +154,8 @@ fn what_one_person_has_otherwise_is_laid_over_the_root_alone() {
     let mut problems = source::Problems::new();
     let local = Local::read(&root, &mut problems);
     assert!(problems.is_empty());
-    let (_, problems) = load(&root, local.profile.as_deref(), &BTreeMap::new(), &local, &mut ByPath);
+    let (_, problems) =
+        load(&root, local.profile.as_deref(), &BTreeMap::new(), &local, &Applied::default(), &mut ByPath);
     let report = render(&problems, RenderOptions::default());
     assert!(report.contains("seedbed.local.yaml:2:12") && report.contains("no setting `none`"), "{report}");
 
@@ -157,7 +165,7 @@ fn what_one_person_has_otherwise_is_laid_over_the_root_alone() {
     fs::write(root.join("seedbed.local.yaml"), text).expect("written");
     let local = Local::read(&root, &mut source::Problems::new());
     assert_eq!((local.profile.as_deref(), local.link["mail"].path.as_str()), (Some("dev"), "../mail2"));
-    let (tree, problems) = load(&root, Some("dev"), &BTreeMap::new(), &local, &mut ByPath);
+    let (tree, problems) = load(&root, Some("dev"), &BTreeMap::new(), &local, &Applied::default(), &mut ByPath);
     let tree = tree.unwrap_or_else(|| panic!("{}", render(&problems, RenderOptions::default())));
     let manifest = &tree[tree.root].manifest;
     assert_eq!(manifest.services["web"].env.keys().collect::<Vec<_>>(), ["A", "B", "C", "D"]);

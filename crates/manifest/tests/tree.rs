@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use manifest::{ByPath, Local, WorkspaceTree, find_root, load};
+use manifest::{Applied, ByPath, Local, WorkspaceTree, find_root, load};
 use source::{RenderOptions, render};
 use tempfile::TempDir;
 
@@ -20,13 +20,13 @@ fn directory(files: &[(&str, &str)]) -> TempDir {
 }
 
 fn tree(root: &Path, profile: Option<&str>) -> WorkspaceTree {
-    let (tree, problems) = load(root, profile, &BTreeMap::new(), &Local::default(), &mut ByPath);
+    let (tree, problems) = load(root, profile, &BTreeMap::new(), &Local::default(), &Applied::default(), &mut ByPath);
     assert!(problems.is_empty(), "{}", render(&problems, RenderOptions::default()));
     tree.expect("there is no problem")
 }
 
 fn report(root: &Path, profile: Option<&str>) -> String {
-    let (tree, problems) = load(root, profile, &BTreeMap::new(), &Local::default(), &mut ByPath);
+    let (tree, problems) = load(root, profile, &BTreeMap::new(), &Local::default(), &Applied::default(), &mut ByPath);
     assert!(tree.is_none() && problems.has_errors(), "there is no problem");
     render(&problems, RenderOptions::default())
 }
@@ -181,7 +181,7 @@ fn a_profile_applies_where_it_is_declared_and_one_must_declare_it() {
     ]);
     let root = directory.path().join("a");
     let tree = tree(&root, Some("large"));
-    let sizes: Vec<_> = tree.iter().map(|(_, workspace)| workspace.manifest.config["size"].to_string()).collect();
+    let sizes: Vec<_> = tree.iter().map(|(_, workspace)| workspace.manifest.config["size"].value.to_string()).collect();
     assert_eq!(sizes, ["9", "1"]);
     assert_eq!(
         report(&root, Some("lagre")),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use manifest::{
     AfterTarget, BaseSource, Body, Command, Condition, DependencySource, Digest, Durability, Engine, ImageSource,
     Manifest, MountSource, NetworkMode, Part, Port, Probe, Pseudonym, Replacement, Restart, RestartLimit,
-    RestartPolicy, SchemaStep, Setting, SnapshotForm, Snapshots, States, Stop, StopSignal, Template, read,
+    RestartPolicy, SchemaStep, SettingValue, SnapshotForm, Snapshots, States, Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
 
@@ -64,9 +64,10 @@ fn names_and_settings_are_taken_as_they_stand() {
         ]
     );
     assert_eq!(manifest.dependencies["discovery"].mode.as_ref().map(|(mode, _)| mode.as_str()), Some("search"));
-    assert_eq!(manifest.config["page_size"], Setting::Integer(20));
-    let texts: Vec<_> = manifest.config.values().map(ToString::to_string).collect();
-    assert_eq!(texts, ["20", "1.0", "Learn & grow", "true"]);
+    assert_eq!(manifest.config["page_size"].value, SettingValue::Integer(20));
+    let texts: Vec<_> = manifest.config.values().map(|setting| setting.value.to_string()).collect();
+    assert_eq!(texts[..6], ["20", "1.0", "Learn & grow", "true", "red", "1"]);
+    assert_eq!(texts[6..], ["false", "the variable API_KEY", "the command pass show token", "the file ~/pin"]);
     assert_eq!(manifest.profiles, ["postgres", "large"]);
     assert_eq!(manifest.data[0].words(), "data/demo.yaml");
     assert_eq!(written(&manifest.exports["url"]), "${services.web.url}");
@@ -310,8 +311,8 @@ fn resources_remotes_and_states_are_of_the_whole_environment() {
 #[test]
 fn a_profile_merges_maps_key_by_key_and_replaces_the_rest() {
     let manifest = full(Some("large"));
-    assert_eq!(manifest.config["page_size"], Setting::Integer(500));
-    assert_eq!(manifest.config.len(), 4);
+    assert_eq!(manifest.config["page_size"].value, SettingValue::Integer(500));
+    assert_eq!(manifest.config.len(), 10);
     assert_eq!(manifest.tasks["build"].timeout, Some(Duration::from_secs(3600)));
     assert_eq!(manifest.tasks["build"].inputs.len(), 4);
     assert!(manifest.data.is_empty());

@@ -19,6 +19,7 @@ mod origin;
 mod planner;
 mod resolve;
 mod scope;
+mod secret;
 mod step;
 mod step_id;
 mod up;
@@ -36,5 +37,6 @@ pub use observed::{
     ChainStep, DatabaseObserved, InputDigests, Observed, RunningUnit, StateFound, StateSource, TaskObserved,
 };
 pub use resolve::{Facts, resolve};
+pub use secret::{SecretId, has_secret, with_secrets};
 pub use step::{Action, Plan, Step};
 pub use up::up;

@@ -131,8 +131,6 @@ pub struct WorkspaceModel {
     pub directory: PathBuf,
     /// Its exports, resolved.
     pub exports: BTreeMap<String, String>,
-    /// Its settings, as text.
-    pub config: BTreeMap<String, String>,
 }
 
 /// A task.
@@ -152,6 +150,8 @@ pub struct TaskModel {
     pub timeout: Option<Duration>,
     /// Whether it declares inputs; one without is never skipped.
     pub has_inputs: bool,
+    /// Files made of templates that it reads: by path, what is in them.
+    pub config_files: BTreeMap<PathBuf, String>,
     /// Digest of its words and of what it declares.
     pub words: Key,
 }
@@ -177,6 +177,8 @@ pub struct ServiceModel {
     pub uses: BTreeSet<DatabaseId>,
     /// Its port, if it has one.
     pub port: Option<u16>,
+    /// Files made of templates that it reads: by path, what is in them.
+    pub config_files: BTreeMap<PathBuf, String>,
     /// Digest of its words and of what it declares.
     pub words: Key,
 }
@@ -229,6 +231,8 @@ pub struct SchemaModel {
     pub timeout: Option<Duration>,
     /// Whether it declares inputs; one without is repeated whenever a task before it runs.
     pub has_inputs: bool,
+    /// Files made of templates that it reads: by path, what is in them.
+    pub config_files: BTreeMap<PathBuf, String>,
     /// Digest of its words, in which places of databases, ports and directories stand as names.
     pub words: Key,
 }

@@ -11,6 +11,7 @@ use supervisor::{Condition, ConditionState, Probe, ProcessSpec, UnitId, Variable
 
 use crate::circle::{Graph, Why};
 use crate::container;
+use crate::key::KeyBuilder;
 use crate::lives::{self, Lives};
 use crate::scope::{Form, Scope};
 use crate::step_id::{self, DatabaseStep};
@@ -34,6 +35,8 @@ pub struct Facts {
     pub fingerprint_version: u32,
     /// Each workspace's own directory in the environment.
     pub directories: BTreeMap<String, PathBuf>,
+    /// Where files are that are made of templates.
+    pub config_files: PathBuf,
     /// Where logs are written.
     pub logs: PathBuf,
     /// Tasks that are wanted although nothing needs them.
@@ -79,6 +82,8 @@ struct Resolved {
     process: ProcessSpec,
     words: Key,
     uses: BTreeSet<DatabaseId>,
+    /// Files made of templates that it reads: by path, what is in them.
+    config_files: BTreeMap<PathBuf, String>,
 }
 
 /// Puts one workspace into the model.
@@ -145,7 +150,7 @@ impl<'a> Resolver<'a> {
                 (self.container(&resolver, &id, &task.env)?, Some(resolver.image()?))
             }
         };
-        let Resolved { process, words, uses } = resolved;
+        let Resolved { process, words, uses, config_files } = resolved;
         Ok(TaskModel {
             id,
             process,
@@ -154,6 +159,7 @@ impl<'a> Resolver<'a> {
             uses,
             timeout: task.timeout,
             has_inputs: !task.inputs.is_empty(),
+            config_files,
             words,
         })
     }
@@ -168,7 +174,7 @@ impl<'a> Resolver<'a> {
         }
         let mut image = None;
         let mut health = Probe::Started;
-        let Resolved { process, words, uses } = match &service.run {
+        let Resolved { process, words, uses, config_files } = match &service.run {
             Workload::Process(run) => {
                 self.process(&scope, &id, run, &service.env, service.directory.as_deref(), Form::Value)?
             }
@@ -192,7 +198,7 @@ impl<'a> Resolver<'a> {
         lives::add_to(&mut key, &ready, &stop, &life);
         let restarts_with = after.iter().filter(|condition| condition.restart).map(|condition| condition.unit.as_str());
         key.texts(restarts_with.collect::<BTreeSet<_>>());
-        Ok(ServiceModel { id, process, image, ready, stop, life, after, uses, port, words: key.end() })
+        Ok(ServiceModel { id, process, image, ready, stop, life, after, uses, port, config_files, words: key.end() })
     }
 
     fn database(&self, database: &'a manifest::Database, graph: &mut Graph) -> Result<DatabaseModel, Problem> {
@@ -238,7 +244,7 @@ impl<'a> Resolver<'a> {
         match schema {
             SchemaStep::Command { run, env, inputs, after, directory, timeout } => {
                 let unit = DatabaseStep::Schema.of(id);
-                let Resolved { mut process, words, mut uses } =
+                let Resolved { mut process, words, mut uses, config_files } =
                     self.process(&self.scope, &unit, run, env, directory.as_deref(), Form::Symbol)?;
                 uses.remove(id);
                 let url = self.scope.facts.databases.get(id).and_then(|properties| properties.get("url"));
@@ -256,6 +262,7 @@ impl<'a> Resolver<'a> {
                     uses,
                     timeout: *timeout,
                     has_inputs: !inputs.is_empty(),
+                    config_files,
                     words,
                 })
             }
@@ -266,6 +273,7 @@ impl<'a> Resolver<'a> {
                 uses: BTreeSet::new(),
                 timeout: None,
                 has_inputs: true,
+                config_files: BTreeMap::new(),
                 words: Key::of("sql").texts(files.iter().map(|file| file.path.as_str())).end(),
             }),
         }
@@ -294,10 +302,13 @@ impl<'a> Resolver<'a> {
         let directory = directory.map_or_else(|| root.clone(), |below| join(root, below));
         let (program, arguments) = program(command_words(scope, run, Form::Value)?, &directory);
         let log = self.scope.facts.logs.join(log_name(id));
-        let uses = scope.uses(env.values().chain(run.templates()));
+        let texts = || env.values().chain(run.templates());
+        let uses = scope.uses(texts());
+        add_files(&mut key, &scope.files(texts(), key_form)?);
+        let config_files = scope.files(texts(), Form::Value)?;
         let env = Variables { shared: Arc::clone(&self.scope.facts.inherited), own };
         let process = ProcessSpec { program, arguments, env, directory, user: None, log, container: None };
-        Ok(Resolved { process, words: key.end(), uses })
+        Ok(Resolved { process, words: key.end(), uses, config_files })
     }
 
     /// A service that is a container; what is run stands in what the engine is asked for.
@@ -313,8 +324,11 @@ impl<'a> Resolver<'a> {
             own.insert(name.clone(), scope.text(template, Form::Value)?);
         }
         let spec = resolver.spec(&own)?;
-        let words = Key::of("container").text(&format!("{spec:?}")).end();
-        let uses = scope.uses(env.values().chain(resolver.container.templates()));
+        let mut key = Key::of("container");
+        key.text(&format!("{spec:?}"));
+        let texts = || env.values().chain(resolver.container.templates());
+        let (uses, config_files) = (scope.uses(texts()), scope.files(texts(), Form::Value)?);
+        add_files(&mut key, &config_files);
         let process = ProcessSpec {
             program: resolver.image()?.name,
             arguments: Vec::new(),
@@ -324,7 +338,7 @@ impl<'a> Resolver<'a> {
             log: self.scope.facts.logs.join(log_name(id)),
             container: Some(Arc::new(spec)),
         };
-        Ok(Resolved { process, words, uses })
+        Ok(Resolved { process, words: key.end(), uses, config_files })
     }
 
     fn conditions(&self, after: &[After]) -> Vec<Condition> {
@@ -406,6 +420,13 @@ impl ServerId {
                 Some(Self { engine, version: database.version.clone(), image: database.image.clone() })
             }
         }
+    }
+}
+
+/// Adds what is in files to a key. Where they lie is another place in each environment.
+fn add_files(key: &mut KeyBuilder, files: &BTreeMap<PathBuf, String>) {
+    for content in files.values() {
+        key.text(content);
     }
 }
 

@@ -1,13 +1,16 @@
 //! What `${…}` stands for at one place of one manifest.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
-use manifest::{Container, NetworkMode, Part, Reference, Template, Workspace, WorkspaceId, WorkspaceTree};
+use manifest::{
+    ConfigFile, Container, NetworkMode, Part, Reference, SettingValue, Template, Workspace, WorkspaceId, WorkspaceTree,
+};
 use source::{Place, Problem, Problems};
 use supervisor::UnitId;
 
 use crate::resolve::Facts;
-use crate::{DatabaseId, GATEWAY, WorkspaceModel};
+use crate::{DatabaseId, GATEWAY, WorkspaceModel, secret};
 
 /// How a reference is written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,10 @@ impl<'a> Scope<'a> {
     fn reference(&self, reference: &'a Reference, form: Form) -> Result<String, Problem> {
         let path: Vec<&str> = reference.path.iter().map(String::as_str).collect();
         let value = match path.as_slice() {
-            ["config", key] => self.workspace().manifest.config.get(*key).map(ToString::to_string),
+            ["config", key] => self.workspace().manifest.config.get(*key).map(|setting| match &setting.value {
+                SettingValue::Secret(source) => secret::mark(self.name(), key, source),
+                value => value.to_string(),
+            }),
             ["dependencies", alias, export] => {
                 let (scope, template) = self.follow(alias, export, &reference.place)?;
                 return scope.text(template, form);
@@ -111,6 +117,9 @@ impl<'a> Scope<'a> {
             ["databases", name, property] => {
                 let properties = self.facts.databases.get(&self.database(name));
                 properties.and_then(|properties| self.of_database(properties, property))
+            }
+            ["files", name, _] => {
+                self.workspace().manifest.files.get(*name).map(|file| self.path_of(name, file).display().to_string())
             }
             ["workspace", "root"] => Some(self.workspace().directory.display().to_string()),
             ["environment", "name"] => Some(self.facts.environment.clone()),
@@ -178,6 +187,36 @@ impl<'a> Scope<'a> {
     pub(crate) fn port(&self, service: &str) -> Option<u16> {
         self.facts.ports.get(&self.unit(service)).copied()
     }
+
+    /// Where a file that is made of a template lies.
+    fn path_of(&self, name: &str, file: &ConfigFile) -> PathBuf {
+        self.facts.config_files.join(self.name()).join(name).join(&file.file_name)
+    }
+
+    /// The files made of templates that these templates refer to, also through exports, each with its content.
+    pub(crate) fn files(
+        &self,
+        templates: impl IntoIterator<Item = &'a Template>,
+        form: Form,
+    ) -> Result<BTreeMap<PathBuf, String>, Problem> {
+        let mut files = BTreeMap::new();
+        for reference in templates.into_iter().flat_map(Template::references) {
+            match reference.path.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+                ["files", name, _] => {
+                    if let Some(file) = self.workspace().manifest.files.get(*name) {
+                        files.insert(self.path_of(name, file), self.text(&file.content, form)?);
+                    }
+                }
+                ["dependencies", alias, export] => {
+                    let (scope, template) = self.follow(alias, export, &reference.place)?;
+                    files.extend(scope.files([template], form)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(files)
+    }
+
     /// The template of a dependency's export, and the scope that it is resolved in.
     fn follow(&self, alias: &str, export: &str, place: &'a Place) -> Result<(Self, &'a Template), Problem> {
         let workspace = self.workspace().dependencies[alias];
@@ -219,6 +258,10 @@ impl<'a> Scope<'a> {
                 ["databases", name, _] => {
                     databases.insert(self.database(name));
                 }
+                ["files", name, _] => {
+                    let file = self.workspace().manifest.files.get(*name);
+                    databases.extend(file.map(|file| self.uses([&file.content])).unwrap_or_default());
+                }
                 // A circle is reported by whoever asks for the text.
                 ["dependencies", alias, export] => {
                     if let Ok((scope, template)) = self.follow(alias, export, &reference.place) {
@@ -231,7 +274,7 @@ impl<'a> Scope<'a> {
         databases
     }
 
-    /// This workspace with its exports and settings.
+    /// This workspace with its exports.
     pub(crate) fn model(&self, problems: &mut Problems) -> WorkspaceModel {
         let manifest = &self.workspace().manifest;
         let mut exports = BTreeMap::new();
@@ -244,11 +287,6 @@ impl<'a> Scope<'a> {
                 Err(problem) => problems.push(problem),
             }
         }
-        WorkspaceModel {
-            name: self.name().to_owned(),
-            directory: self.workspace().directory.clone(),
-            exports,
-            config: manifest.config.iter().map(|(key, value)| (key.clone(), value.to_string())).collect(),
-        }
+        WorkspaceModel { name: self.name().to_owned(), directory: self.workspace().directory.clone(), exports }
     }
 }

@@ -135,6 +135,9 @@ pub enum Command {
     Why(WhyArguments),
     /// Build all states twice from nothing and compare: what differs has an input that is not declared
     Verify(VerifyArguments),
+    /// Show and change the settings that the services are given
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Make first contents of databases for others to begin with
     #[command(subcommand)]
     Base(BaseCommand),
@@ -642,6 +645,55 @@ pub enum DbCommand {
     Url(DatabaseArguments),
     /// Count the rows of each table
     Stats(DatabaseArguments),
+}
+
+/// The commands of `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// List the settings: what each is, and where that is said
+    Show(ConfigShowArguments),
+    /// Show what `config apply` would change, and which services it would start anew
+    Diff(ConfigApplyArguments),
+    /// Bring settings into force: services that read what differs are started anew
+    Apply(ConfigApplyArguments),
+    /// List what was in force when, and by whom
+    History,
+    /// Bring back what was in force before
+    Revert(ConfigRevertArguments),
+}
+
+/// Arguments of `config show`.
+#[derive(Debug, Args)]
+pub struct ConfigShowArguments {
+    /// The profile to look at, when the environment is not made yet
+    #[arg(long, value_name = "PROFILE", add = completion::profiles())]
+    pub profile: Option<String>,
+}
+
+/// Arguments of `config diff` and `config apply`.
+#[derive(Debug, Args)]
+pub struct ConfigApplyArguments {
+    /// The profile whose settings come into force, in place of all that was applied before; `default` is what is declared
+    /// without one. Default: what was applied stays, and what has changed in the files comes into force
+    #[arg(value_name = "PROFILE", add = completion::profiles())]
+    pub profile: Option<String>,
+    /// A value that stands over all others: `KEY=VALUE`, or `WORKSPACE.KEY=VALUE`
+    #[arg(long, value_name = "KEY=VALUE", value_parser = assignment)]
+    pub set: Vec<(String, String)>,
+}
+
+/// Reads `KEY=VALUE`.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("write KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+/// Arguments of `config revert`.
+#[derive(Debug, Args)]
+pub struct ConfigRevertArguments {
+    /// The number that `config history` shows; default: the one before the last
+    #[arg(value_name = "NUMBER")]
+    pub number: Option<u64>,
 }
 
 /// Which database.

@@ -49,7 +49,7 @@ impl Failure {
     pub fn of(error: &Error, options: RenderOptions) -> Self {
         let (code, kind) = class(error);
         let mut message = match error {
-            Error::Problems(problems) => source::render(problems, options),
+            Error::Problems(problems) | Error::Secrets(problems) => source::render(problems, options),
             Error::Failed(failures) => failures.iter().map(step_failure).collect::<Vec<_>>().join("\n"),
             Error::Load { place: Some(place), .. }
             | Error::PortTaken { place: Some(place), .. }
@@ -89,6 +89,9 @@ fn class(error: &Error) -> (u8, &'static str) {
     }
     match error {
         Error::Problems(_) => (3, "files"),
+        Error::Secrets(_) => (4, "secret"),
+        Error::NoSetting { .. } => (5, "no-setting"),
+        Error::NoConfiguration { .. } => (5, "no-configuration"),
         Error::NoManifest { .. } => (3, "no-manifest"),
         Error::Repository { .. } => (4, "repository"),
         Error::LockWouldChange(_) => (6, "locked"),
@@ -200,7 +203,12 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoProvider { known, .. } if known.is_empty() => {
             Some("a file of data types declares one: `providers: { NAME: { command: [PROGRAM, …] } }`".to_owned())
         }
-        Error::NoService { wanted, known }
+        Error::NoConfiguration { known, .. } if known.is_empty() => {
+            Some("`seedbed up` and `seedbed config apply` write down what comes into force".to_owned())
+        }
+        Error::NoConfiguration { known, .. } => Some(format!("there are: {}", known.join(", "))),
+        Error::NoSetting { wanted, known }
+        | Error::NoService { wanted, known }
         | Error::NoDatabase { wanted, known }
         | Error::NoBase { wanted, known }
         | Error::NoWorkspace { wanted, known }

@@ -44,7 +44,8 @@ pub fn resolve(root: &Path, profile: Option<&str>) -> Result<Model, Problems> {
 /// The same in a world of which some facts are others.
 pub fn resolve_with(root: &Path, profile: Option<&str>, change: impl FnOnce(&mut Facts)) -> Result<Model, Problems> {
     let (local, mut locator) = (manifest::Local::default(), manifest::ByPath);
-    let (tree, problems) = manifest::load(root, profile, &BTreeMap::new(), &local, &mut locator);
+    let (tree, problems) =
+        manifest::load(root, profile, &BTreeMap::new(), &local, &manifest::Applied::default(), &mut locator);
     let Some(tree) = tree else { return Err(problems) };
     let mut facts = Facts {
         environment: "default".into(),

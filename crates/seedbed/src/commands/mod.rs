@@ -3,6 +3,7 @@
 mod base;
 mod capture;
 mod completions;
+mod config;
 mod critical_path;
 mod db;
 mod describe;
@@ -185,6 +186,7 @@ pub fn run() -> ExitCode {
         Command::Db(command) => db::run(&job, command),
         Command::Why(options) => why::run(&job, options),
         Command::Verify(options) => verify::run(&job, options),
+        Command::Config(command) => config::run(&job, command),
         Command::Base(command) => base::run(&job, command),
         Command::Store(command) => store::run(&job, command),
         Command::Tend(options) => tend::run(&job, options),

@@ -26,6 +26,7 @@ sessions! {
     changes
     checks
     commands
+    configuration
     copies
     db
     dependencies
