@@ -145,7 +145,7 @@ pub fn config_revert(context: &Context<'_>, target: &Target, number: Option<u64>
     for (name, value) in &wanted.settings {
         match declared.get(name) {
             Some(setting) if value_json(&setting.value) != *value => {
-                drop(values.insert(name.clone(), value.to_string()))
+                drop(values.insert(name.clone(), value.to_string()));
             }
             Some(_) => {}
             None => {

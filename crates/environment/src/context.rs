@@ -158,9 +158,20 @@ impl Mode {
         matches!(self, Self::Look(_) | Self::Weigh(_))
     }
 
-    /// Whether it brings a configuration with it.
-    pub(crate) fn configures(&self) -> bool {
-        matches!(self, Self::Configure(_) | Self::Weigh(_))
+    /// The configuration that it brings with it.
+    pub(crate) fn configuration(&self) -> Option<&Applied> {
+        match self {
+            Self::Configure(applied) | Self::Weigh(applied) => Some(applied),
+            _ => None,
+        }
+    }
+
+    /// The profile that the environment is made with, if it is not there.
+    pub(crate) fn profile(&self) -> Option<String> {
+        match self {
+            Self::Make(profile) | Self::Look(profile) => profile.clone(),
+            _ => None,
+        }
     }
 
     /// Whether it must be there.

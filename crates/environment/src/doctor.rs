@@ -177,7 +177,7 @@ fn secrets(context: &Context<'_>, tree: &WorkspaceTree) -> Option<Finding> {
             let name = format!("{}.{key}", workspace.manifest.name);
             match can_be_had(context, source, &workspace.directory) {
                 Ok(()) if matches!(source, SecretSource::Command(_)) => {
-                    good.push(format!("{name} (a command is asked)"))
+                    good.push(format!("{name} (a command is asked)"));
                 }
                 Ok(()) => good.push(name),
                 Err(why) => missing.push(format!("{name} cannot be had: {why}")),

@@ -128,18 +128,12 @@ impl<'a> Session<'a> {
         let began = Instant::now();
         let place = target.place(context);
         let existing = Record::read(place.directory())?;
-        let wanted = match mode {
-            Mode::Make(profile) | Mode::Look(profile) => profile.clone(),
-            _ if mode.needs_environment() && existing.is_none() => {
-                return Err(Error::NoEnvironment(target.name.clone()));
-            }
-            Mode::Run(_) | Mode::Existing | Mode::Configure(_) | Mode::Weigh(_) => None,
-        };
-        let applied = match mode {
-            Mode::Configure(applied) | Mode::Weigh(applied) => applied.clone(),
-            _ => existing.as_ref().map(|record| record.config.clone()).unwrap_or_default(),
-        };
-        let profile = profile(target, existing.as_ref(), wanted)?;
+        if mode.needs_environment() && existing.is_none() {
+            return Err(Error::NoEnvironment(target.name.clone()));
+        }
+        let profile = profile(target, existing.as_ref(), mode.profile())?;
+        let applied = mode.configuration().or(existing.as_ref().map(|record| &record.config));
+        let applied = applied.cloned().unwrap_or_default();
         // Everything that can be wrong in the files is said before anything is made.
         let Declared { tree, dependencies, data, mut warnings } =
             read_declared(context, &target.root, profile.as_deref(), &applied)?;
@@ -147,7 +141,7 @@ impl<'a> Session<'a> {
         // Whoever had the lock before may have changed this.
         let written = Record::read(place.directory())?;
         let mut record = match written.clone() {
-            Some(record) if record.profile != profile || !mode.configures() && record.config != applied => {
+            Some(record) if record.profile != profile || mode.configuration().is_none() && record.config != applied => {
                 drop(lock);
                 return Self::look(context, target, mode, command);
             }

@@ -24,8 +24,8 @@ impl Applied {
 
     /// The values by workspace, each with a place to be shown at.
     pub(crate) fn read(&self, problems: &mut Problems) -> Vec<(String, Entry)> {
-        let text: String = self.values.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
-        let file = SourceFile::new(APPLIED, text);
+        let lines: Vec<String> = self.values.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let file = SourceFile::new(APPLIED, lines.join("\n"));
         let tree = match parse(&file) {
             Ok(tree) => tree,
             Err(problem) => {

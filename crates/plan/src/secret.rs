@@ -41,16 +41,13 @@ pub fn with_secrets<E>(text: &str, mut value: impl FnMut(&SecretId) -> Result<St
             let (workspace, key) = mark.split_once(' ')?.0.split_once('.')?;
             Some((SecretId { workspace: workspace.to_owned(), key: key.to_owned() }, after))
         });
-        match named {
-            Some((id, after)) => {
-                filled.push_str(&value(&id)?);
-                rest = after;
-            }
+        if let Some((id, after)) = named {
+            filled.push_str(&value(&id)?);
+            rest = after;
+        } else {
             // Such a character is the user's own.
-            None => {
-                filled.push(BEGIN);
-                rest = marked;
-            }
+            filled.push(BEGIN);
+            rest = marked;
         }
     }
     filled.push_str(rest);

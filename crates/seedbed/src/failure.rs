@@ -169,16 +169,18 @@ fn personal(found: &[environment::Personal]) -> String {
     text
 }
 
+/// What was probably meant, or what there is.
+fn near(wanted: &str, known: &[String]) -> String {
+    // A service may be meant by its own name alone.
+    let own = known.iter().filter_map(|name| Some(name.split_once('/')?.1));
+    match source::closest(wanted, known.iter().map(String::as_str).chain(own)) {
+        Some(near) => format!("did you mean '{near}'?"),
+        None if known.is_empty() => "there is none yet".to_owned(),
+        None => format!("there are: {}", known.join(", ")),
+    }
+}
+
 fn hint(error: &Error) -> Option<String> {
-    let near = |wanted: &str, known: &[String]| {
-        // A service may be meant by its own name alone.
-        let own = known.iter().filter_map(|name| Some(name.split_once('/')?.1));
-        match source::closest(wanted, known.iter().map(String::as_str).chain(own)) {
-            Some(near) => format!("did you mean '{near}'?"),
-            None if known.is_empty() => "there is none yet".to_owned(),
-            None => format!("there are: {}", known.join(", ")),
-        }
-    };
     if error.is_disk_full() {
         return Some("free some space and repeat the command; nothing is lost".to_owned());
     }

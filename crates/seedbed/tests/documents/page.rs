@@ -119,3 +119,11 @@ fn working_with_services() {
 fn compose() {
     check("docs/guide/compose.md", Session::in_empty_directory("compose"));
 }
+
+#[test]
+fn settings() {
+    if !has("perl") {
+        return;
+    }
+    check("docs/guide/settings.md", Session::in_empty_directory("settings"));
+}
