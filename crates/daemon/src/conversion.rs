@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use supervisor::{
-    BodyPattern, Condition, ConditionState, Exit, Failure, HttpProbe, KindTag, LifeSpec, LiveSpec, Probe, ProcessSpec,
-    ReadySpec, RestartPolicy, RestartSpec, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec, UnitState,
-    UnitStatus, UserId, Variables,
+    BodyPattern, Condition, ConditionState, Exit, Failure, Gate, HttpProbe, KindTag, LazySpec, LifeSpec, LiveSpec,
+    Probe, ProcessSpec, ReadySpec, RestartPolicy, RestartSpec, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
+    UnitState, UnitStatus, UserId, Variables,
 };
 
 use crate::wire;
@@ -58,6 +58,7 @@ impl wire::Spec {
                 stop: Box::new(wire::Stop::of(stop, shared)?),
                 restart: life.restart.into(),
                 live: life.live.map(|live| wire::Live::of(live, shared)).transpose()?.map(Box::new),
+                lazy: life.lazy.map(Into::into),
             },
             UnitKind::Task { process, timeout } => {
                 let process = Box::new(wire::Process::of(process, shared)?);
@@ -74,6 +75,7 @@ impl wire::Spec {
                 ConditionState::Completed => wire::ConditionState::Completed,
             },
             restart: condition.restart,
+            wake: condition.wake,
         });
         Ok(Self { id: spec.id.to_string(), kind, after: after.collect(), digest: spec.digest })
     }
@@ -81,11 +83,15 @@ impl wire::Spec {
     /// The unit that the document says, with what is shared.
     pub(crate) fn into_unit(self, shared: &Shared) -> Result<UnitSpec, ConversionError> {
         let kind = match self.kind {
-            wire::Kind::Service { process, ready, stop, restart, live } => UnitKind::Service {
+            wire::Kind::Service { process, ready, stop, restart, live, lazy } => UnitKind::Service {
                 process: process.into_process(shared),
                 ready: ready.into_ready(shared),
                 stop: stop.into_stop(shared)?,
-                life: Box::new(LifeSpec { restart: restart.into(), live: live.map(|live| live.into_live(shared)) }),
+                life: Box::new(LifeSpec {
+                    restart: restart.into(),
+                    live: live.map(|live| live.into_live(shared)),
+                    lazy: lazy.map(Into::into),
+                }),
             },
             wire::Kind::Task { process, timeout_ms } => {
                 let timeout = timeout_ms.map(Duration::from_millis);
@@ -102,6 +108,7 @@ impl wire::Spec {
                 wire::ConditionState::Completed => ConditionState::Completed,
             },
             restart: condition.restart,
+            wake: condition.wake,
         });
         Ok(UnitSpec { id: UnitId::new(self.id), kind, after: after.collect(), digest: self.digest })
     }
@@ -243,6 +250,20 @@ impl wire::Stop {
     }
 }
 
+impl From<LazySpec> for wire::Lazy {
+    fn from(lazy: LazySpec) -> Self {
+        let LazySpec { gate: Gate { port, to }, idle, awake } = lazy;
+        Self { port, to, idle_ms: idle.map(millis), awake }
+    }
+}
+
+impl From<wire::Lazy> for LazySpec {
+    fn from(lazy: wire::Lazy) -> Self {
+        let wire::Lazy { port, to, idle_ms, awake } = lazy;
+        Self { gate: Gate { port, to }, idle: idle_ms.map(Duration::from_millis), awake }
+    }
+}
+
 impl From<RestartSpec> for wire::Restart {
     fn from(restart: RestartSpec) -> Self {
         Self {
@@ -288,6 +309,7 @@ impl From<UnitStatus> for wire::Status {
             UnitState::Starting => wire::State::Starting,
             UnitState::Running => wire::State::Running,
             UnitState::Ready => wire::State::Ready,
+            UnitState::Asleep => wire::State::Asleep,
             UnitState::Due => wire::State::Due,
             UnitState::Stopping => wire::State::Stopping,
             UnitState::Restarting => wire::State::Restarting,
@@ -333,6 +355,7 @@ impl From<wire::Status> for UnitStatus {
             wire::State::Starting => UnitState::Starting,
             wire::State::Running => UnitState::Running,
             wire::State::Ready => UnitState::Ready,
+            wire::State::Asleep => UnitState::Asleep,
             wire::State::Due => UnitState::Due,
             wire::State::Stopping => UnitState::Stopping,
             wire::State::Restarting => UnitState::Restarting,

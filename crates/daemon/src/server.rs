@@ -340,6 +340,10 @@ impl Server {
             | Action::Check { .. }
             | Action::StopProbe { .. }
             | Action::StopCommand { .. }
+            | Action::Remark { .. }
+            | Action::Hold { .. }
+            | Action::Admit { .. }
+            | Action::CloseGate { .. }
             | Action::Signal { .. } => {}
         }
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire_container::Container;
 
 /// The version of the protocol, in both greetings.
-pub(crate) const PROTOCOL: u32 = 2;
+pub(crate) const PROTOCOL: u32 = 3;
 
 /// The longest line that a server reads: an apply of some hundred units, each with a whole environment.
 pub(crate) const LINE_LIMIT: usize = 32 << 20;
@@ -105,8 +105,19 @@ pub(crate) struct Spec {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
-    Service { process: Box<Process>, ready: Box<Ready>, stop: Box<Stop>, restart: Restart, live: Option<Box<Live>> },
-    Task { process: Box<Process>, timeout_ms: Option<u64> },
+    Service {
+        process: Box<Process>,
+        ready: Box<Ready>,
+        stop: Box<Stop>,
+        restart: Restart,
+        live: Option<Box<Live>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        lazy: Option<Lazy>,
+    },
+    Task {
+        process: Box<Process>,
+        timeout_ms: Option<u64>,
+    },
     External,
 }
 
@@ -117,6 +128,9 @@ pub(crate) struct Condition {
     /// Whether the unit is restarted whenever the other one is started anew.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub restart: bool,
+    /// Whether the other one is woken if it sleeps.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub wake: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -160,6 +174,16 @@ pub(crate) struct Live {
     pub interval_ms: u64,
     pub check_timeout_ms: u64,
     pub failures: u32,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Lazy {
+    /// Where connections come in.
+    pub port: u16,
+    /// Where the service listens.
+    pub to: u16,
+    pub idle_ms: Option<u64>,
+    pub awake: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -255,6 +279,7 @@ pub(crate) enum State {
     Starting,
     Running,
     Ready,
+    Asleep,
     Due,
     Stopping,
     Restarting,

@@ -79,13 +79,13 @@ fn read(place: &Place) -> File {
 
 impl Session<'_> {
     /// Refuses a plan that starts services for which the budget, or the machine, has no memory: before it swaps. What is
-    /// neither declared nor was ever measured counts nothing.
+    /// neither declared nor was ever measured counts nothing, and neither does what sleeps.
     pub(crate) fn check_memory(&self, plan: &Plan) -> Result<(), Error> {
         let remembered = remembered(&self.place);
         let servers = self.model.servers.values().map(plan::ServerModel::unit);
         let units: Vec<UnitId> = self.model.services.keys().cloned().chain(servers).collect();
-        let is_started = |id: &UnitId| plan.steps.iter().any(|step| step.id == *id);
-        let runs = |id: &UnitId| self.observed.running.contains_key(id);
+        let is_started = |id: &UnitId| plan.steps.iter().any(|step| step.id == *id && !step.sleeps());
+        let runs = |id: &UnitId| self.observed.running.get(id).is_some_and(|unit| !unit.asleep);
         let started: Vec<Need> =
             units.iter().filter(|id| is_started(id) && !runs(id)).filter_map(|id| self.need(id, &remembered)).collect();
         if started.is_empty() {

@@ -220,7 +220,7 @@ fn bring_into_force(
     let plan = if outdated.is_empty() {
         plan::Plan::default()
     } else {
-        plan::services(model, observed, inputs, &outdated, false)
+        plan::services(model, observed, inputs, &outdated, plan::Call::Declared)
     };
     match session.execute(&plan, &Material::of("config")) {
         Ok(execution) => {

@@ -58,16 +58,22 @@ pub(crate) fn choose_ports(
             if let Some(port) = service.port {
                 wanted.insert(name.clone(), wish(port, container.and_then(|container| container.port)));
             }
+            if service.lazy.is_some() {
+                wanted.insert(format!("{name}{}", plan::BEHIND), Wanted::Any);
+            }
             for port in container.into_iter().flat_map(|container| &container.ports) {
                 wanted.insert(format!("{name}:{}", port.name), wish(port.host, Some(port.container)));
             }
         }
     }
     if containers.is_some_and(|engine| engine.has_networks) {
-        let relayed: Vec<String> = wanted.keys().filter(|name| !is_container(tree, name)).cloned().collect();
+        let is_relayed = |name: &&String| !is_container(tree, name) && !name.ends_with(plan::BEHIND);
+        let relayed: Vec<String> = wanted.keys().filter(is_relayed).cloned().collect();
         wanted.extend(relayed.into_iter().map(|name| (container_engine::relay(&name), Wanted::Any)));
     }
-    let running = running.keys().map(ToString::to_string).collect();
+    let running: BTreeSet<String> = running.keys().map(ToString::to_string).collect();
+    let is_in_use = |name: &&String| running.contains(ports::owner(name));
+    let running = record.ports.keys().chain(wanted.keys()).filter(is_in_use).cloned().collect();
     let environment = format!("{} {name}", tree.workspace(tree.root).directory.display());
     let chosen = ports::choose(&environment, &wanted, &record.ports, &running);
     let (ports, notes) = chosen.map_err(|error| with_place(error, tree))?;
@@ -78,12 +84,12 @@ pub(crate) fn choose_ports(
     Ok(())
 }
 
-/// Whether a port is one of a container, by its name.
+/// Whether a port, by its name, is one of a container in whose place nobody listens on this machine.
 fn is_container(tree: &WorkspaceTree, name: &str) -> bool {
     let Some((workspace, service)) = name.split_once('/') else { return false };
     let service = service.split_once(':').map_or(service, |(service, _)| service);
     let declared = tree.find(workspace).and_then(|id| tree.workspace(id).manifest.services.get(service));
-    declared.is_some_and(|service| service.run.container().is_some())
+    declared.is_some_and(|service| service.run.container().is_some() && service.lazy.is_none())
 }
 
 /// Says where the manifest asks for a port that is taken.

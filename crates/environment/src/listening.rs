@@ -57,11 +57,13 @@ pub fn list_ports(context: &Context<'_>, target: &Target) -> Result<Vec<PortRepo
         record
             .ports
             .iter()
+            // Those behind others are for nobody to use.
+            .filter(|(unit, _)| !unit.contains(' '))
             .filter(|(unit, _)| !declared.contains_key(*unit) || running.contains(*unit))
             .map(|(unit, port)| (unit.clone(), *port)),
     );
     let report = |(unit, port): (String, u16)| {
-        let state = match (running.contains(&unit), ports::is_free(port)) {
+        let state = match (running.contains(ports::owner(&unit)), ports::is_free(port)) {
             (true, false) => PortState::Listening,
             (true, true) => PortState::Silent,
             (false, true) => PortState::Free,

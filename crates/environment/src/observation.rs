@@ -17,8 +17,8 @@ pub(crate) fn running_units(statuses: &[UnitStatus]) -> BTreeMap<UnitId, Running
     let services = statuses.iter().filter(|status| status.kind == KindTag::Service && status.state.is_active());
     services
         .map(|status| {
-            let ready = status.state == supervisor::UnitState::Ready;
-            (status.id.clone(), RunningUnit { digest: status.digest.clone(), ready })
+            let (ready, asleep) = (status.state.is_good(), status.state == supervisor::UnitState::Asleep);
+            (status.id.clone(), RunningUnit { digest: status.digest.clone(), ready, asleep })
         })
         .collect()
 }

@@ -12,6 +12,11 @@ const FIRST: u16 = 20_000;
 /// … to here: below those that the system gives to outgoing connections.
 const LAST: u16 = 31_999;
 
+/// The service that a port belongs to, by the port's name: what comes after a blank or a colon says which of its ports.
+pub(crate) fn owner(name: &str) -> &str {
+    name.split([' ', ':']).next().unwrap_or(name)
+}
+
 /// What a service asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {

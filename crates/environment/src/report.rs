@@ -13,7 +13,7 @@ use crate::execute::Execution;
 pub struct ServiceReport {
     /// `WORKSPACE/SERVICE`.
     pub id: String,
-    /// What it does: `ready`, `starting`, `stopped`, or why it failed.
+    /// What it does: `ready`, `starting`, `asleep`, `stopped`, or why it failed.
     pub state: String,
     /// Whether that is what one wants.
     pub is_ready: bool,
@@ -79,7 +79,7 @@ pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, Unit
         ServiceReport {
             id: id.to_string(),
             state: status.map_or_else(|| "stopped".to_owned(), state_words),
-            is_ready: status.is_some_and(|status| status.state == UnitState::Ready),
+            is_ready: status.is_some_and(|status| status.state.is_good()),
             address,
             pid: status.and_then(|status| status.pid),
             ready_ms: status.filter(|status| status.state == UnitState::Ready).and_then(|status| status.ready_ms),
@@ -87,7 +87,7 @@ pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, Unit
             restarts: status.map_or(0, |status| status.restarts),
             last_end: status.and_then(|status| status.last_end.clone()),
             // How it ended when it was asked to tells nothing.
-            detail: status.filter(|status| status.state != UnitState::Stopped).and_then(|status| status.detail.clone()),
+            detail: status.filter(|status| !is_at_rest(&status.state)).and_then(|status| status.detail.clone()),
             last_lines: failed.map(|_| crate::logs::last_run(log)).unwrap_or_default(),
         }
     };
@@ -98,6 +98,10 @@ pub(crate) fn service_reports(session: &Session<'_>, now: &BTreeMap<UnitId, Unit
     let services =
         session.model.services.values().map(|service| report(&service.id, &service.process.log, service.url()));
     servers.chain(services).collect()
+}
+
+fn is_at_rest(state: &UnitState) -> bool {
+    matches!(state, UnitState::Stopped | UnitState::Asleep)
 }
 
 pub(crate) fn state_words(status: &UnitStatus) -> String {

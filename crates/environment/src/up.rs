@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use plan::{DatabaseId, Plan};
+use plan::{Call, DatabaseId, Plan};
 use supervisor::UnitId;
 
 use crate::context::{Context, Mode, Target};
@@ -49,18 +49,26 @@ pub struct UpReport {
 /// Brings the environment up.
 pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
     let UpOptions { services, over_budget, .. } = options;
-    let order = Order { command: "up", services, anew: false, over_budget: *over_budget };
+    let order = Order { command: "up", services, call: Call::Declared, over_budget: *over_budget };
     order.carry_out(context, target, &Mode::Make(options.profile.clone()))
 }
 
 /// Starts services that do not run, with what they need.
 pub fn start(context: &Context<'_>, target: &Target, services: &[String]) -> Result<UpReport, Error> {
-    Order { command: "start", services, anew: false, over_budget: false }.carry_out(context, target, &Mode::Existing)
+    Order { command: "start", services, call: Call::Start, over_budget: false }.carry_out(
+        context,
+        target,
+        &Mode::Existing,
+    )
 }
 
 /// Starts services anew, as they are declared now.
 pub fn restart(context: &Context<'_>, target: &Target, services: &[String]) -> Result<UpReport, Error> {
-    Order { command: "restart", services, anew: true, over_budget: false }.carry_out(context, target, &Mode::Existing)
+    Order { command: "restart", services, call: Call::Restart, over_budget: false }.carry_out(
+        context,
+        target,
+        &Mode::Existing,
+    )
 }
 
 /// What a command wants of which services.
@@ -68,8 +76,8 @@ struct Order<'a> {
     command: &'static str,
     /// All when empty.
     services: &'a [String],
-    /// Whether those that run are started anew.
-    anew: bool,
+    /// How they are wanted.
+    call: Call,
     /// Whether services are started for which there is no memory.
     over_budget: bool,
 }
@@ -85,7 +93,7 @@ impl Order<'_> {
         if chosen.is_empty() {
             plan::up(model, observed, inputs)
         } else {
-            plan::services(model, observed, inputs, chosen, self.anew)
+            plan::services(model, observed, inputs, chosen, self.call)
         }
     }
 
@@ -149,7 +157,8 @@ pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> R
     let mut session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
     let missing = session.missing_databases();
     states_search::find(&mut session, &missing, Reach::Needed)?;
-    let order = Order { command: "up", services: &options.services, anew: false, over_budget: options.over_budget };
+    let (services, over_budget) = (options.services.as_slice(), options.over_budget);
+    let order = Order { command: "up", services, call: Call::Declared, over_budget };
     let chosen = order.chosen(&session)?;
     Ok(order.plan(&session, &chosen))
 }

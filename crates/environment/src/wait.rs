@@ -21,6 +21,8 @@ pub enum Awaited {
     Started,
     /// That it does not run.
     Stopped,
+    /// That it sleeps until somebody connects.
+    Asleep,
 }
 
 /// What to wait for.
@@ -118,13 +120,14 @@ fn verdict(
         return Ok(match awaited {
             Awaited::Stopped => Verdict::Here,
             Awaited::Ready if has_succeeded()? => Verdict::Here,
-            Awaited::Ready | Awaited::Started => Verdict::NotYet("stopped".to_owned()),
+            Awaited::Ready | Awaited::Started | Awaited::Asleep => Verdict::NotYet("stopped".to_owned()),
         });
     };
     let is_here = match awaited {
         Awaited::Ready => status.state.is_good(),
         Awaited::Started => status.state.is_good() || status.state == UnitState::Running,
-        Awaited::Stopped => !status.state.is_live() && status.state.is_settled(),
+        Awaited::Asleep => status.state == UnitState::Asleep,
+        Awaited::Stopped => !status.state.is_live() && status.state.is_settled() && status.state != UnitState::Asleep,
     };
     let words = state_words(status);
     let detail = status.detail.as_ref().map_or_else(String::new, |detail| format!(" ({detail})"));
@@ -144,6 +147,7 @@ impl Awaited {
             Self::Ready => "ready",
             Self::Started => "started",
             Self::Stopped => "stopped",
+            Self::Asleep => "asleep",
         }
     }
 }

@@ -13,6 +13,8 @@ pub struct After {
     pub condition: Condition,
     /// Whether what waits, a service, is restarted whenever its target is started anew.
     pub restart: bool,
+    /// Whether its target, if that sleeps, is woken.
+    pub wake: bool,
     /// Where its name stands.
     pub place: Place,
 }
@@ -104,9 +106,18 @@ impl After {
             );
             return None;
         }
+        let wakes = condition.and_then(|edge| edge.get("wake"));
+        let wake = wakes.and_then(Tree::as_bool).unwrap_or(false);
+        if let Some(wakes) = wakes.filter(|_| wake && target.is_task()) {
+            reading.problems.push(
+                Problem::error("manifest::condition", format!("`{name}` is a task, which never sleeps"))
+                    .at(&wakes.place, "not for a task"),
+            );
+            return None;
+        }
         let word = condition.and_then(|edge| if edge.as_map().is_some() { edge.get("state") } else { Some(edge) });
         let Some(word) = word else {
-            return Some(Self { target, condition: default, restart, place: place.clone() });
+            return Some(Self { target, condition: default, restart, wake, place: place.clone() });
         };
         let condition = Condition::from_word(word.as_str()?)?;
         let is_possible = match condition {
@@ -129,7 +140,7 @@ impl After {
             );
             return None;
         }
-        Some(Self { target, condition, restart, place: place.clone() })
+        Some(Self { target, condition, restart, wake, place: place.clone() })
     }
 
     /// Reports conditions that ask for a restart of what runs once.

@@ -52,6 +52,7 @@ impl<'a> Conversion<'a> {
             stop: self.stop(tree),
             restart: self.restart(tree),
             live: None,
+            lazy: None,
             memory: None,
             limits: Self::limits(tree),
             place: entry.key_place.clone(),
@@ -105,7 +106,7 @@ impl<'a> Conversion<'a> {
             };
             let target = if is_task { AfterTarget::Task(name.clone()) } else { AfterTarget::Service(name.clone()) };
             let restart = !is_task && dependency.value.get("restart").and_then(Tree::as_bool) == Some(true);
-            all.push(After { target, condition, restart, place: place.clone() });
+            all.push(After { target, condition, restart, wake: false, place: place.clone() });
         }
         all
     }

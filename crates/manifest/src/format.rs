@@ -34,6 +34,11 @@ pub(crate) static DURATION: Pattern = Pattern::new(
     "a duration",
     "a duration is written like `250ms`, `10s`, `2m` or `1h`",
 );
+static IDLE: Pattern = Pattern::new(
+    "^(never|[1-9][0-9]{0,8}(ms|s|m|h))$",
+    "a duration",
+    "a duration is written like `250ms`, `10s`, `2m` or `1h`; `never` is for ever",
+);
 pub(crate) static AGE: Pattern =
     Pattern::new("^[1-9][0-9]{0,8}(s|m|h|d)$", "an age", "an age is written like `30d`, `12h`, `10m` or `30s`");
 pub(crate) static SIZE: Pattern = Pattern::new(
@@ -393,6 +398,11 @@ static SERVICE: Record = Record {
         ),
         optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
         optional(
+            "lazy",
+            Shape::Either(&[Shape::Boolean, Shape::Record(&LAZY)]),
+            "Whether it starts only when somebody connects to its port. Default: false.",
+        ),
+        optional(
             "memory",
             Shape::Text(Some(&SIZE)),
             "How much memory it needs. Default: what was measured in its last run.",
@@ -490,6 +500,11 @@ static CONTAINER: Record = Record {
             "When it is started again after it has ended. Default: on-failure, once it has been ready.",
         ),
         optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
+        optional(
+            "lazy",
+            Shape::Either(&[Shape::Boolean, Shape::Record(&LAZY)]),
+            "Whether it starts only when somebody connects to its port. Default: false.",
+        ),
         optional(
             "memory",
             Shape::Text(Some(&SIZE)),
@@ -593,6 +608,11 @@ static EDGE: Record = Record {
             Shape::Boolean,
             "Whether this service is restarted whenever the other one is started anew.",
         ),
+        optional(
+            "wake",
+            Shape::Boolean,
+            "Whether a lazy service is woken. Default: false, asleep is as good as ready.",
+        ),
     ],
     exclusive: &[],
 };
@@ -622,6 +642,17 @@ static BACKOFF: Record = Record {
         optional("factor", Shape::Integer(1, 100), "By how much each further pause is longer. Default: 2."),
         optional("cap", TIME, "The longest pause. Default: 10s."),
     ],
+    exclusive: &[],
+};
+
+static LAZY: Record = Record {
+    name: "lazy",
+    what: "`lazy`",
+    fields: &[optional(
+        "idle",
+        Shape::Text(Some(&IDLE)),
+        "How long it stays when no connection is open. Default: 10m.",
+    )],
     exclusive: &[],
 };
 

@@ -157,6 +157,7 @@ impl Procfile {
                 target: AfterTarget::Task(RELEASE.to_owned()),
                 condition: Condition::Succeeded,
                 restart: false,
+                wake: false,
                 place: place.clone(),
             });
             let service = Service {
@@ -170,6 +171,7 @@ impl Procfile {
                 stop: Stop::default(),
                 restart: None,
                 live: None,
+                lazy: None,
                 memory: None,
                 place,
                 name: name.clone(),

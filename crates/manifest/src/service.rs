@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use source::{Entry, Place, Problem, Tree};
 
 use crate::after::After;
+use crate::lazy::Lazy;
 use crate::probe::{Live, Ready, port_number};
 use crate::reading::Reading;
 use crate::restart::Restart;
@@ -35,6 +36,8 @@ pub struct Service {
     pub restart: Option<Restart>,
     /// When it no longer counts as alive; `None`: when it ends.
     pub live: Option<Live>,
+    /// How it sleeps until somebody connects to its port; `None`: it runs all the time.
+    pub lazy: Option<Lazy>,
     /// How much memory it needs, in bytes, as far as that is known.
     pub memory: Option<u64>,
     /// Where its name stands.
@@ -59,6 +62,7 @@ impl Service {
             let is_container = matches!(run, Some(Workload::Container(_)));
             let directory = tree.get("directory").filter(|_| !is_container);
             let directory = directory.and_then(|directory| file_reference::below(directory, reading));
+            let lazy = Lazy::read(tree, run.as_ref(), env.values(), reading);
             let limits = tree.get("limits").map(|limits| Limits::read(limits, reading)).unwrap_or_default();
             let after = After::read_all(tree.get("after"), reading);
             let port = tree.get("port").and_then(Port::read);
@@ -84,6 +88,7 @@ impl Service {
                 stop,
                 restart: tree.get("restart").map(Restart::read),
                 live,
+                lazy,
                 memory: tree.get("memory").and_then(size::read),
                 place: entry.key_place.clone(),
             })

@@ -14,6 +14,8 @@ pub(crate) struct Due<'a> {
     pub(crate) databases: BTreeMap<&'a DatabaseId, String>,
     /// The services that are to be started anew, since somebody asks for it.
     pub(crate) services: BTreeSet<UnitId>,
+    /// The services that run although they are lazy, since somebody asks for it.
+    pub(crate) awake: BTreeSet<UnitId>,
 }
 
 impl<'a> Due<'a> {

@@ -32,11 +32,12 @@ pub use model::{
     BaseModel, DatabaseId, DatabaseModel, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
     ServiceModel, TaskModel, WorkspaceModel,
 };
-pub use needed::{run, services};
+pub use needed::{Call, run, services};
 pub use observed::{
     ChainStep, DatabaseObserved, InputDigests, Observed, RunningUnit, StateFound, StateSource, TaskObserved,
 };
 pub use resolve::{Facts, resolve};
+pub use scope::BEHIND;
 pub use secret::{SecretId, has_secret, with_secrets};
 pub use step::{Action, Plan, Step};
 pub use up::up;

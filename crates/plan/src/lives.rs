@@ -5,8 +5,8 @@ use std::time::Duration;
 use manifest::{Command, RestartLimit};
 use source::Problem;
 use supervisor::{
-    BodyPattern, HttpProbe, LifeSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy, RestartSpec, Signal,
-    StopSpec,
+    BodyPattern, Gate, HttpProbe, LazySpec, LifeSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy,
+    RestartSpec, Signal, StopSpec,
 };
 
 use crate::container;
@@ -24,6 +24,8 @@ pub(crate) struct Lives<'l, 'a> {
     pub(crate) process: &'l ProcessSpec,
     /// What looks at the health check of a container.
     pub(crate) health: &'l Probe,
+    /// Its ports, if it is lazy.
+    pub(crate) gate: Option<Gate>,
 }
 
 impl<'a> Lives<'_, 'a> {
@@ -51,7 +53,8 @@ impl<'a> Lives<'_, 'a> {
                 failures: live.failures,
             }),
         };
-        Ok(LifeSpec { restart: service.restart.as_ref().map(restart).unwrap_or_default(), live })
+        let lazy = service.lazy.zip(self.gate).map(|(lazy, gate)| LazySpec { gate, idle: lazy.idle, awake: false });
+        Ok(LifeSpec { restart: service.restart.as_ref().map(restart).unwrap_or_default(), live, lazy })
     }
 
     fn probe(&self, probe: &'a manifest::Probe) -> Result<Probe, Problem> {
@@ -146,6 +149,9 @@ pub(crate) fn add_to(key: &mut KeyBuilder, ready: &ReadySpec, stop: &StopSpec, l
     if let Some(live) = &life.live {
         add_probe(key, &live.probe);
         key.text(&times([Some(live.interval), Some(live.check_timeout), None])).text(&live.failures.to_string());
+    }
+    if let Some(lazy) = &life.lazy {
+        key.text("lazy").text(&format!("{:?}", lazy.idle));
     }
 }
 

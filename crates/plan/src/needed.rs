@@ -21,19 +21,32 @@ pub fn run(model: &Model, observed: &Observed, inputs: &InputDigests, tasks: &BT
     plan
 }
 
-/// Plans that these services run as declared, with all that they need and nothing else; `anew` when those that run are
-/// to be started anew in any case.
+/// How services are wanted that are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Call {
+    /// As declared: one that is lazy may sleep.
+    Declared,
+    /// Running.
+    Start,
+    /// Started anew in any case.
+    Restart,
+}
+
+/// Plans that these services run, with all that they need and nothing else.
 pub fn services(
     model: &Model,
     observed: &Observed,
     inputs: &InputDigests,
     services: &BTreeSet<UnitId>,
-    anew: bool,
+    call: Call,
 ) -> Plan {
     let keys = Keys::new(model, inputs);
     let mut due = Due::for_up(model, observed, &keys);
-    if anew {
+    if call == Call::Restart {
         due.services.clone_from(services);
+    }
+    if call != Call::Declared {
+        due.awake.clone_from(services);
     }
     let mut plan = up::plan_with(model, observed, &keys, due);
     plan.restrict_to(services);

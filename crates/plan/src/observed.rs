@@ -79,13 +79,15 @@ impl ChainStep {
     }
 }
 
-/// A unit with a living process.
+/// A unit with a living process, or one that sleeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunningUnit {
     /// The digest of the spec that it was started with.
     pub digest: String,
-    /// Whether its readiness was seen.
+    /// Whether its readiness was seen, or it sleeps.
     pub ready: bool,
+    /// Whether it sleeps, without a process.
+    pub asleep: bool,
 }
 
 /// A database that exists.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use manifest::PullPolicy;
-use supervisor::{Condition, ConditionState, UnitId, UnitKind};
+use supervisor::{Condition, ConditionState, LifeSpec, UnitId, UnitKind};
 
 use crate::due::Due;
 use crate::keys::Keys;
@@ -226,10 +226,19 @@ impl<'a> Planner<'a> {
             process: service.process.clone(),
             ready: service.ready.clone(),
             stop: service.stop.clone(),
-            life: Box::new(service.life.clone()),
+            life: Box::new(self.life(service)),
         };
         let digest = self.keys.service(service);
         self.step(service.id.clone(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
+    }
+
+    /// The life of a service; one that is asked for does not begin with sleep.
+    fn life(&self, service: &ServiceModel) -> LifeSpec {
+        let mut life = service.life.clone();
+        if let Some(lazy) = &mut life.lazy {
+            lazy.awake = self.due.awake.contains(&service.id);
+        }
+        life
     }
 
     /// Brings or builds the image of a service or task that is a container, if that is to be done.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use manifest::{After, AfterTarget, BaseSource, Command, SchemaStep, Template, Workload, Workspace, WorkspaceTree};
 use source::{Place, Problem, Problems};
-use supervisor::{Condition, ConditionState, Probe, ProcessSpec, UnitId, Variables};
+use supervisor::{Condition, ConditionState, Gate, Probe, ProcessSpec, UnitId, Variables};
 
 use crate::circle::{Graph, Why};
 use crate::container;
@@ -172,6 +172,9 @@ impl<'a> Resolver<'a> {
             return Err(Problem::error("plan::no-port", format!("no port was chosen for `{id}`"))
                 .at(&service.place, "this service wants one"));
         }
+        let behind = scope.port_behind(&service.name).filter(|_| service.lazy.is_some());
+        let gate = port.zip(behind).map(|(port, to)| Gate { port, to });
+        let own_port = behind.or(port);
         let mut image = None;
         let mut health = Probe::Started;
         let Resolved { process, words, uses, config_files } = match &service.run {
@@ -183,6 +186,7 @@ impl<'a> Resolver<'a> {
                 let is_inside = facts.has_networks && container.network.is_of_its_own();
                 let scope = if is_inside { scope.in_network() } else { scope.clone() };
                 let (name, limits) = (service.name.as_str(), &service.limits);
+                let port = own_port;
                 let own = container::Resolver { scope: &scope, facts, container, service: name, limits, port };
                 image = Some(own.image()?);
                 let resolved = self.container(&own, &id, &service.env)?;
@@ -190,7 +194,7 @@ impl<'a> Resolver<'a> {
                 resolved
             }
         };
-        let lives = Lives { scope: &scope, port, process: &process, health: &health };
+        let lives = Lives { scope: &scope, port: own_port, process: &process, health: &health, gate };
         let (ready, stop, life) = (lives.ready(&service.ready)?, lives.stop(&service.stop)?, lives.life(service)?);
         let after = self.conditions(&service.after);
         let mut key = Key::of("service");
@@ -198,6 +202,9 @@ impl<'a> Resolver<'a> {
         lives::add_to(&mut key, &ready, &stop, &life);
         let restarts_with = after.iter().filter(|condition| condition.restart).map(|condition| condition.unit.as_str());
         key.texts(restarts_with.collect::<BTreeSet<_>>());
+        for woken in after.iter().filter(|condition| condition.wake) {
+            key.text("wakes").text(woken.unit.as_str());
+        }
         Ok(ServiceModel { id, process, image, ready, stop, life, after, uses, port, config_files, words: key.end() })
     }
 
@@ -354,6 +361,7 @@ impl<'a> Resolver<'a> {
                     manifest::Condition::Completed => ConditionState::Completed,
                 },
                 restart: after.restart,
+                wake: after.wake,
             })
             .collect()
     }

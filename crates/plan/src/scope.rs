@@ -12,6 +12,9 @@ use supervisor::UnitId;
 use crate::resolve::Facts;
 use crate::{DatabaseId, GATEWAY, WorkspaceModel, secret};
 
+/// What the name of a lazy service's port has after it to be that of the port behind it.
+pub const BEHIND: &str = " behind";
+
 /// How a reference is written out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
@@ -105,7 +108,7 @@ impl<'a> Scope<'a> {
             }
             // No process can be given this character, so no literal looks like a name.
             _ if form == Form::Symbol => Some(format!("\0{}\0", path.join("."))),
-            ["port"] => self.service.and_then(|service| self.port_inside(service)).map(|port| port.to_string()),
+            ["port"] => self.service.and_then(|service| self.own_port(service)).map(|port| port.to_string()),
             ["services", service, property] => self
                 .place_of(service)
                 .map(|(host, port)| match *property {
@@ -149,13 +152,28 @@ impl<'a> Scope<'a> {
         own.filter(is_inside).and_then(|container| container.port).or_else(|| self.port(service))
     }
 
+    /// The port on which a service of this workspace listens, as it is told itself: a lazy one listens behind its port.
+    fn own_port(&self, service: &str) -> Option<u16> {
+        let is_process = self.workspace().manifest.services.get(service)?.run.container().is_none();
+        let behind = self.port_behind(service).filter(|_| is_process);
+        behind.or_else(|| self.port_inside(service))
+    }
+
+    /// The port behind that of a lazy service.
+    pub(crate) fn port_behind(&self, service: &str) -> Option<u16> {
+        let id = UnitId::new(format!("{}{BEHIND}", self.unit(service)));
+        self.facts.ports.get(&id).copied()
+    }
+
     /// Where a service of this workspace is, for whoever reads this: host and port.
     fn place_of(&self, service: &str) -> Option<(String, Option<u16>)> {
         let port = self.port(service);
         if !self.in_network {
             return Some(("127.0.0.1".to_owned(), port));
         }
-        let container = self.workspace().manifest.services.get(service)?.run.container();
+        let service_there = self.workspace().manifest.services.get(service)?;
+        // One that sleeps is woken by who connects to its port on this machine.
+        let container = service_there.run.container().filter(|_| service_there.lazy.is_none());
         match container.map(|container| &container.network) {
             Some(NetworkMode::Environment(_) | NetworkMode::Networks(_)) => {
                 Some((format!("{service}.{}", self.name()), self.port_inside(service)))

@@ -145,6 +145,13 @@ impl Step {
         UnitSpec { id: self.id.clone(), kind, after: self.after.clone(), digest }
     }
 
+    /// Whether it does not start a service, but lets it sleep.
+    pub fn sleeps(&self) -> bool {
+        let Action::StartService { kind, .. } = &self.action else { return false };
+        let UnitKind::Service { life, .. } = &**kind else { return false };
+        life.lazy.as_ref().is_some_and(|lazy| !lazy.awake)
+    }
+
     /// The verb and its object, as shown while it runs.
     pub fn title(&self) -> String {
         let (verb, object) = self.words();
@@ -154,6 +161,7 @@ impl Step {
     fn words(&self) -> (&'static str, String) {
         match &self.action {
             Action::RunTask { .. } => ("run", self.id.to_string()),
+            Action::StartService { .. } if self.sleeps() => ("listen", format!("for {}", self.id)),
             Action::StartService { .. } => ("start", self.id.to_string()),
             Action::PullImage(service) => ("pull", format!("image of {service}")),
             Action::BuildImage(service) => ("build", format!("image of {service}")),

@@ -100,6 +100,9 @@ impl<'a> Planner<'a> {
         if let Some(server) = servers.find(|id| self.started_servers.contains(id)) {
             return Some(format!("{server} starts"));
         }
+        if running.asleep && self.due.awake.contains(&service.id) {
+            return Some("it sleeps".to_owned());
+        }
         if running.digest != self.keys.service(service).as_str() {
             return Some("its definition changed".to_owned());
         }

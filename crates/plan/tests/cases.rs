@@ -57,7 +57,7 @@ fn happen(case: &Path, world: &mut World, words: &[&str]) -> String {
         }
         // Another program with the supervisor, or one of an older manifest.
         ["run", unit] => {
-            let unit_state = RunningUnit { digest: "of old".into(), ready: true };
+            let unit_state = RunningUnit { digest: "of old".into(), ready: true, asleep: false };
             world.observed.running.insert(UnitId::from(*unit), unit_state);
         }
         ["unready", unit] => world.observed.running.get_mut(&UnitId::from(*unit)).expect("it runs").ready = false,
@@ -83,7 +83,8 @@ fn happen(case: &Path, world: &mut World, words: &[&str]) -> String {
             let model = model(case, workspace, &[]).expect("no problems");
             let services: BTreeSet<UnitId> = services.iter().map(|id| UnitId::from(*id)).collect();
             let (observed, inputs) = (world.seen(&model), world.digests(&model));
-            return plan::services(&model, &observed, &inputs, &services, *command == "restart").to_string();
+            let call = if *command == "restart" { plan::Call::Restart } else { plan::Call::Start };
+            return plan::services(&model, &observed, &inputs, &services, call).to_string();
         }
         ["plan", command, workspace, profile @ ..] => {
             let command = match *command {

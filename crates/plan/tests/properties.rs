@@ -195,7 +195,7 @@ fn happen(world: &mut World, model: &Model, happening: &Happening) {
             }
         }
         Happening::Undeclared => {
-            let unit = plan::RunningUnit { digest: "x".into(), ready: true };
+            let unit = plan::RunningUnit { digest: "x".into(), ready: true, asleep: false };
             world.observed.running.insert("w0/undeclared".into(), unit);
         }
         Happening::LoseDatabase(index) => {

@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use regex::bytes::Regex;
-use supervisor::{ContainerSpec, Event, ProcessSpec, Run, Signal, UnitId};
+use supervisor::{ContainerSpec, Event, Run, Signal, UnitId};
 use tokio::task::AbortHandle;
 
 use crate::capture::Capture;
 use crate::contained::{Contained, Started, drained, pump};
 use crate::log_file::{LogFile, ROTATE_AT};
 use crate::log_line::Stream;
-use crate::native::Processes;
+use crate::native::{Order, Processes};
 
 /// A unit whose container is not removed yet.
 pub(crate) struct ContainedUnit {
@@ -31,16 +31,9 @@ impl ContainedUnit {
 
 impl Processes {
     /// Starts the container of a unit and looks after it until it is removed.
-    pub(crate) fn start_contained(
-        &self,
-        unit: &UnitId,
-        run: Run,
-        process: &ProcessSpec,
-        spec: &ContainerSpec,
-        watch: Option<&str>,
-    ) {
-        let (processes, unit, spec, log) = (self.clone(), unit.clone(), spec.clone(), process.log.clone());
-        let watch = watch.map(str::to_owned);
+    pub(crate) fn start_contained(&self, order: &Order<'_>, spec: &ContainerSpec) {
+        let (processes, unit, spec, log) = (self.clone(), order.unit.clone(), spec.clone(), order.process.log.clone());
+        let (run, watch, because) = (order.run, order.watch.map(str::to_owned), order.because());
         tokio::task::spawn_local(async move {
             let failed = |reason: String| Event::SpawnFailed { unit: unit.clone(), run, reason };
             let capture = match processes.capture_of(&unit, run, &log, watch) {
@@ -48,7 +41,10 @@ impl Processes {
                 Err(reason) => return processes.tell(failed(reason)),
             };
             match processes.containers().start(&unit, &spec).await {
-                Ok(started) => processes.look_after(unit, run, spec.name, started, capture).await,
+                Ok(started) => {
+                    capture.borrow_mut().remark(&format!("started container {}{because}", spec.name));
+                    processes.look_after(unit, run, spec.name, started, capture).await;
+                }
                 Err(reason) => {
                     capture.borrow_mut().remark(&reason);
                     processes.tell(failed(reason));
@@ -77,7 +73,6 @@ impl Processes {
     async fn look_after(&self, unit: UnitId, run: Run, name: String, started: Started, capture: Rc<RefCell<Capture>>) {
         let Started { contained, output, exit } = started;
         let pid = contained.inspection.pid;
-        capture.borrow_mut().remark(&format!("started container {name}"));
         let written = Rc::clone(&capture);
         let pump = tokio::task::spawn_local(pump(output, move |stream, bytes| {
             written.borrow_mut().write(stream, bytes);

@@ -23,6 +23,7 @@ mod contained_unit;
 mod departure;
 mod error;
 mod file_limit;
+mod gate;
 mod group;
 mod guard;
 mod http;

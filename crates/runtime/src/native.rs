@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 use crate::capture::{Capture, Scratch, Source};
 use crate::contained::Containers;
 use crate::contained_unit::ContainedUnit;
+use crate::gate::Gates;
 use crate::group::Group;
 use crate::log_file::{LogFile, ROTATE_AT};
 use crate::log_line::Stream;
@@ -59,6 +60,7 @@ struct Shared {
     running: RefCell<HashMap<(UnitId, Run), Running>>,
     containers: Rc<Containers>,
     contained: RefCell<HashMap<(UnitId, Run), ContainedUnit>>,
+    gates: Gates,
 }
 
 /// A unit whose process group is not known to be empty.
@@ -101,6 +103,7 @@ impl Runtime {
             reaper: Reaper::start()?,
             register: RefCell::new(Register::create(directory)?),
             scratch: Rc::default(),
+            gates: Gates::new(sender.clone()),
             events: sender,
             running: RefCell::default(),
             containers: Rc::new(Containers::new(directory, guard.to_vec())),
@@ -122,14 +125,19 @@ impl Runtime {
     /// Does what the machine says, as far as it is about processes; what comes of it is an event.
     pub fn execute(&mut self, action: &Action) {
         match action {
-            Action::Spawn { unit, run, process, watch, notify } => {
-                let watch = watch.as_deref();
+            Action::Spawn { unit, run, process, watch, notify, why } => {
+                let (run, watch, why) = (*run, watch.as_deref(), why.as_deref());
+                let order = Order { unit, run, process, watch, notify: *notify, why };
                 if let Some(spec) = &process.container {
-                    self.processes.start_contained(unit, *run, process, spec, watch);
+                    self.processes.start_contained(&order, spec);
                 } else {
-                    self.processes.start(&Order { unit, run: *run, process, watch, notify: *notify });
+                    self.processes.start(&order);
                 }
             }
+            Action::Remark { unit, run, text } => self.processes.remark(unit, *run, text),
+            Action::Hold { unit, gate } => self.processes.0.gates.hold(unit, *gate),
+            Action::Admit { unit } => self.processes.0.gates.admit(unit),
+            Action::CloseGate { unit } => self.processes.0.gates.close(unit),
             Action::Prepare { unit, container } => self.processes.0.containers.prepare(unit, container),
             Action::Probe { unit, run, ready } => self.processes.probe(unit, *run, ready),
             Action::Check { unit, run, live } => self.processes.check(unit, *run, live),
@@ -214,6 +222,16 @@ impl Processes {
         let _ = self.0.events.send(event);
     }
 
+    /// Writes a line of the supervisor's own to the log of a unit that runs.
+    fn remark(&self, unit: &UnitId, run: Run, text: &str) {
+        let key = (unit.clone(), run);
+        let native = self.0.running.borrow().get(&key).map(|running| Rc::clone(&running.capture));
+        let capture = native.or_else(|| self.0.contained.borrow().get(&key).map(|unit| Rc::clone(unit.capture())));
+        if let Some(capture) = capture {
+            capture.borrow_mut().remark(text);
+        }
+    }
+
     /// Starts the process of a unit and everything that looks after it.
     fn start(&self, order: &Order<'_>) {
         let (unit, run) = (order.unit.clone(), order.run);
@@ -254,7 +272,7 @@ impl Processes {
         let exit = self.0.reaper.exit_of(pid);
         let group = Group::of_leader(pid).expect("a child is not the system's first process");
         let mut capture = self.capture(file, watch);
-        capture.remark(&format!("started pid {pid}"));
+        capture.remark(&format!("started pid {pid}{}", order.because()));
         if let Err(error) = self.0.register.borrow_mut().add(pid) {
             // The kernel's two ways to end it with the supervisor do not need the register.
             capture.remark(&format!("cannot be written into the register of process groups: {error}"));
@@ -425,12 +443,20 @@ impl Processes {
 }
 
 /// What is to be started.
-struct Order<'a> {
-    unit: &'a UnitId,
-    run: Run,
-    process: &'a ProcessSpec,
-    watch: Option<&'a str>,
+pub(crate) struct Order<'a> {
+    pub(crate) unit: &'a UnitId,
+    pub(crate) run: Run,
+    pub(crate) process: &'a ProcessSpec,
+    pub(crate) watch: Option<&'a str>,
     notify: Option<NotifySpec>,
+    why: Option<&'a str>,
+}
+
+impl Order<'_> {
+    /// Why it is started, as the end of a remark.
+    pub(crate) fn because(&self) -> String {
+        self.why.map_or_else(String::new, |why| format!(": {why}"))
+    }
 }
 
 /// A process group that is killed when nobody waits for it any more.

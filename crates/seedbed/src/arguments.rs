@@ -332,6 +332,8 @@ pub enum WaitFor {
     Started,
     /// It does not run
     Stopped,
+    /// It is lazy, and sleeps until somebody connects
+    Asleep,
 }
 
 /// Arguments of `stats`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    ContainerSpec, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId,
+    ContainerSpec, Gate, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId,
     UnitStatus,
 };
 
@@ -22,6 +22,34 @@ pub enum Action {
         watch: Option<String>,
         /// Whether it has a socket to say how it is.
         notify: Option<NotifySpec>,
+        /// Why it is started, where that is not a command's wish; for its log.
+        why: Option<String>,
+    },
+    /// Write a line of the supervisor's own to the log of a unit that runs.
+    Remark {
+        /// Its unit.
+        unit: UnitId,
+        /// Its run.
+        run: Run,
+        /// The line.
+        text: String,
+    },
+    /// Listen on a port in place of a service, and hold the connections; answered by `Traffic`, or by `GateFailed`.
+    Hold {
+        /// Its unit.
+        unit: UnitId,
+        /// The ports.
+        gate: Gate,
+    },
+    /// Lead the connections of a gate on to the service.
+    Admit {
+        /// Its unit.
+        unit: UnitId,
+    },
+    /// Listen no longer, and close what is held. What was led on goes on.
+    CloseGate {
+        /// Its unit.
+        unit: UnitId,
     },
     /// A container will be started, perhaps after others: it can be made. Not answered.
     Prepare {

@@ -85,6 +85,22 @@ pub enum Event {
         /// Whether it is alive; the text says what was seen instead.
         result: Result<(), String>,
     },
+    /// The connections to a gate are others than before, or it was asked to hold them.
+    Traffic {
+        /// Its unit.
+        unit: UnitId,
+        /// How many are held.
+        waiting: usize,
+        /// How many are led on to the service.
+        open: usize,
+    },
+    /// A gate cannot listen.
+    GateFailed {
+        /// Its unit.
+        unit: UnitId,
+        /// Why.
+        reason: String,
+    },
     /// A service has said how it is.
     Noted {
         /// Its unit.

@@ -33,4 +33,4 @@ pub use restart::{RestartPolicy, RestartSpec};
 pub use state::{Failure, KindTag, UnitState, UnitStatus};
 pub use stop::{Signal, StopSpec};
 pub use timestamp::Timestamp;
-pub use unit::{Condition, ConditionState, LifeSpec, UnitId, UnitKind, UnitSpec};
+pub use unit::{Condition, ConditionState, Gate, LazySpec, LifeSpec, UnitId, UnitKind, UnitSpec};

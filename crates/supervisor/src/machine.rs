@@ -2,8 +2,10 @@
 //!
 //! The fields hold what is known and what is wanted; `handle` first notes what happened, then lets time
 //! pass, then looks for everything that can be done now (`advance`). Nothing else decides. `request.rs` has what clients
-//! want, `progress.rs` what can be done now, `life.rs` the way of one unit from its start to its end.
+//! want, `progress.rs` what can be done now, `life.rs` the way of one unit from its start to its end,
+//! `gate.rs` what sleeps and wakes.
 
+mod gate;
 mod life;
 mod progress;
 mod request;
@@ -30,6 +32,7 @@ pub struct Machine {
     discarding: bool,
     exited: bool,
     last_run: Run,
+    gates: BTreeMap<UnitId, gate::GateState>,
     actions: Vec<Action>,
 }
 
@@ -58,6 +61,10 @@ struct Unit {
     /// How many looks in a row have found it not alive.
     failed_checks: u32,
     last_end: Option<String>,
+    /// Of a lazy one, whether it is to run.
+    sleep: gate::Sleep,
+    /// Why it is started the next time, where that is not a command's wish.
+    why: Option<String>,
 }
 
 /// What becomes of a unit when its process group is empty.
@@ -115,7 +122,7 @@ impl Machine {
 
     /// Tells whether no process is alive and nothing is under way.
     fn is_at_rest(&self) -> bool {
-        let rests = |unit: &Unit| unit.state.is_settled() && !unit.state.is_live();
+        let rests = |unit: &Unit| unit.state.is_settled() && !unit.state.is_live() && unit.state != UnitState::Asleep;
         self.apply.is_none() && self.units.values().all(rests)
     }
 
@@ -135,6 +142,8 @@ impl Machine {
             }
             Event::Probed { unit, run, result } => self.note_probed(&unit, run, result, now),
             Event::Checked { unit, run, result } => self.note_checked(&unit, run, result, now),
+            Event::Traffic { unit, waiting, open } => self.note_traffic(&unit, waiting, open, now),
+            Event::GateFailed { unit, reason } => self.note_gate_failed(&unit, reason, now),
             Event::Noted { unit, run, text } => {
                 if let Some(unit) = self.current(&unit, run) {
                     unit.detail = Some(text);
@@ -159,6 +168,7 @@ impl Machine {
 
 impl Unit {
     fn waiting(spec: UnitSpec, requested: Timestamp, now: Timestamp) -> Self {
+        let is_awake = spec.lazy().is_some_and(|lazy| lazy.awake);
         Self {
             spec,
             state: UnitState::Waiting,
@@ -177,12 +187,15 @@ impl Unit {
             restarts: Restarts::default(),
             failed_checks: 0,
             last_end: None,
+            sleep: if is_awake { gate::Sleep::Awake } else { gate::Sleep::Asleep },
+            why: None,
         }
     }
 
     /// Tells whether it failed when no command waited for it any more.
     fn has_failed_unheard(&self) -> bool {
-        self.was_ready && matches!(&self.state, UnitState::Failed(failure) if *failure != Failure::NotGone)
+        (self.was_ready || (self.is_awake() && self.is_again))
+            && matches!(&self.state, UnitState::Failed(failure) if *failure != Failure::NotGone)
     }
 
     fn status(&self) -> UnitStatus {

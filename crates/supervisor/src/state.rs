@@ -16,6 +16,8 @@ pub enum UnitState {
     Running,
     /// A service whose probe passed.
     Ready,
+    /// A service without a process, which starts when somebody connects to its port.
+    Asleep,
     /// External work that is handed to the client.
     Due,
     /// It is being stopped, and its process group is not empty yet.
@@ -38,7 +40,7 @@ pub enum UnitState {
 impl UnitState {
     /// Tells whether a process exists, or will by itself.
     pub const fn is_active(&self) -> bool {
-        self.is_live() || matches!(self, Self::Restarting | Self::Waiting)
+        self.is_live() || matches!(self, Self::Restarting | Self::Waiting | Self::Asleep)
     }
 
     /// Tells whether a process may exist.
@@ -48,12 +50,15 @@ impl UnitState {
 
     /// Tells whether nothing more will happen by itself: an apply is over when all its units are settled.
     pub const fn is_settled(&self) -> bool {
-        matches!(self, Self::Ready | Self::Succeeded | Self::Failed(_) | Self::Blocked { .. } | Self::Stopped)
+        matches!(
+            self,
+            Self::Ready | Self::Asleep | Self::Succeeded | Self::Failed(_) | Self::Blocked { .. } | Self::Stopped
+        )
     }
 
-    /// Tells whether it is what an apply wants: ready or succeeded.
+    /// Tells whether it is what an apply wants: ready, which one that sleeps is to whoever connects, or succeeded.
     pub const fn is_good(&self) -> bool {
-        matches!(self, Self::Ready | Self::Succeeded)
+        matches!(self, Self::Ready | Self::Asleep | Self::Succeeded)
     }
 }
 
@@ -64,6 +69,7 @@ impl fmt::Display for UnitState {
             Self::Starting => formatter.write_str("starting"),
             Self::Running => formatter.write_str("running"),
             Self::Ready => formatter.write_str("ready"),
+            Self::Asleep => formatter.write_str("asleep"),
             Self::Due => formatter.write_str("due"),
             Self::Stopping => formatter.write_str("stopping"),
             Self::Restarting => formatter.write_str("restarting"),

@@ -84,6 +84,29 @@ pub struct LifeSpec {
     pub restart: RestartSpec,
     /// When it no longer counts as alive; `None`: when it ends.
     pub live: Option<LiveSpec>,
+    /// Whether it sleeps until somebody connects to it; `None`: it runs from its start to its stop.
+    pub lazy: Option<LazySpec>,
+}
+
+/// How a service sleeps: without a process, while its port is listened on in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LazySpec {
+    /// Where connections come in.
+    pub gate: Gate,
+    /// How long it stays when no connection is open; `None`: until it is stopped.
+    pub idle: Option<Duration>,
+    /// Whether it is started at once all the same, and sleeps later.
+    pub awake: bool,
+}
+
+/// A port that is listened on in place of a service, and the one behind it on which the service listens itself; both of
+/// the loopback address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Gate {
+    /// The port by which others know the service.
+    pub port: u16,
+    /// The port on which it listens.
+    pub to: u16,
 }
 
 /// A state that another unit must have reached.
@@ -95,12 +118,14 @@ pub struct Condition {
     pub state: ConditionState,
     /// Whether the waiting unit, a service, is restarted whenever the other one is started anew.
     pub restart: bool,
+    /// Whether the other one, a service, is woken if it sleeps; else one that sleeps is as good as one that is ready.
+    pub wake: bool,
 }
 
 impl Condition {
     /// Makes a condition that is looked at before a start only.
     pub fn new(unit: UnitId, state: ConditionState) -> Self {
-        Self { unit, state, restart: false }
+        Self { unit, state, restart: false, wake: false }
     }
 }
 

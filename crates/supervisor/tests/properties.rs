@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use supervisor::{
-    Action, Condition, ConditionState, Event, Exit, KindTag, LifeSpec, LiveSpec, Machine, Probe, ProcessSpec,
-    ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
-    UnitState,
+    Action, Condition, ConditionState, Event, Exit, Gate, KindTag, LazySpec, LifeSpec, LiveSpec, Machine, Probe,
+    ProcessSpec, ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind,
+    UnitSpec, UnitState,
 };
 
 const UNITS: usize = 6;
@@ -36,6 +36,8 @@ enum Step {
     Gone(usize),
     Checked(usize, bool),
     Signal(usize),
+    /// Connections that are held, and those that are led on.
+    Traffic(usize, usize),
     StopCommandFailed(usize),
     /// An answer about a run that is over.
     Late(usize),
@@ -57,6 +59,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..UNITS).prop_map(Step::Gone),
         3 => (0..UNITS, any::<bool>()).prop_map(|(choice, ok)| Step::Checked(choice, ok)),
         1 => (0..UNITS).prop_map(Step::Signal),
+        3 => (0..2_usize, 0..2_usize).prop_map(|(waiting, open)| Step::Traffic(waiting, open)),
         1 => (0..UNITS).prop_map(Step::StopCommandFailed),
         1 => (0..UNITS).prop_map(Step::Late),
         2 => (1..20_000_u64).prop_map(Step::Time),
@@ -79,6 +82,8 @@ struct World {
     killed: BTreeSet<(UnitId, Run)>,
     over: Vec<(UnitId, Run)>,
     due: BTreeSet<UnitId>,
+    /// Gates that listen, and whether they were asked to hold connections and have not answered.
+    gates: BTreeMap<UnitId, bool>,
     specs: BTreeMap<UnitId, UnitSpec>,
     /// Specs of the apply that is told to the machine just now: of no account if it is rejected.
     offered: Option<BTreeMap<UnitId, UnitSpec>>,
@@ -112,7 +117,7 @@ fn process() -> ProcessSpec {
     }
 }
 
-/// 0 is restarted after failures, 1 always and from the beginning, 2 never.
+/// 0 is restarted after failures, 1 always and from the beginning, and is lazy, 2 never.
 fn life(number: usize) -> LifeSpec {
     let policy = [RestartPolicy::OnFailure, RestartPolicy::Always, RestartPolicy::No][number];
     let window = Duration::from_millis(WINDOW);
@@ -123,7 +128,12 @@ fn life(number: usize) -> LifeSpec {
         check_timeout: Duration::from_secs(1),
         failures: 2,
     });
-    LifeSpec { restart, live }
+    let lazy = (number == 1).then(|| LazySpec {
+        gate: Gate { port: 1, to: 2 },
+        idle: Some(Duration::from_secs(5)),
+        awake: false,
+    });
+    LifeSpec { restart, live, lazy }
 }
 
 /// 1 is stopped by a command.
@@ -147,7 +157,8 @@ fn spec(number: usize, conditions: &[Wait]) -> UnitSpec {
         let services = [ConditionState::Started, ConditionState::Ready];
         let others = [ConditionState::Succeeded, ConditionState::Completed];
         let state = if unit <= 2 { services[state % 2] } else { others[state % 2] };
-        Condition { unit: id(unit), state, restart: restart && number <= 2 && unit <= 2 }
+        let wake = restart && unit == 1;
+        Condition { unit: id(unit), state, restart: restart && number <= 2 && unit <= 2, wake }
     });
     UnitSpec { id: id(number), kind, after: after.collect(), digest: String::new() }
 }
@@ -161,6 +172,7 @@ impl World {
             killed: BTreeSet::new(),
             over: Vec::new(),
             due: BTreeSet::new(),
+            gates: BTreeMap::new(),
             specs: BTreeMap::new(),
             offered: None,
             accepted: BTreeMap::new(),
@@ -239,6 +251,11 @@ impl World {
                 Event::Checked { unit, run, result: if ok { Ok(()) } else { Err("no".into()) } }
             }
             Step::Signal(unit) => Event::Signal { request: self.request(), units: vec![id(unit)], signal: Signal::Hup },
+            Step::Traffic(waiting, open) => {
+                let Some(gate) = self.gates.get_mut(&id(1)) else { return };
+                *gate = false;
+                Event::Traffic { unit: id(1), waiting, open }
+            }
             Step::StopCommandFailed(choice) => {
                 let Some((unit, run)) = self.pick(choice, &[Child::Alive, Child::Left]) else { return };
                 Event::StopCommandFailed { unit, run }
@@ -344,7 +361,17 @@ impl World {
                     let child = self.children.get(&(unit.clone(), run));
                     assert!(matches!(child, Some(Child::Alive | Child::Left)), "{unit} is asked to stop");
                 }
+                Action::Remark { unit, run, .. } => assert!(self.children.contains_key(&(unit, run))),
+                Action::Hold { unit, .. } => {
+                    self.gates.insert(unit, true);
+                }
+                Action::Admit { unit } => {
+                    assert_eq!(now_states[&unit], UnitState::Ready);
+                    assert!(self.gates.insert(unit, false).is_some(), "an open gate was made before");
+                }
+                Action::CloseGate { unit } => assert!(self.gates.remove(&unit).is_some(), "it was open"),
                 Action::Exit => {
+                    assert!(self.gates.is_empty(), "{:?} listen", self.gates);
                     assert!(self.children.is_empty(), "{:?} is alive", self.children);
                     self.exited = true;
                 }
@@ -368,7 +395,9 @@ impl World {
                 times.retain(|time| time + WINDOW > now);
                 assert!(times.len() <= LIMIT as usize, "{unit} is restarted too often: {times:?}");
             }
-            UnitState::Waiting if matches!(before, Some(UnitState::Restarting | UnitState::Stopping)) => {
+            UnitState::Waiting
+                if matches!(before, Some(UnitState::Restarting | UnitState::Stopping | UnitState::Asleep)) =>
+            {
                 self.again.insert(unit.clone());
             }
             UnitState::Waiting => {
@@ -391,7 +420,9 @@ impl World {
             if runs_once && self.again.contains(unit) {
                 continue;
             }
+            let sleeps = *state == UnitState::Asleep && !condition.wake;
             let holds = match condition.state {
+                ConditionState::Started | ConditionState::Ready if sleeps => true,
                 ConditionState::Started => matches!(state, UnitState::Running | UnitState::Ready),
                 ConditionState::Ready => *state == UnitState::Ready,
                 ConditionState::Succeeded => *state == UnitState::Succeeded,
@@ -409,6 +440,9 @@ impl World {
                 self.handle(Event::Spawned { unit, run, pid: 1000 });
             } else if let Some(unit) = self.due.first().cloned() {
                 self.handle(Event::Done { unit, result: Ok(()) });
+            } else if let Some(unit) = self.gates.iter().find(|(_, asked)| **asked).map(|(unit, _)| unit.clone()) {
+                self.gates.insert(unit.clone(), false);
+                self.handle(Event::Traffic { unit, waiting: 0, open: 0 });
             } else if self.machine.next_deadline().is_some() {
                 self.pass(60_000);
             } else if let Some((unit, run)) = self.pick_running_task() {

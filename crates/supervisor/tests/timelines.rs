@@ -2,7 +2,7 @@
 //!
 //! Each file under `timelines/` is a story: a line says what happens, the line below it, after `=>`, what the machine does
 //! about it. `apply` is followed by the units that shall start (`+ NAME KIND [WORD=VALUE …] [after NAME:STATE …]`) and
-//! those that shall stop (`- NAME`). With `SEEDBED_BLESS` set the answers are written anew.
+//! those that shall stop (`- NAME`). `traffic NAME WAITING OPEN` is what a gate tells. With `SEEDBED_BLESS` set the answers are written anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use supervisor::{
-    Action, Condition, ConditionState, ContainerSpec, Event, Exit, LifeSpec, LiveSpec, Machine, Probe, ProcessSpec,
-    ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
-    UnitStatus,
+    Action, Condition, ConditionState, ContainerSpec, Event, Exit, Gate, LazySpec, LifeSpec, LiveSpec, Machine, Probe,
+    ProcessSpec, ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind,
+    UnitSpec, UnitStatus,
 };
 
 #[test]
@@ -122,6 +122,8 @@ impl Story {
             "saw" => Event::Probed { unit: unit(), run, result: Err(rest(2)) },
             "alive" => Event::Checked { unit: unit(), run, result: Ok(()) },
             "dead" => Event::Checked { unit: unit(), run, result: Err(rest(2)) },
+            "traffic" => Event::Traffic { unit: unit(), waiting: number(words[2]), open: number(words[3]) },
+            "unlistened" => Event::GateFailed { unit: unit(), reason: rest(2) },
             "says" => Event::Noted { unit: unit(), run, text: rest(2) },
             "unstopped" => Event::StopCommandFailed { unit: unit(), run },
             "exited" => Event::Exited { unit: unit(), run, exit: exit(words[2]), leftovers: false },
@@ -143,10 +145,14 @@ impl Story {
         for action in self.machine.handle(event, Timestamp::from_millis(self.now)) {
             parts.push(match action {
                 Action::Announce(status) => format!("{} {}", status.id, status.state),
-                Action::Spawn { unit, run, .. } => {
+                Action::Spawn { unit, run, why, .. } => {
                     self.runs.entry(unit.to_string()).or_default().push(run);
-                    format!("SPAWN {unit}")
+                    why.map_or_else(|| format!("SPAWN {unit}"), |why| format!("SPAWN {unit} ({why})"))
                 }
+                Action::Remark { unit, text, .. } => format!("REMARK {unit}: {text}"),
+                Action::Hold { unit, .. } => format!("HOLD {unit}"),
+                Action::Admit { unit } => format!("ADMIT {unit}"),
+                Action::CloseGate { unit } => format!("CLOSE {unit}"),
                 Action::Prepare { unit, .. } => format!("PREPARE {unit}"),
                 Action::Probe { unit, .. } => format!("PROBE {unit}"),
                 Action::Check { unit, .. } => format!("CHECK {unit}"),
@@ -220,13 +226,14 @@ fn read_unit(text: &str) -> UnitSpec {
     UnitSpec { id: id.into(), kind, after: after.collect(), digest: String::new() }
 }
 
-/// Reads `NAME:STATE`, or `NAME:STATE:restart`.
+/// Reads `NAME:STATE`, `NAME:STATE:restart` or `NAME:STATE:wake`.
 fn read_condition(text: &str) -> Condition {
     let mut parts = text.split(':');
     let (unit, state) = (parts.next().expect("a name"), parts.next().expect("a state"));
     let states = [ConditionState::Started, ConditionState::Ready, ConditionState::Succeeded, ConditionState::Completed];
     let state = states.into_iter().find(|known| known.to_string() == state).expect("a state");
-    Condition { unit: unit.into(), state, restart: parts.next().is_some() }
+    let more = parts.next();
+    Condition { unit: unit.into(), state, restart: more == Some("restart"), wake: more == Some("wake") }
 }
 
 fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
@@ -249,6 +256,11 @@ fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
         check_timeout: Duration::from_secs(5),
         failures: number(failures),
     });
+    let lazy = settings.get("lazy").map(|idle| LazySpec {
+        gate: Gate { port: settings.get("port").map_or(1, |port| number(port)), to: 2 },
+        idle: idle.parse().ok().map(Duration::from_secs),
+        awake: settings.contains_key("awake"),
+    });
     let command = settings.contains_key("stop-command").then(|| Box::new(process()));
     let usual = StopSpec::default();
     let timeout = settings.get("stop").map_or(usual.timeout, |seconds| Duration::from_secs(number(seconds)));
@@ -256,7 +268,7 @@ fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
         process: process(),
         ready: ReadySpec::new(probe, Duration::from_secs(60)),
         stop: StopSpec { command, timeout, discard: Some(Signal::Quit), ..usual },
-        life: Box::new(LifeSpec { restart, live }),
+        life: Box::new(LifeSpec { restart, live, lazy }),
     }
 }
 

@@ -107,7 +107,7 @@ impl Place {
                 process,
                 ready,
                 stop,
-                life: Box::new(LifeSpec { restart: RestartSpec::never(), live: None }),
+                life: Box::new(LifeSpec { restart: RestartSpec::never(), live: None, lazy: None }),
             },
             after: vec![],
             digest: script.to_owned(),

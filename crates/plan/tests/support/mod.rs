@@ -178,7 +178,7 @@ impl World {
                 self.observed.tasks.insert(step.id.clone(), task);
             }
             Action::StartService { digest, .. } => {
-                let unit = RunningUnit { digest: digest.to_string(), ready: true };
+                let unit = RunningUnit { digest: digest.to_string(), ready: true, asleep: false };
                 let before = self.observed.running.insert(step.id.clone(), unit);
                 assert!(before.is_none(), "{} ran already", step.id);
             }

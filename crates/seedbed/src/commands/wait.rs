@@ -14,6 +14,7 @@ pub fn run(job: &Job<'_>, arguments: &WaitArguments) -> Result<Outcome, Failure>
         WaitFor::Ready => environment::Awaited::Ready,
         WaitFor::Started => environment::Awaited::Started,
         WaitFor::Stopped => environment::Awaited::Stopped,
+        WaitFor::Asleep => environment::Awaited::Asleep,
     };
     let options = WaitOptions { names: arguments.names.clone(), awaited, timeout: arguments.timeout };
     let report = job.tell(environment::wait(job.context, &target, &options))?;

@@ -12,6 +12,7 @@ mod following;
 mod generation;
 mod http;
 mod interruptions;
+mod lazy;
 mod loading_again;
 mod make;
 mod many;

@@ -35,6 +35,7 @@ sessions! {
     failing_migrations
     failing_steps
     json
+    lazy
     life
     loading
     logs

@@ -116,6 +116,14 @@ fn working_with_services() {
 }
 
 #[test]
+fn services_at_hand() {
+    if !has("curl") || !has("python3") {
+        return;
+    }
+    check("docs/guide/services-at-hand.md", Session::in_empty_directory("services-at-hand"));
+}
+
+#[test]
 fn compose() {
     check("docs/guide/compose.md", Session::in_empty_directory("compose"));
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::gate::Sleep;
 use super::{Ending, Machine, Unit};
 use crate::{
     Action, Exit, Failure, Probe, ReadySpec, RestartPolicy, Run, Signal, Timestamp, UnitId, UnitKind, UnitState,
@@ -36,9 +37,14 @@ impl Machine {
             }
         };
         let notify = unit.spec.notify();
+        let why = unit.why.take();
+        // Who wakes it is perhaps the dependent itself.
+        let is_woken = std::mem::replace(&mut unit.sleep, Sleep::Awake) == Sleep::Woken;
         self.enter(id, UnitState::Starting, now);
-        self.actions.push(Action::Spawn { unit: id.clone(), run, process, watch, notify });
-        self.restart_dependents(id, now);
+        self.actions.push(Action::Spawn { unit: id.clone(), run, process, watch, notify, why });
+        if !is_woken {
+            self.restart_dependents(id, now);
+        }
     }
 
     /// Lets services start anew that have asked for it and run beside an earlier run of this unit.
@@ -105,6 +111,7 @@ impl Machine {
         if let Some(live) = live {
             self.actions.push(Action::Check { unit: id.clone(), run, live });
         }
+        self.count_idle_time(id, now);
     }
 
     pub(super) fn note_checked(&mut self, id: &UnitId, run: Run, result: Result<(), String>, now: Timestamp) {
@@ -236,15 +243,22 @@ impl Machine {
         unit.deadline = None;
         let state = match state {
             _ if unit.undead.is_some() => UnitState::Failed(Failure::NotGone),
-            UnitState::Waiting if is_asked => UnitState::Stopped,
+            UnitState::Waiting | UnitState::Asleep if is_asked => UnitState::Stopped,
             state if is_asked => state,
-            state => unit.next_life(state, now),
+            state => match unit.next_life(state, now) {
+                // One that ends by itself when nobody needs it is started again when somebody does.
+                UnitState::Stopped if unit.spec.lazy().is_some() => UnitState::Asleep,
+                state => state,
+            },
         };
         if unit.undead.is_none() {
             unit.pid = None;
         }
-        if matches!(state, UnitState::Waiting | UnitState::Restarting) {
+        if matches!(state, UnitState::Waiting | UnitState::Restarting | UnitState::Asleep) {
             unit.begin_anew(now);
+        }
+        if state == UnitState::Asleep {
+            unit.sleep = Sleep::Asleep;
         }
         self.enter(id, state, now);
         if is_probed {
@@ -312,7 +326,7 @@ impl Unit {
     }
 
     /// Forgets what was so of the run that is over.
-    fn begin_anew(&mut self, now: Timestamp) {
+    pub(super) fn begin_anew(&mut self, now: Timestamp) {
         self.requested = now;
         self.started = None;
         self.done = None;

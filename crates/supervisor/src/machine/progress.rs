@@ -24,6 +24,7 @@ impl Machine {
                 UnitState::Stopping => self.kill(&id, now),
                 // Its turn comes with the starts.
                 UnitState::Restarting => {}
+                UnitState::Ready => self.become_drowsy(&id),
                 _ => {
                     let unit = self.unit(&id);
                     unit.deadline = None;
@@ -46,7 +47,9 @@ impl Machine {
             self.advance_stops(now);
             self.install(now);
             self.advance_restarts(now);
+            self.advance_wakes(now);
             self.advance_starts(now);
+            self.advance_gates();
             if self.actions.len() == before {
                 break;
             }
@@ -62,7 +65,9 @@ impl Machine {
     fn advance_stops(&mut self, now: Timestamp) {
         for id in self.stopping.clone() {
             match self.units[&id].state {
-                UnitState::Waiting | UnitState::Due | UnitState::Restarting => self.end(&id, UnitState::Stopped, now),
+                UnitState::Waiting | UnitState::Due | UnitState::Restarting | UnitState::Asleep => {
+                    self.end(&id, UnitState::Stopped, now);
+                }
                 ref state if !state.is_live() => {
                     self.stopping.remove(&id);
                 }
@@ -126,6 +131,7 @@ impl Machine {
             self.units.values().filter(waiting).map(|unit| (unit.spec.id.clone(), self.verdict(unit))).collect();
         for (id, verdict) in verdicts {
             match verdict {
+                Verdict::Met if self.may_sleep(&id) => self.fall_asleep(&id, now),
                 Verdict::Met => self.start(&id, now),
                 Verdict::Never { by } => self.end(&id, UnitState::Blocked { by }, now),
                 Verdict::Open => {}
@@ -147,6 +153,7 @@ impl Machine {
                 | (ConditionState::Ready, UnitState::Ready)
                 | (ConditionState::Succeeded | ConditionState::Completed, UnitState::Succeeded)
                 | (ConditionState::Completed, UnitState::Failed(_)) => true,
+                (ConditionState::Started | ConditionState::Ready, UnitState::Asleep) => !condition.wake,
                 (_, UnitState::Blocked { by }) => return Verdict::Never { by: by.clone() },
                 (_, state) if state.is_settled() => return Verdict::Never { by: condition.unit.clone() },
                 _ => false,

@@ -77,7 +77,7 @@ impl Machine {
         }
         for id in &apply.units {
             let state = &self.units[id].state;
-            if state.is_live() || !state.is_settled() {
+            if state.is_live() || !state.is_settled() || *state == UnitState::Asleep {
                 self.stopping.insert(id.clone());
             }
         }
