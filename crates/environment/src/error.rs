@@ -39,6 +39,9 @@ pub enum Error {
         /// What there is.
         known: Vec<String>,
     },
+    /// There is a manifest, which stays as it is.
+    #[error("there is {} already; it is left as it is", .0.display())]
+    ManifestThere(PathBuf),
     /// There is no manifest to start from.
     #[error("no seedbed.yaml in {} or above", from.display())]
     NoManifest {

@@ -92,4 +92,4 @@ pub use states::States;
 pub use stop::{Stop, StopSignal};
 pub use task::Task;
 pub use template::{Part, Reference, Template};
-pub use tree::{FILE_NAME, Workspace, WorkspaceId, WorkspaceTree, find_root, importable, load};
+pub use tree::{FILE_NAME, Workspace, WorkspaceId, WorkspaceTree, check_text, find_root, importable, load};

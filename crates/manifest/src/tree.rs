@@ -7,6 +7,8 @@ use std::path::{Component, Path, PathBuf};
 use indexmap::IndexMap;
 use source::{Problem, Problems, SourceFile};
 
+use crate::document::Document;
+use crate::import::Surroundings;
 use crate::loader::Loader;
 use crate::{Applied, Local, Locator, Manifest};
 
@@ -80,6 +82,15 @@ const IMPORTABLE: [(&str, &[&str]); 2] = [
 pub fn importable(directory: &Path) -> Option<(&'static str, &'static str)> {
     let files = IMPORTABLE.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, *name)));
     files.into_iter().find(|(_, name)| directory.join(name).is_file())
+}
+
+/// Says what would be wrong with the manifest of a directory if it were this text; dependencies are not followed.
+pub fn check_text(directory: &Path, text: &str, variables: &BTreeMap<String, String>) -> Problems {
+    let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let around = Surroundings { directory, shown_from: directory, variables: &variables };
+    let mut problems = Problems::new();
+    Document::read(&SourceFile::new(FILE_NAME, text), Some(&around), None, &mut problems);
+    problems
 }
 
 /// Reads the manifest of a workspace and of everything that it depends on.

@@ -52,6 +52,8 @@ pub enum Color {
 /// The commands, one file each in `commands/`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write a first seedbed.yaml, from what lies in the directory
+    Init(InitArguments),
     /// Bring up the services, what they depend on, their databases and data
     Up(UpArguments),
     /// Move what dependencies are pinned to, and show what changes
@@ -162,6 +164,14 @@ pub enum Command {
     /// Remove the containers of one environment when its supervisor is killed; started by that
     #[command(hide = true)]
     Guard,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Args)]
+pub struct InitArguments {
+    /// Print it, and write nothing
+    #[arg(long)]
+    pub print: bool,
 }
 
 /// Arguments of `start`, `stop` and `restart`.

@@ -114,6 +114,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::NoProvider { .. } => (5, "no-provider"),
         Error::Store(store::StoreError::NotFound { .. } | store::StoreError::Ambiguous { .. }) => (5, "no-snapshot"),
         Error::Name(_)
+        | Error::ManifestThere(_)
         | Error::Profile { .. }
         | Error::TagElsewhere { .. }
         | Error::Store(store::StoreError::TagTaken(_) | store::StoreError::BadTag(_)) => (6, "refused"),
@@ -186,10 +187,11 @@ fn hint(error: &Error) -> Option<String> {
     }
     match error {
         Error::NoManifest { importable: Some((key, file)), .. } => Some(format!(
-            "there is `{file}`: a file `{}` with the lines `name: NAME` and `{key}: {file}` makes a workspace of it",
+            "there is `{file}`: `seedbed init` makes a workspace of it, by a file `{}` with the lines `name: NAME` and `{key}: {file}`",
             manifest::FILE_NAME
         )),
-        Error::NoManifest { .. } => Some("stand in a workspace, or name one with -C".to_owned()),
+        Error::NoManifest { .. } => Some("`seedbed init` writes a first one here; stand in a workspace, or name one with -C".to_owned()),
+        Error::ManifestThere(_) => Some("`seedbed init --print` shows what it would write".to_owned()),
         Error::Profile { name, .. } => Some(format!(
             "`--name OTHER` makes another environment beside it; `seedbed destroy --name {name}` removes this one"
         )),

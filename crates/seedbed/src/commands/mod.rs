@@ -14,6 +14,7 @@ mod down;
 mod exec;
 mod guard;
 mod identity;
+mod init;
 mod link;
 mod load;
 mod loads;
@@ -42,6 +43,7 @@ mod wait;
 mod why;
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -86,13 +88,17 @@ pub struct Job<'a> {
 
 impl Job<'_> {
     fn target(&self) -> Result<Target, Failure> {
+        let directory = self.directory()?;
+        self.tell(Target::find(&directory, &self.arguments.global.name))
+    }
+
+    /// The directory that is worked in. An environment is known by its path, so that one directory must have one.
+    fn directory(&self) -> Result<PathBuf, Failure> {
         let global = &self.arguments.global;
-        // An environment is known by its path, so that one directory must have one.
-        let directory = global.directory.canonicalize().map_err(|error| {
+        global.directory.canonicalize().map_err(|error| {
             let message = format!("error: cannot work in {}: {error}\n", global.directory.display());
             Failure { code: 2, kind: "command-line", message }
-        })?;
-        self.tell(Target::find(&directory, &global.name))
+        })
     }
 
     fn tell<T>(&self, result: Result<T, Error>) -> Result<T, Failure> {
@@ -146,6 +152,7 @@ pub fn run() -> ExitCode {
     };
     let job = Job { context: &context, world: &world, arguments: &arguments };
     let result = match &arguments.command {
+        Command::Init(options) => init::run(&job, options),
         Command::Up(options) => up::run(&job, options),
         Command::Update(options) => update::run(&job, options),
         Command::Link(options) => link::link(&job, options),

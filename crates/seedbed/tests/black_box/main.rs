@@ -11,6 +11,7 @@ mod engines;
 mod following;
 mod generation;
 mod http;
+mod init;
 mod interruptions;
 mod lazy;
 mod loading_again;

@@ -34,6 +34,7 @@ sessions! {
     failing_loads
     failing_migrations
     failing_steps
+    init
     json
     lazy
     life

@@ -135,3 +135,11 @@ fn settings() {
     }
     check("docs/guide/settings.md", Session::in_empty_directory("settings"));
 }
+
+#[test]
+fn first_manifest() {
+    if !has("npm") {
+        return;
+    }
+    check("docs/guide/first-manifest.md", Session::in_empty_directory("first-manifest"));
+}
