@@ -11,7 +11,7 @@ use supervisor::{Signal, UnitId, UnitSpec, UnitStatus};
 use crate::conversion::shared;
 use crate::lines::{Reader, Writer};
 use crate::wire::{Hello, PROTOCOL, Reply, Request, Spec};
-use crate::{Apply, ClientError, start};
+use crate::{Apply, ClientError, Hold, start};
 
 /// How long a supervisor that has stopped everything may take to vanish.
 const VANISH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,7 +69,7 @@ impl Client {
             // One that has ended meanwhile is what is wanted.
             let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
         }
-        if runtime::wait_gone(pid, VANISH_TIMEOUT) { Ok(()) } else { Err(ClientError::StillThere(pid)) }
+        vanished(pid)
     }
 
     /// Starts a supervisor that outlives this process, waits until it listens on `socket`, and connects.
@@ -95,9 +95,35 @@ impl Client {
     pub fn status(&mut self) -> Result<Vec<UnitStatus>, ClientError> {
         self.writer.request(&Request::Status)?;
         match self.reader.reply()? {
-            Reply::Status { units } => Ok(units.into_iter().map(UnitStatus::from).collect()),
+            Reply::Status { units, .. } => Ok(units.into_iter().map(UnitStatus::from).collect()),
             other => Err(ClientError::Unexpected(format!("{other:?}"))),
         }
+    }
+
+    /// Returns who [holds](Client::hold) the supervisor.
+    pub fn holders(&mut self) -> Result<Vec<String>, ClientError> {
+        self.writer.request(&Request::Status)?;
+        match self.reader.reply()? {
+            Reply::Status { holders, .. } => Ok(holders),
+            other => Err(ClientError::Unexpected(format!("{other:?}"))),
+        }
+    }
+
+    /// Keeps the supervisor and its units for as long as the [`Hold`] is there; when the last one is gone, however its process
+    /// has ended, everything is stopped. `None` if it was about to end, and has ended now.
+    pub fn hold(mut self, holder: &str) -> Result<Option<Hold>, ClientError> {
+        let mut heard =
+            self.writer.request(&Request::Hold { holder: holder.to_owned() }).and_then(|()| self.reader.reply());
+        loop {
+            match heard {
+                Ok(Reply::Held) => return Ok(Some(Hold::new(self.reader, self.writer, self.pid))),
+                Ok(Reply::Changed { .. }) => heard = self.reader.reply(),
+                Ok(Reply::Gone) | Err(ClientError::Closed | ClientError::Lost(_)) => break,
+                Ok(other) => return Err(ClientError::Unexpected(format!("{other:?}"))),
+                Err(error) => return Err(error),
+            }
+        }
+        vanished(self.pid).map(|()| None)
     }
 
     /// Stops units and then starts others; an error of the whole request comes from the first [`Apply::next`].
@@ -147,7 +173,7 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
-        if runtime::wait_gone(self.pid, VANISH_TIMEOUT) { Ok(None) } else { Err(ClientError::StillThere(self.pid)) }
+        vanished(self.pid).map(|()| None)
     }
 
     /// Stops everything, tells `on_event` of each change, and waits until the supervisor's process is gone.
@@ -171,8 +197,13 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
-        if runtime::wait_gone(self.pid, VANISH_TIMEOUT) { Ok(()) } else { Err(ClientError::StillThere(self.pid)) }
+        vanished(self.pid)
     }
+}
+
+/// Waits until a supervisor that has stopped everything is gone.
+pub(crate) fn vanished(pid: u32) -> Result<(), ClientError> {
+    if runtime::wait_gone(pid, VANISH_TIMEOUT) { Ok(()) } else { Err(ClientError::StillThere(pid)) }
 }
 
 fn names(units: &[UnitId]) -> Vec<String> {

@@ -126,6 +126,8 @@ struct Server {
     applying: Option<(RequestId, ConnectionId)>,
     /// Who waits until no apply is under way.
     settling: Vec<ConnectionId>,
+    /// Who needs this supervisor, by connection; when the last of them is gone, everything is stopped.
+    holders: BTreeMap<ConnectionId, String>,
     /// Who waits for the end.
     leaving: Vec<ConnectionId>,
     is_ending: bool,
@@ -148,6 +150,7 @@ impl Server {
             last_request: 0,
             applying: None,
             settling: Vec::new(),
+            holders: BTreeMap::new(),
             leaving: Vec::new(),
             is_ending: false,
             idle_since: None,
@@ -210,6 +213,7 @@ impl Server {
                 if self.is_applying(id) {
                     self.handle(Event::Cancel);
                 }
+                self.let_go(id);
             }
             Heard::Request(request) => self.obey(id, request),
         }
@@ -219,7 +223,8 @@ impl Server {
         match request {
             Request::Status => {
                 let units = self.machine.statuses().into_iter().map(Into::into).collect();
-                self.say(id, &Reply::Status { units });
+                let holders = self.holders.values().cloned().collect();
+                self.say(id, &Reply::Status { units, holders });
             }
             Request::Apply { shared, start, stop } => {
                 let shared = Arc::new(shared);
@@ -260,6 +265,19 @@ impl Server {
                 self.settling.push(id);
                 self.settle();
             }
+            // Whoever comes when the last one has gone waits for the end, and starts another.
+            Request::Hold { .. } if self.is_ending => self.leaving.push(id),
+            Request::Hold { holder } => {
+                self.holders.insert(id, holder);
+                self.say(id, &Reply::Held);
+            }
+            Request::Release => {
+                if self.let_go(id) || self.is_ending {
+                    self.leaving.push(id);
+                } else {
+                    self.say(id, &Reply::Released);
+                }
+            }
             Request::Shutdown => {
                 self.leaving.push(id);
                 self.handle(Event::Shutdown);
@@ -269,6 +287,15 @@ impl Server {
                 self.handle(Event::Discard);
             }
         }
+    }
+
+    /// A connection needs this supervisor no longer; says whether it was the last one that did, so that everything is stopped.
+    fn let_go(&mut self, id: ConnectionId) -> bool {
+        let is_last = self.holders.remove(&id).is_some() && self.holders.is_empty();
+        if is_last {
+            self.handle(Event::Shutdown);
+        }
+        is_last
     }
 
     fn new_request(&mut self, id: ConnectionId) -> RequestId {
@@ -313,7 +340,8 @@ impl Server {
     fn execute(&mut self, action: Action) {
         match action {
             Action::Announce(status) => {
-                let mut listeners: Vec<ConnectionId> = self.requests.values().chain(&self.leaving).copied().collect();
+                let listeners = self.requests.values().chain(&self.leaving).chain(self.holders.keys());
+                let mut listeners: Vec<ConnectionId> = listeners.copied().collect();
                 listeners.sort_unstable();
                 listeners.dedup();
                 let reply = Reply::Changed { unit: status.into() };

@@ -31,7 +31,7 @@ pub(crate) fn start(program: &Path, arguments: &[OsString], log: &Path) -> Resul
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(answer).stderr(output);
     // An environment that is started from within another one is not part of it.
-    command.env_remove(runtime::MARK);
+    command.env_remove(runtime::MARK).env(runtime::SUPERVISOR, "1");
     // It makes a session of its own (`serve`), and belongs to the system's first process when this one ends.
     drop(command.spawn().map_err(failed(program))?);
     // The command holds a copy of the pipe's other end, and the end of the supervisor is told by its closing.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::wire_container::Container;
 
 /// The version of the protocol, in both greetings.
-pub(crate) const PROTOCOL: u32 = 3;
+pub(crate) const PROTOCOL: u32 = 4;
 
 /// The longest line that a server reads: an apply of some hundred units, each with a whole environment.
 pub(crate) const LINE_LIMIT: usize = 32 << 20;
@@ -51,6 +51,13 @@ pub(crate) enum Request {
     },
     /// Answered when no apply is under way.
     Settle,
+    /// The supervisor and its units are needed for as long as this connection lasts.
+    Hold {
+        /// Who needs them.
+        holder: String,
+    },
+    /// They are needed no longer; if nobody else holds them, everything is stopped.
+    Release,
     Shutdown,
     /// The same, when all that the services have written is about to be removed.
     Discard,
@@ -62,6 +69,8 @@ pub(crate) enum Request {
 pub(crate) enum Reply {
     Status {
         units: Vec<Status>,
+        /// Who holds the supervisor.
+        holders: Vec<String>,
     },
     Changed {
         unit: Status,
@@ -75,6 +84,9 @@ pub(crate) enum Reply {
     Stopped,
     Signalled,
     Settled,
+    Held,
+    /// Others hold it still.
+    Released,
     /// Everything is stopped; the connection ends.
     Gone,
     Error {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
-use crate::{Binaries, ContainerError, Database, DatabaseError, FileError, Inside, Location, Secret};
+use crate::{Binaries, ContainerError, Database, DatabaseError, FileError, Inside, Location, Login, Secret};
 
 /// Names a kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -121,6 +121,26 @@ pub trait Engine: Send + Sync {
     fn adopt_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
         let _ = (found, place);
         Err(EngineError::NoServer(self.kind()))
+    }
+
+    /// Says who Seedbed is in a server that environments share; `None` for an engine whose servers they cannot share, since it
+    /// does not keep their databases apart.
+    fn administrator(&self, place: &ServerPlace) -> Option<Login> {
+        let _ = place;
+        None
+    }
+
+    /// Lets an environment have databases in a running server that several share: it gets a role, which can enter no database
+    /// of another one. Repeating it is harmless. Two calls for one server must not run at the same time.
+    fn admit(&self, place: &ServerPlace, environment: &Login) -> Result<(), DatabaseError> {
+        let _ = (place, environment);
+        Err(DatabaseError::Unsupported { engine: self.kind(), action: "share a server" })
+    }
+
+    /// Removes the role of an environment from a running server that several share, and all databases that it owns.
+    fn dismiss(&self, place: &ServerPlace, role: &str) -> Result<(), DatabaseError> {
+        let _ = (place, role);
+        Err(DatabaseError::Unsupported { engine: self.kind(), action: "share a server" })
     }
 
     /// Says how to open the engine's own interactive client on a database.
@@ -248,6 +268,8 @@ pub struct ServerPlace {
     pub password: Secret,
     /// Whether commits wait for the disk.
     pub durability: Durability,
+    /// Whether environments share it.
+    pub is_shared: bool,
     /// Where data directories are that were made once for all servers of the machine; without, each is made anew.
     pub templates: Option<PathBuf>,
 }

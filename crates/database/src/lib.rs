@@ -41,7 +41,7 @@ pub use engine::{
 pub use error::{Cause, DatabaseError};
 pub use fingerprint::{FINGERPRINT_VERSION, FingerprintBuilder, RowDigest, RowSum, is_comparable};
 pub use image::{Contents, Image, Inside, Question};
-pub use location::{Location, Secret};
+pub use location::{Location, Login, Secret};
 pub use schema::{Column, ForeignKey, Schema, Table};
 pub use script::{Dialect, Statement, statements};
 pub use state::{InvalidStateName, StateName};

@@ -28,6 +28,15 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// A name and a password by which a server knows who connects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The role.
+    pub user: String,
+    /// Its password.
+    pub password: Secret,
+}
+
 /// Says where one database is and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Location {
@@ -50,6 +59,9 @@ pub enum Location {
         user: String,
         /// Its password.
         password: Secret,
+        /// The superuser that Seedbed's own connections use in a server that environments share; there `user` is a role that
+        /// owns its databases and cannot enter those of others. `None` in a server of its own, where `user` is the superuser.
+        administrator: Option<Login>,
         /// The database's name.
         name: String,
         /// The server's programs (for dumps).
@@ -191,6 +203,7 @@ mod tests {
             socket_directory: "/tmp/s".into(),
             user: "seedbed".into(),
             password: Secret::new(password),
+            administrator: None,
             name: "lms".into(),
             binaries: "/bin".into(),
         }

@@ -329,6 +329,7 @@ mod tests {
             port: 1,
             password: Secret::new("it's"),
             durability: Durability::Full,
+            is_shared: false,
             templates: None,
         };
         let found = |product: &str| ServerFound {

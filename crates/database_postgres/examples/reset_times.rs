@@ -37,6 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         port: TcpListener::bind("127.0.0.1:0")?.local_addr()?.port(),
         password: Secret::new("measured"),
         durability: Durability::Full,
+        is_shared: false,
         templates: None,
     };
     PostgresEngine.prepare_server(&found, &place)?;
@@ -69,6 +70,7 @@ fn measure(scale: &str, rounds: usize, binaries: &Binaries, place: &ServerPlace)
         socket_directory: place.socket_directory.clone(),
         user: "seedbed".to_owned(),
         password: place.password.clone(),
+        administrator: None,
         name: "bench".to_owned(),
         binaries: binaries.clone(),
     };

@@ -10,7 +10,7 @@ use postgres::{Client, Config, NoTls};
 use crate::database::PostgresDatabase;
 
 /// The database from which others are created, renamed and dropped.
-const MAINTENANCE: &str = "postgres";
+pub(crate) const MAINTENANCE: &str = "postgres";
 
 /// How long a connection over the socket may take; a starting server refuses at once.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -26,6 +26,8 @@ pub(crate) struct Address {
     pub(crate) port: u16,
     pub(crate) user: String,
     pub(crate) password: Secret,
+    /// The role that the databases are to belong to, if that is not this user.
+    pub(crate) owner: Option<String>,
 }
 
 impl Address {

@@ -55,7 +55,11 @@ impl PostgresDatabase {
     pub(crate) fn make_empty(&mut self, aside: Option<&StateName>) -> Result<(), DatabaseError> {
         self.commanding(|this| {
             this.make(
-                |this, new| this.create_empty(new).and_then(|()| this.create_extensions(new)),
+                |this, new| {
+                    this.create_empty(new)?;
+                    this.create_extensions(new)?;
+                    this.give_to_owner(new)
+                },
                 |this, new| this.put_in_place(new, aside),
             )
         })
@@ -70,12 +74,15 @@ impl PostgresDatabase {
         };
         // Unlike template1, template0 is the same everywhere and nobody can be connected to it.
         let sql = format!(
-            "CREATE DATABASE {} TEMPLATE template0{}{}",
+            "CREATE DATABASE {} TEMPLATE template0{}{}{}",
             quote(database),
             option("ENCODING", &self.settings.encoding),
-            option("LOCALE", &self.settings.locale)
+            option("LOCALE", &self.settings.locale),
+            self.of_owner()
         );
-        self.maintenance()?.batch_execute(&sql).map_err(refused(&name, "create it"))
+        self.maintenance()?.batch_execute(&sql).map_err(refused(&name, "create it"))?;
+        self.close_to_others(database)?;
+        self.give_public_schema(database)
     }
 
     /// Copies a database, with its settings, inside the server.
@@ -95,12 +102,13 @@ impl PostgresDatabase {
             (true, false) => " STRATEGY wal_log",
             (true, true) => " STRATEGY file_copy",
         };
-        let sql = format!("CREATE DATABASE {} TEMPLATE {}{strategy}", quote(to), quote(from));
+        let sql = format!("CREATE DATABASE {} TEMPLATE {}{strategy}{}", quote(to), quote(from), self.of_owner());
         if version >= CLONE_VERSION && size > FILE_COPY_SIZE {
             self.copy_by_file_system(from, &sql, others)?;
         } else {
             self.copy_by(from, &sql, others)?;
         }
+        self.close_to_others(to)?;
         // Settings of the database, such as its search path, are not part of its template.
         let settings = "INSERT INTO pg_db_role_setting (setdatabase, setrole, setconfig)
             SELECT copy.oid, setrole, setconfig FROM pg_db_role_setting
@@ -151,6 +159,13 @@ impl PostgresDatabase {
                 Err(error) if error.code() == Some(&SqlState::DUPLICATE_OBJECT) => {}
                 Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {}
                 made => made.map_err(refused(&name, format!("create the role {role}")))?,
+            }
+        }
+        if let Some(owner) = self.address.owner.clone() {
+            for role in self.settings.roles.clone() {
+                // What a schema gives to the role, its owner must be allowed to give.
+                let sql = format!("GRANT {} TO {}", quote(&role), quote(&owner));
+                self.maintenance()?.batch_execute(&sql).map_err(refused(&name, format!("grant the role {role}")))?;
             }
         }
         Ok(())

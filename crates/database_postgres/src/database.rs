@@ -33,14 +33,22 @@ pub(crate) struct PostgresDatabase {
 impl PostgresDatabase {
     /// Makes the handle; `None` for a location of another engine.
     pub(crate) fn new(location: &Location, settings: &DatabaseSettings) -> Option<Self> {
-        let Location::Postgres { host: _, port, socket_directory, user, password, name, binaries } = location else {
+        let Location::Postgres { host: _, port, socket_directory, user, password, administrator, name, binaries } =
+            location
+        else {
             return None;
+        };
+        let owner = administrator.as_ref().map(|_| user.clone());
+        let (user, password) = match administrator {
+            Some(administrator) => (&administrator.user, &administrator.password),
+            None => (user, password),
         };
         let address = Address {
             socket_directory: socket_directory.clone(),
             port: *port,
             user: user.clone(),
             password: password.clone(),
+            owner,
         };
         Some(PostgresDatabase {
             name: name.clone(),
@@ -134,7 +142,9 @@ impl Database for PostgresDatabase {
     fn execute_script(&mut self, sql: &str) -> Result<(), DatabaseError> {
         self.changeable()?;
         // A session of its own, since a script may change the settings of the session.
-        script::execute(&mut self.address.connect(&self.target, &self.name)?, &self.name, sql)
+        script::execute(&mut self.address.connect(&self.target, &self.name)?, &self.name, sql)?;
+        let target = self.target.clone();
+        self.give_to_owner(&target)
     }
 
     fn begin(&mut self) -> Result<Box<dyn Transaction + '_>, DatabaseError> {

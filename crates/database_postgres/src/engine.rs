@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use database::{
-    Database, DatabaseError, DatabaseSettings, Engine, EngineError, EngineKind, Location, ServerFiles, ServerFound,
-    ServerPackage, ServerPlace, ServerProcess, ServerRequest, ShellCommand,
+    Database, DatabaseError, DatabaseSettings, Engine, EngineError, EngineKind, Location, Login, ServerFiles,
+    ServerFound, ServerPackage, ServerPlace, ServerProcess, ServerRequest, ShellCommand,
 };
 
 use crate::database::PostgresDatabase;
-use crate::{data, discovery, server, wheel};
+use crate::{data, discovery, server, tenancy, wheel};
 
 /// The newest version that is fetched where none is wanted.
 const NEWEST: &str = "18";
@@ -69,6 +69,18 @@ impl Engine for PostgresEngine {
 
     fn adopt_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
         server::adopt_files(found, place)
+    }
+
+    fn administrator(&self, place: &ServerPlace) -> Option<Login> {
+        Some(tenancy::administrator(place))
+    }
+
+    fn admit(&self, place: &ServerPlace, environment: &Login) -> Result<(), DatabaseError> {
+        tenancy::admit(place, environment)
+    }
+
+    fn dismiss(&self, place: &ServerPlace, role: &str) -> Result<(), DatabaseError> {
+        tenancy::dismiss(place, role)
     }
 
     fn shell(&self, location: &Location) -> Result<ShellCommand, EngineError> {

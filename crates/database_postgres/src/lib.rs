@@ -31,6 +31,7 @@ mod settle;
 mod state;
 mod swap;
 mod table;
+mod tenancy;
 mod transaction;
 mod wheel;
 

@@ -68,7 +68,8 @@ impl PostgresDatabase {
                         Format::Custom | Format::Directory | Format::Tar => this.restore_archive(new, from, format),
                     }
                     .map_err(|error| this.explain(error))?;
-                    this.create_extensions(new)
+                    this.create_extensions(new)?;
+                    this.give_to_owner(new)
                 },
                 |this, new| this.put_under(new, state),
             );

@@ -128,7 +128,7 @@ fn settings(place: &ServerPlace) -> String {
         ("unix_socket_directories", text(&socket_directories(&place.socket_directory))),
         ("unix_socket_permissions", "0700".to_owned()),
         ("password_encryption", "'scram-sha-256'".to_owned()),
-        ("max_connections", "100".to_owned()),
+        ("max_connections", if place.is_shared { "500" } else { "100" }.to_owned()),
         ("shared_buffers", "'32MB'".to_owned()),
         ("max_wal_size", "'256MB'".to_owned()),
         ("min_wal_size", "'32MB'".to_owned()),

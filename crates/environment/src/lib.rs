@@ -89,7 +89,10 @@ mod resources;
 mod run;
 mod scan;
 mod secrets;
+mod servers;
 mod session;
+mod shared_hold;
+mod shared_server;
 mod sharing;
 mod snapshot;
 mod spec_names;
@@ -165,7 +168,9 @@ pub use reset::{ResetReport, reset};
 pub use run::{RunReport, run};
 pub use runtime::Stream;
 pub use scan::Finding as ScanFinding;
+pub use servers::{SharedEnvironment, SharedServerReport, prune_servers, servers};
 pub use session::Session;
+pub use shared_hold::hold;
 pub use sharing::{PushOptions, Shared, fetch, pull, push};
 pub use snapshot::{
     RestoreOptions, Shown, SnapshotOptions, delete, export, import, restore, show, snapshot, snapshots, tag,

@@ -65,7 +65,7 @@ impl Lock {
 }
 
 /// Whether this is the file that has that path now.
-fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let own = file.metadata().map(|own| (own.dev(), own.ino()));
     let there = std::fs::metadata(path).map(|there| (there.dev(), there.ino()));
     own.is_ok_and(|own| there.is_ok_and(|there| own == there))

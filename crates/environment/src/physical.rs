@@ -37,6 +37,13 @@ pub(crate) fn choose(
     session.observed = session.observe_again()?;
     let files_from = session.tree.workspace(session.tree.root).manifest.snapshots.files_from_bytes;
     for server in session.model.servers.keys() {
+        if session.seats.contains_key(server) {
+            // It would have to stop, for others too.
+            if form == SnapshotForm::Physical {
+                return Err(Error::SharedFiles(server.to_string()));
+            }
+            continue;
+        }
         let own: Vec<&DatabaseId> = databases_of(session, server).collect();
         let mut bytes = 0;
         for id in &own {

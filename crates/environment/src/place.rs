@@ -24,7 +24,15 @@ pub struct Place {
 impl Place {
     /// The places of the environment `name` of the workspace in `root`.
     pub fn new(root: &Path, name: &str, runtime_directory: &Path, is_root: bool) -> Self {
-        let directory = root.join(DIRECTORY).join(name);
+        Self::at(root.join(DIRECTORY).join(name), runtime_directory, is_root)
+    }
+
+    /// The places of a server that environments share, which has a supervisor of its own.
+    pub fn of_server(servers: &Path, name: &str, runtime_directory: &Path, is_root: bool) -> Self {
+        Self::at(servers.join(name), runtime_directory, is_root)
+    }
+
+    fn at(directory: PathBuf, runtime_directory: &Path, is_root: bool) -> Self {
         let id = blake3::hash(directory.as_os_str().as_encoded_bytes()).to_hex();
         let servers = if is_root { Path::new("/var/lib/seedbed").join(&id[..16]) } else { directory.join("servers") };
         Self { short: runtime_directory.join(&id[..16]), servers, directory }

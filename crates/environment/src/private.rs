@@ -82,6 +82,7 @@ impl Private {
             port: 5432,
             password: Secret::new(new_password()),
             durability: Durability::Relaxed,
+            is_shared: false,
             templates: None,
         };
         let (log, output) = occupy(session)?;
@@ -153,7 +154,10 @@ impl Private {
         let (password, binaries, user) =
             (self.place.password.clone(), self.found.binaries.clone(), "seedbed".to_owned());
         let location = match engine.kind() {
-            EngineKind::Postgres => Location::Postgres { host, port, socket_directory, user, password, name, binaries },
+            EngineKind::Postgres => {
+                let administrator = None;
+                Location::Postgres { host, port, socket_directory, user, password, administrator, name, binaries }
+            }
             EngineKind::Mysql => Location::Mysql { host, port, socket_directory, user, password, name, binaries },
             EngineKind::Redis => {
                 let number = content.notes.get(NUMBER).and_then(|number| number.parse().ok());

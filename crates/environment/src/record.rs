@@ -33,8 +33,19 @@ pub struct Record {
     pub databases: BTreeMap<DatabaseId, DatabaseRecord>,
     /// The states that are kept in the engines, by database and key. They outlive their database.
     pub kept: BTreeMap<DatabaseId, BTreeMap<String, KeptRecord>>,
+    /// The servers that it shares with others, by the name that it has for each.
+    pub shared: BTreeMap<String, SharedRecord>,
     /// What the last command put aside that replaced content.
     pub undo: Option<UndoRecord>,
+}
+
+/// A server that an environment shares with others.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedRecord {
+    /// The name that it has for all.
+    pub server: String,
+    /// Which of the servers of this name that have been there.
+    pub birth: String,
 }
 
 /// What is known of a database that was made.
@@ -114,6 +125,8 @@ struct File {
     databases: BTreeMap<String, DatabaseRecord>,
     #[serde(default)]
     kept: BTreeMap<String, BTreeMap<String, KeptRecord>>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    shared: BTreeMap<String, SharedRecord>,
     #[serde(default)]
     undo: Option<UndoRecord>,
 }
@@ -141,6 +154,7 @@ impl Record {
             numbers: file.numbers,
             databases: by_id(file.databases),
             kept: by_id(file.kept),
+            shared: file.shared,
             undo: file.undo,
         }))
     }
@@ -166,6 +180,7 @@ impl Record {
             numbers: self.numbers.clone(),
             databases: by_name(&self.databases),
             kept: by_name(&self.kept),
+            shared: self.shared.clone(),
             undo: self.undo.clone(),
         };
         durable::write_json(&self.path, &file)

@@ -19,7 +19,7 @@ use crate::container_engine;
 use crate::context::{Context, Mode, Target};
 use crate::data::{self, DeclaredData};
 use crate::dependencies::{self, Dependencies, Loaded};
-use crate::facts::{FactsMaker, Servers, choose_numbers, choose_ports, new_password, server_ids, settings};
+use crate::facts::{FactsMaker, Servers, choose_lasting, find_all, server_ids, settings};
 use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::lost::forget_lost;
@@ -28,6 +28,7 @@ use crate::observation::{digests, is_there, observed_databases, observed_tasks, 
 use crate::place::Place;
 use crate::private::Private;
 use crate::record::{DatabaseRecord, Record};
+use crate::shared_server::{self, Seat};
 use crate::specs::OwnSpec;
 use crate::unusable::Unusable;
 use crate::{Error, Progress};
@@ -58,6 +59,8 @@ pub struct Session<'a> {
     locations: BTreeMap<DatabaseId, Location>,
     settings: BTreeMap<DatabaseId, DatabaseSettings>,
     pub(crate) servers: Servers,
+    /// Which of the servers are shared, and this environment's place there.
+    pub(crate) seats: BTreeMap<ServerId, Seat>,
     record: Mutex<Record>,
     client: Mutex<Option<Client>>,
     /// Set when the supervisor is gone, and its servers with it: then nobody waits for them.
@@ -168,11 +171,12 @@ impl<'a> Session<'a> {
         let running = running_units(&statuses);
 
         let servers = server_ids(&tree);
+        let found = find_all(context, &servers, lock.is_some())?;
+        let seats = shared_server::seats(context, &place, &tree, &found, &record, lock.is_some())?;
         let engine = container_engine::find(context, &tree)?;
-        choose_ports(&tree, &target.name, &servers, engine.as_ref(), &running, &mut record, context.monitor)?;
-        choose_numbers(&tree, &mut record);
-        for id in servers.keys() {
-            record.passwords.entry(id.to_string()).or_insert_with(new_password);
+        let notes = choose_lasting(&tree, &target.name, &servers, engine.as_ref(), &running, &seats, &mut record)?;
+        for note in notes {
+            context.monitor.on(Progress::Note(note));
         }
         if lock.is_some() && written.as_ref() != Some(&record) {
             record.write()?;
@@ -185,13 +189,13 @@ impl<'a> Session<'a> {
             tree: &tree,
             name: &target.name,
             containers: container_engine::facts(engine.as_ref(), &tree, &place, &record)?,
-            may_fetch: lock.is_some(),
+            seats: &seats,
         };
-        let servers = maker.servers(&servers)?;
+        let servers = maker.servers(found);
         let locations = maker.locations(&servers);
         let facts = Facts { wanted: wanted_tasks(mode, &tree)?, ..maker.facts(&servers, &locations)? };
         if lock.is_some() {
-            forget_lost(&servers, &locations, &running, &mut record, &journal, context.monitor)?;
+            forget_lost(&servers, &locations, &running, &seats, &mut record, &journal, context.monitor)?;
         }
         let model = plan::resolve(&tree, &facts).map_err(Error::Problems)?;
         let declared = dataset::order(&data.types, data.specs, &data::options(false)).map_err(Error::Problems)?;
@@ -223,6 +227,7 @@ impl<'a> Session<'a> {
             private: Mutex::new(None),
             locations,
             servers,
+            seats,
             record: Mutex::new(record),
             client: Mutex::new(client),
             is_abandoned: AtomicBool::new(false),

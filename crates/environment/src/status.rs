@@ -58,6 +58,8 @@ pub struct ServerReport {
     pub programs: String,
     /// Whether it runs in a container.
     pub in_container: bool,
+    /// The name that it has for all who share it, and how many other environments use it now, if it is shared.
+    pub shared: Option<(String, usize)>,
 }
 
 /// Looks at an environment and changes nothing.
@@ -87,12 +89,21 @@ pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Er
             state,
         }
     });
-    let servers = session.servers.iter().map(|(id, (found, _))| ServerReport {
-        id: id.to_string(),
-        version: format!("{} {}", found.product, found.version),
-        programs: found.binaries.to_string(),
-        in_container: found.binaries.image().is_some(),
-    });
+    let own = place.directory().display().to_string();
+    let mut servers = Vec::new();
+    for (id, (found, _)) in &session.servers {
+        let others = session.seats.get(id).map(|seat| {
+            let holders = seat.server.holders()?;
+            Ok::<_, Error>((seat.server.name.clone(), holders.iter().filter(|holder| **holder != own).count()))
+        });
+        servers.push(ServerReport {
+            id: id.to_string(),
+            version: format!("{} {}", found.product, found.version),
+            programs: found.binaries.to_string(),
+            in_container: found.binaries.image().is_some(),
+            shared: others.transpose()?,
+        });
+    }
     let pending = plan.steps.iter().map(|step| format!("{}: {}", step.title(), step.reason)).collect();
     Ok(StatusReport {
         workspace: session.model.root.clone(),
@@ -100,7 +111,7 @@ pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Er
         profile: session.record().profile.clone(),
         services: service_reports(&session, &BTreeMap::new()),
         databases: databases.collect(),
-        servers: servers.collect(),
+        servers,
         dependencies: dependency_report::reports(context, &session.tree, &session.dependencies)?,
         pending,
         others: environments(target)?.into_iter().filter(|name| *name != target.name).collect(),

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use database::Unsettled;
-use plan::{DatabaseId, Key};
+use plan::{DatabaseId, Key, ServerId};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
@@ -19,7 +19,7 @@ use crate::facts::kind_of;
 use crate::place::Place;
 use crate::record::Record;
 use crate::session::Session;
-use crate::{Error, Progress, states};
+use crate::{Error, Progress, shared_server, states};
 
 /// What tending has done.
 #[derive(Debug, Default)]
@@ -68,15 +68,23 @@ impl Session<'_> {
         for server in self.model.servers.keys() {
             let own = |id: &&DatabaseId| self.model.databases[*id].server.as_ref() == Some(server);
             let Some(id) = self.model.databases.keys().find(own).filter(|id| is_reachable(self, id)) else { continue };
+            // Of those that share a server, one at a time: it is settled once and for all.
+            let _turn = self.tending_turn(server)?;
             self.database(id)?.settle().map_err(Error::database(id))?;
         }
         Ok(())
+    }
+
+    /// The turn of the one that works on the files of a shared server.
+    fn tending_turn(&self, server: &ServerId) -> Result<Option<shared_server::Turn>, Error> {
+        self.seats.get(server).map(|seat| seat.server.tending_turn(self.context)).transpose()
     }
 
     /// Makes what the next servers of this machine begin with.
     fn prepare_templates(&self) -> Result<(), Error> {
         for server in self.model.servers.keys() {
             let (found, place) = self.server(server);
+            let _turn = self.tending_turn(server)?;
             let prepared = self.engine(kind_of(server.engine)).prepare_template(found, place);
             let database = self.model.databases.values().find(|database| database.server.as_ref() == Some(server));
             let database = database.expect("a server is there for a database").id.clone();

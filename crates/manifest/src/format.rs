@@ -1,7 +1,7 @@
 //! The format of `seedbed.yaml`, declared: to add a key, add it here and read it where its type is.
 
 use crate::grammar::{Field, Pattern, Record, Shape, optional, overlay, required};
-use crate::{Condition, Durability, Engine, PullPolicy, RestartPolicy, SettingKind, SnapshotForm, StopSignal};
+use crate::{Condition, Durability, Engine, PullPolicy, RestartPolicy, Servers, SettingKind, SnapshotForm, StopSignal};
 
 pub(crate) static NAME: Pattern = Pattern::new(
     "^[a-z][a-z0-9-]{0,39}$",
@@ -154,6 +154,8 @@ const COMPOSE_DOC: &str = "A Compose file, or a project of several, whose servic
 const RESOURCES_DOC: &str = "Files that belong to the state of the environment.";
 const REMOTES_DOC: &str = "Places where snapshots, states and bases are shared.";
 const STATES_DOC: &str = "What is kept of finished steps.";
+const SERVERS_DOC: &str =
+    "Whether its databases are in servers that environments share, or in some of its own. Default: own.";
 const SNAPSHOTS_DOC: &str = "How snapshots are taken.";
 const DATA_DOC: &str = "Specs that are loaded, for data over several services.";
 const SCENARIOS_DOC: &str = "Specs by a name, which `seedbed load` takes.";
@@ -206,6 +208,7 @@ pub(crate) static MANIFEST: Record = Record {
         optional("remotes", REMOTES, REMOTES_DOC),
         optional("states", Shape::Record(&STATES), STATES_DOC),
         optional("snapshots", Shape::Record(&SNAPSHOTS), SNAPSHOTS_DOC),
+        optional("servers", Shape::Word(&Servers::WORDS), SERVERS_DOC),
         optional("budget", Shape::Record(&BUDGET), BUDGET_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
         optional("modes", Shape::Map(&NAME, &Shape::Record(&MODE)), "Parts of it that dependents can take."),
@@ -231,6 +234,7 @@ static PROFILE: Record = Record {
         optional("remotes", REMOTES, REMOTES_DOC),
         optional("states", Shape::Record(&STATES), STATES_DOC),
         optional("snapshots", Shape::Record(&SNAPSHOTS), SNAPSHOTS_DOC),
+        optional("servers", Shape::Word(&Servers::WORDS), SERVERS_DOC),
         optional("budget", Shape::Record(&BUDGET), BUDGET_DOC),
         optional("exports", EXPORTS, EXPORTS_DOC),
     ],
@@ -286,6 +290,7 @@ pub(crate) static LOCAL: Record = Record {
         optional("link", Shape::Map(&NAME, &TEXT), "Directories that are used instead of dependencies."),
         overlay("resources", RESOURCES, RESOURCES_DOC),
         optional("config", CONFIG_VALUES, CONFIG_VALUES_DOC),
+        optional("servers", Shape::Word(&Servers::WORDS), "Whether databases are in servers that environments share."),
     ],
     exclusive: &[],
 };

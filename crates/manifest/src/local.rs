@@ -22,6 +22,7 @@ pub struct Local {
     resources: Option<Entry>,
     /// Values for settings of the root workspace.
     pub(crate) config: Vec<Entry>,
+    servers: Option<Entry>,
 }
 
 /// A directory that is used instead of a dependency.
@@ -65,13 +66,14 @@ impl Local {
             env: tree.get("env").filter(|env| env.as_map().is_some()).cloned(),
             resources: tree.entry("resources").cloned(),
             config: tree.get("config").and_then(Tree::as_map).unwrap_or_default().to_vec(),
+            servers: tree.entry("servers").cloned(),
         }
     }
 
     /// The manifest of the workspace with all of this laid over it.
     pub(crate) fn over(&self, mut manifest: Tree) -> Tree {
-        if let Some(resources) = &self.resources {
-            let overlay = Tree { node: Node::Map(vec![resources.clone()]), place: resources.key_place.clone() };
+        for entry in [&self.resources, &self.servers].into_iter().flatten() {
+            let overlay = Tree { node: Node::Map(vec![entry.clone()]), place: entry.key_place.clone() };
             manifest = overlay.merge_over(manifest);
         }
         let (Some(env), Node::Map(keys)) = (&self.env, &mut manifest.node) else { return manifest };

@@ -8,8 +8,8 @@ use source::{Entry, Problem, Problems, SourceFile, Tree};
 use crate::document::Document;
 use crate::reading::Reading;
 use crate::{
-    Budget, ConfigFile, Database, Dependency, Name, Remote, Resource, Service, Setting, Snapshots, SpecReference,
-    States, Task, Template, resource,
+    Budget, ConfigFile, Database, Dependency, Name, Remote, Resource, Servers, Service, Setting, Snapshots,
+    SpecReference, States, Task, Template, resource,
 };
 
 /// What a repository's `seedbed.yaml` says, checked.
@@ -43,6 +43,8 @@ pub struct Manifest {
     pub states: States,
     /// How snapshots are taken.
     pub snapshots: Snapshots,
+    /// Whose the servers of its databases are, if it says so.
+    pub servers: Option<Servers>,
     /// What the environment may take of the machine, if this is the root workspace.
     pub budget: Budget,
     /// The names that dependents see.
@@ -85,6 +87,7 @@ impl Manifest {
             remotes: IndexMap::new(),
             states: States::read(tree.get("states")),
             snapshots: Snapshots::read(tree.get("snapshots")),
+            servers: Servers::read(tree.get("servers")),
             budget: Budget::read(tree.get("budget")),
             exports: IndexMap::new(),
             profiles: Vec::new(),

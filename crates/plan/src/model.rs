@@ -244,6 +244,8 @@ pub struct ServerModel {
     pub id: ServerId,
     /// Maker and major version of what was found, such as `PostgreSQL 15`.
     pub version: String,
+    /// Whether other environments use it, too; then what is run only holds it.
+    pub is_shared: bool,
     /// What is run.
     pub process: ProcessSpec,
     /// When it accepts.

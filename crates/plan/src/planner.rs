@@ -59,6 +59,11 @@ impl<'a> Planner<'a> {
                 self.plan.unchanged.push((unit, "it runs".to_owned()));
                 continue;
             }
+            if model.servers[id].is_shared {
+                // Whoever needs it first makes it ready, and only that one knows who is first.
+                self.start_server(id, "it is not held", Vec::new());
+                continue;
+            }
             let reason = "it does not run";
             let prepare = step_id::prepare(id);
             self.step(prepare.clone(), Action::PrepareServer(id.clone()), reason, Vec::new());

@@ -53,6 +53,6 @@ pub use log_line::{LogLine, Stream};
 pub use log_reader::{LogEntry, LogReader, OLDER_PARTS, rotated};
 pub use native::Runtime;
 pub use sites::sweep;
-pub use spawn::MARK;
+pub use spawn::{MARK, SUPERVISOR};
 pub use tail::tail;
 pub use usage::{Usage, available_memory, usage};

@@ -78,6 +78,7 @@ mod linux {
     use std::os::unix::ffi::OsStrExt;
 
     use super::{BTreeSet, MARK, Path, ProcessStart};
+    use crate::spawn::SUPERVISOR;
 
     /// Returns when a process started; `None` if there is none, or it is dead and only not yet reaped.
     pub(crate) fn start_of(pid: u32) -> Option<ProcessStart> {
@@ -104,10 +105,21 @@ mod linux {
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
     }
 
-    /// Returns the living children of this process.
+    /// Returns the living children of this process that are not supervisors themselves.
     pub(crate) fn children() -> Vec<u32> {
         let own = std::process::id();
-        all().filter(|pid| parent_of(*pid) == Some(own)).collect()
+        let is_supervisor = |pid: u32| {
+            let mut name = SUPERVISOR.as_bytes().to_vec();
+            name.push(b'=');
+            variables(pid).split(|byte| *byte == 0).any(|variable| variable.starts_with(&name))
+        };
+        all().filter(|pid| parent_of(*pid) == Some(own) && !is_supervisor(*pid)).collect()
+    }
+
+    /// Returns the environment variables that a process was started with. One of another user cannot be read; it is not one of
+    /// ours then.
+    fn variables(pid: u32) -> Vec<u8> {
+        fs::read(format!("/proc/{pid}/environ")).unwrap_or_default()
     }
 
     /// Returns the processes that carry the mark of an environment, without this one and those above it.
@@ -118,11 +130,7 @@ mod linux {
             above = parent_of(pid);
         }
         let mark = [MARK.as_bytes(), b"=", directory.as_os_str().as_bytes()].concat();
-        let is_marked = |pid: &u32| {
-            // A process of another user cannot be read; it is not one of ours then.
-            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environ.split(|byte| *byte == 0).any(|variable| variable == mark)
-        };
+        let is_marked = |pid: &u32| variables(*pid).split(|byte| *byte == 0).any(|variable| variable == mark);
         all().filter(|pid| !spared.contains(pid)).filter(is_marked).collect()
     }
 }

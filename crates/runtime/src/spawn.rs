@@ -13,6 +13,10 @@ use crate::lookup::{SpawnError, find};
 /// The environment variable that every process of a unit has: its value is the directory of the environment.
 pub const MARK: &str = "SEEDBED_UNIT_OF";
 
+/// The environment variable of a supervisor. One that was started from within an environment, such as that of a server which
+/// environments share, is not part of it, although the system makes it a child of that environment's supervisor.
+pub const SUPERVISOR: &str = "SEEDBED_SUPERVISOR";
+
 /// A process that was started.
 pub(crate) struct Spawned {
     pub(crate) pid: u32,

@@ -86,6 +86,8 @@ pub enum Command {
     Wait(WaitArguments),
     /// List the ports, and who listens there
     Ports,
+    /// List the database servers that environments share, and whose databases they have
+    Servers(ServersArguments),
     /// Show what memory and processors the services use
     Stats(StatsArguments),
     /// Show which steps made the last `up` take as long as it did
@@ -161,6 +163,9 @@ pub enum Command {
     /// Own the processes of one environment; started by `up`
     #[command(hide = true)]
     Supervise(SuperviseArguments),
+    /// Keep a server running that environments share; started by their supervisors
+    #[command(hide = true)]
+    Hold(HoldArguments),
     /// Remove the containers of one environment when its supervisor is killed; started by that
     #[command(hide = true)]
     Guard,
@@ -855,6 +860,27 @@ pub struct MakeArguments {
 pub struct CompletionsArguments {
     /// The shell
     pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `servers`.
+#[derive(Debug, Args)]
+pub struct ServersArguments {
+    /// Remove the databases of environments whose directories are gone
+    #[arg(long)]
+    pub prune: bool,
+}
+
+/// Arguments of `hold`.
+#[derive(Debug, Args)]
+pub struct HoldArguments {
+    /// The server
+    pub server: String,
+    /// The directory of the environment that needs it
+    #[arg(long = "for", value_name = "DIRECTORY")]
+    pub environment: PathBuf,
+    /// What that environment calls it
+    #[arg(long = "as", value_name = "NAME")]
+    pub name: String,
 }
 
 /// Arguments of `supervise`.

@@ -98,6 +98,8 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::NoDependency { .. } => (5, "no-dependency"),
         Error::Script { .. } => (1, "schema"),
         Error::Engine { .. } => (4, "engine"),
+        Error::SharedServer { .. } => (4, "server"),
+        Error::SharedFiles(_) => (6, "shared-server"),
         Error::Containers { .. } => (4, "containers"),
         Error::PortTaken { .. } | Error::NoPort(..) => (4, "port"),
         Error::Io { .. } => (4, "file-system"),
@@ -180,6 +182,10 @@ fn near(wanted: &str, known: &[String]) -> String {
         None => format!("there are: {}", known.join(", ")),
     }
 }
+
+/// What to do when files of a shared server are wanted.
+const NO_FILES: &str = "leave `--physical` out: they are dumped then; an environment that is made with `servers: own` has a server that \
+                        can stop";
 
 fn hint(error: &Error) -> Option<String> {
     if error.is_disk_full() {
@@ -265,6 +271,7 @@ fn hint(error: &Error) -> Option<String> {
             Some("free that port, or write `port: auto` and let seedbed choose one that is free".to_owned())
         }
         Error::Engine { .. } => Some("or choose another engine for it, or another profile".to_owned()),
+        Error::SharedFiles(_) => Some(NO_FILES.to_owned()),
         Error::OtherDatabases { .. } => Some("it was taken of other databases; nothing was changed".to_owned()),
         Error::Script { .. } => Some(
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),

@@ -44,6 +44,8 @@ pub struct World {
     pub packages: PathBuf,
     /// Where data directories are of which those of new servers are copies.
     pub templates: PathBuf,
+    /// Where what belongs to servers is that environments share.
+    pub servers: PathBuf,
     /// Where repositories are that were fetched.
     pub repositories: PathBuf,
     /// The keys that open encrypted stores.
@@ -153,6 +155,7 @@ impl World {
         let home = variables.get("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from);
         let identity_file = variables.get("SEEDBED_IDENTITIES").map_or_else(|| home.join(IDENTITIES), PathBuf::from);
         let cache = variables.get("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from).join("seedbed");
+        let state = variables.get("XDG_STATE_HOME").map_or_else(|| home.join(".local/state"), PathBuf::from);
         // The servers of root run as another user, who cannot enter root's own directory.
         let shared = if is_root { PathBuf::from("/var/lib/seedbed") } else { cache.clone() };
         let word = |names: [&str; 2]| names.iter().find_map(|name| variables.get(*name)).cloned().unwrap_or_default();
@@ -161,6 +164,7 @@ impl World {
             identity_file,
             packages: shared.join("packages"),
             templates: shared.join("templates"),
+            servers: state.join("seedbed/servers"),
             repositories: cache.join("repositories"),
             author: word(["USER", "LOGNAME"]),
             remotes: Elsewhere {
@@ -195,6 +199,7 @@ impl World {
             remotes: &self.remotes,
             packages: self.packages.clone(),
             templates: self.templates.clone(),
+            servers: self.servers.clone(),
             repositories: self.repositories.clone(),
             may_ask: self.terminal,
             is_locked: false,

@@ -2,6 +2,7 @@
 
 mod apply;
 mod containers;
+mod hold;
 mod life;
 mod logs;
 mod orphans;

@@ -54,6 +54,7 @@ pub fn place(directory: &Path) -> ServerPlace {
         password: Secret::new("p@ss 'word'\\"),
         // No test cuts the power.
         durability: Durability::Relaxed,
+        is_shared: false,
         templates: None,
     }
 }

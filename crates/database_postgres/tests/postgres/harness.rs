@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use database::contract::{Harness, RelationalHarness, TypeKind, change_rows, fill_tables, image_of};
 use database::{
-    Binaries, Database, DatabaseSettings, Durability, Engine as _, EngineKind, Location, Secret, ServerFound,
+    Binaries, Database, DatabaseSettings, Durability, Engine as _, EngineKind, Location, Login, Secret, ServerFound,
     ServerPlace, ServerRequest,
 };
 use database_postgres::PostgresEngine;
@@ -60,6 +60,7 @@ pub fn place(directory: &Path) -> ServerPlace {
         password: Secret::new("p@ss 'word'"),
         // No test cuts the power, and each drop of a database would wait for the disk.
         durability: Durability::Relaxed,
+        is_shared: false,
         templates: None,
     }
 }
@@ -122,6 +123,7 @@ impl Server {
             socket_directory: self.place.socket_directory.clone(),
             user: "seedbed".to_owned(),
             password: self.place.password.clone(),
+            administrator: None,
             name: name.to_owned(),
             binaries: self.found.binaries.clone(),
         }
@@ -159,6 +161,8 @@ pub struct PostgresHarness {
     pub server: &'static Server,
     /// The database's name, with what a name may contain.
     pub name: String,
+    /// The role that owns the database, if the server is shared.
+    pub tenant: Option<Login>,
     dumps: TempDir,
 }
 
@@ -179,12 +183,24 @@ impl PostgresHarness {
     }
 
     fn named(server: &'static Server, name: String) -> Self {
-        PostgresHarness { server, name, dumps: TempDir::new().expect("a temporary directory") }
+        PostgresHarness { server, name, tenant: None, dumps: TempDir::new().expect("a temporary directory") }
+    }
+
+    /// Makes a harness whose database belongs to a role of its own.
+    pub fn of_tenant(tenant: &Login) -> Self {
+        PostgresEngine.admit(server().place(), tenant).expect("admit");
+        PostgresHarness { tenant: Some(tenant.clone()), ..Self::new() }
     }
 
     /// Says where the database is.
     pub fn location(&self) -> Location {
-        self.server.location(&self.name)
+        let mut location = self.server.location(&self.name);
+        if let (Location::Postgres { user, password, administrator, .. }, Some(tenant)) = (&mut location, &self.tenant)
+        {
+            *administrator = PostgresEngine.administrator(&self.server.place);
+            (*user, *password) = (tenant.user.clone(), tenant.password.clone());
+        }
+        location
     }
 }
 
@@ -196,7 +212,7 @@ fn next() -> usize {
 
 impl Harness for PostgresHarness {
     fn open(&self) -> Box<dyn Database> {
-        self.server.open(&self.name)
+        PostgresEngine.open(&self.location(), &DatabaseSettings::default()).expect("open")
     }
 
     fn directory(&self) -> &Path {

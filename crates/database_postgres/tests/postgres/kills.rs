@@ -33,6 +33,7 @@ fn a_killed_child_changes_the_database_without_end() {
         socket_directory: parts[1].into(),
         user: "seedbed".to_owned(),
         password: Secret::new(parts[2]),
+        administrator: None,
         name: parts[3].to_owned(),
         binaries: parts[4].into(),
     };

@@ -11,6 +11,7 @@ mod server;
 mod settings;
 mod settle;
 mod states;
+mod tenancy;
 mod types;
 
 database::contract_tests!(harness::PostgresHarness::new());

@@ -80,6 +80,7 @@ impl Own {
             socket_directory: self.place.socket_directory.clone(),
             user: "seedbed".to_owned(),
             password: self.place.password.clone(),
+            administrator: None,
             name: name.to_owned(),
             binaries: self.found.binaries.clone(),
         }

@@ -59,6 +59,7 @@ pub fn place(directory: &Path) -> ServerPlace {
         port,
         password: Secret::new("p@ss 'word' \"\\"),
         durability: Durability::Relaxed,
+        is_shared: false,
         templates: None,
     }
 }

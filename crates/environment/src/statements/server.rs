@@ -64,6 +64,7 @@ impl Server {
             password: Secret::new("secret"),
             // No test cuts the power.
             durability: Durability::Relaxed,
+            is_shared: false,
             templates: None,
         };
         engine.prepare_server(&found, &place).unwrap();
@@ -112,7 +113,10 @@ impl Server {
         let (user, password) = ("seedbed".to_owned(), self.place.password.clone());
         let (name, binaries) = (name.to_owned(), self.binaries.clone());
         let location = match self.kind {
-            EngineKind::Postgres => Location::Postgres { host, port, socket_directory, user, password, name, binaries },
+            EngineKind::Postgres => {
+                let administrator = None;
+                Location::Postgres { host, port, socket_directory, user, password, administrator, name, binaries }
+            }
             _ => Location::Mysql { host, port, socket_directory, user, password, name, binaries },
         };
         self.engine.open(&location, &DatabaseSettings::default()).unwrap()

@@ -89,6 +89,7 @@ fn server_model(id: ServerId) -> ServerModel {
     ServerModel {
         id,
         version: "Server 1".into(),
+        is_shared: false,
         process,
         ready,
         stop: StopSpec { signal: Signal::Int, timeout: Duration::from_secs(1), ..StopSpec::default() },

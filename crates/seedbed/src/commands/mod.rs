@@ -13,6 +13,7 @@ mod doctor;
 mod down;
 mod exec;
 mod guard;
+mod hold;
 mod identity;
 mod init;
 mod link;
@@ -24,6 +25,7 @@ mod ports;
 mod reset;
 mod run;
 mod schema;
+mod servers;
 mod sharing;
 mod snapshot;
 mod start;
@@ -169,6 +171,8 @@ pub fn run() -> ExitCode {
         Command::Run(options) => run::run(&job, options),
         Command::Wait(options) => wait::run(&job, options),
         Command::Ports => ports::run(&job),
+        Command::Servers(options) => servers::run(&job, options),
+        Command::Hold(options) => hold::run(&job, options),
         Command::Stats(options) => stats::run(&job, options),
         Command::CriticalPath(options) => critical_path::run(&job, options),
         Command::Load(options) => load::run(&job, options),

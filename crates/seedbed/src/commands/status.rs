@@ -37,6 +37,12 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         writeln!(text, "{space}{} is {} in {}", server.id, server.version, server.programs)
             .expect("writing to a string cannot fail");
     }
+    for server in &report.servers {
+        let Some((name, others)) = &server.shared else { continue };
+        let others = count(*others, "other environment uses", "other environments use");
+        writeln!(text, "\n{} is the shared server {name}, which {others} now", server.id)
+            .expect("writing to a string cannot fail");
+    }
     if text.is_empty() {
         text.push_str("no service and no database is declared\n");
     }
@@ -63,7 +69,13 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
     let servers: Vec<Value> = report
         .servers
         .iter()
-        .map(|server| json!({ "server": server.id, "version": server.version, "programs": server.programs }))
+        .map(|server| {
+            let mut json = json!({ "server": server.id, "version": server.version, "programs": server.programs });
+            if let Some((name, others)) = &server.shared {
+                json["shared"] = json!({ "server": name, "others": others });
+            }
+            json
+        })
         .collect();
     let json = json!({
         "workspace": report.workspace,

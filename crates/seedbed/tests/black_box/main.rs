@@ -24,6 +24,7 @@ mod repositories;
 mod services_in_containers;
 mod session;
 mod sessions;
+mod shared_servers;
 mod specs;
 mod unusable_states;
 mod workspace;
