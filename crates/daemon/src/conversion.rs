@@ -8,7 +8,7 @@ use std::time::Duration;
 use supervisor::{
     BodyPattern, Condition, ConditionState, Exit, Failure, Gate, HttpProbe, KindTag, LazySpec, LifeSpec, LiveSpec,
     Probe, ProcessSpec, ReadySpec, RestartPolicy, RestartSpec, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
-    UnitState, UnitStatus, UserId, Variables,
+    UnitState, UnitStatus, UserId, Variables, WatchSpec,
 };
 
 use crate::wire;
@@ -59,11 +59,14 @@ impl wire::Spec {
                 restart: life.restart.into(),
                 live: life.live.map(|live| wire::Live::of(live, shared)).transpose()?.map(Box::new),
                 lazy: life.lazy.map(Into::into),
+                watch: life.watch.map(wire::Watch::of).transpose()?.map(Box::new),
             },
-            UnitKind::Task { process, timeout } => {
-                let process = Box::new(wire::Process::of(process, shared)?);
-                wire::Kind::Task { process, timeout_ms: timeout.map(millis) }
-            }
+            UnitKind::Task { process, timeout, watch, is_done } => wire::Kind::Task {
+                process: Box::new(wire::Process::of(process, shared)?),
+                timeout_ms: timeout.map(millis),
+                watch: watch.map(wire::Watch::of).transpose()?.map(Box::new),
+                done: is_done,
+            },
             UnitKind::External => wire::Kind::External,
         };
         let after = spec.after.into_iter().map(|condition| wire::Condition {
@@ -83,7 +86,7 @@ impl wire::Spec {
     /// The unit that the document says, with what is shared.
     pub(crate) fn into_unit(self, shared: &Shared) -> Result<UnitSpec, ConversionError> {
         let kind = match self.kind {
-            wire::Kind::Service { process, ready, stop, restart, live, lazy } => UnitKind::Service {
+            wire::Kind::Service { process, ready, stop, restart, live, lazy, watch } => UnitKind::Service {
                 process: process.into_process(shared),
                 ready: ready.into_ready(shared),
                 stop: stop.into_stop(shared)?,
@@ -91,12 +94,15 @@ impl wire::Spec {
                     restart: restart.into(),
                     live: live.map(|live| live.into_live(shared)),
                     lazy: lazy.map(Into::into),
+                    watch: watch.map(|watch| watch.into_watch()),
                 }),
             },
-            wire::Kind::Task { process, timeout_ms } => {
-                let timeout = timeout_ms.map(Duration::from_millis);
-                UnitKind::Task { process: process.into_process(shared), timeout }
-            }
+            wire::Kind::Task { process, timeout_ms, watch, done } => UnitKind::Task {
+                process: process.into_process(shared),
+                timeout: timeout_ms.map(Duration::from_millis),
+                watch: watch.map(|watch| watch.into_watch()),
+                is_done: done,
+            },
             wire::Kind::External => UnitKind::External,
         };
         let after = self.after.into_iter().map(|condition| Condition {
@@ -247,6 +253,18 @@ impl wire::Stop {
             timeout: Duration::from_millis(self.timeout_ms),
             discard: self.discard.map(signal).transpose()?,
         })
+    }
+}
+
+impl wire::Watch {
+    fn of(watch: WatchSpec) -> Result<Self, ConversionError> {
+        let WatchSpec { root, patterns, ignore, debounce } = watch;
+        Ok(Self { root: path(&root)?, patterns, ignore, debounce_ms: millis(debounce) })
+    }
+
+    fn into_watch(self) -> WatchSpec {
+        let Self { root, patterns, ignore, debounce_ms } = self;
+        WatchSpec { root: root.into(), patterns, ignore, debounce: Duration::from_millis(debounce_ms) }
     }
 }
 

@@ -372,6 +372,8 @@ impl Server {
             | Action::Hold { .. }
             | Action::Admit { .. }
             | Action::CloseGate { .. }
+            | Action::Watch { .. }
+            | Action::Unwatch { .. }
             | Action::Signal { .. } => {}
         }
     }

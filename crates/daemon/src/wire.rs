@@ -125,10 +125,17 @@ pub(crate) enum Kind {
         live: Option<Box<Live>>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         lazy: Option<Lazy>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        watch: Option<Box<Watch>>,
     },
     Task {
         process: Box<Process>,
         timeout_ms: Option<u64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        watch: Option<Box<Watch>>,
+        /// Whether it counts as succeeded, and runs only when a file changes.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        done: bool,
     },
     External,
 }
@@ -196,6 +203,14 @@ pub(crate) struct Lazy {
     pub to: u16,
     pub idle_ms: Option<u64>,
     pub awake: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Watch {
+    pub root: String,
+    pub patterns: Vec<String>,
+    pub ignore: Vec<String>,
+    pub debounce_ms: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -17,7 +17,9 @@ impl Session<'_> {
         for step in &plan.steps {
             let read = match &step.action {
                 Action::StartService { .. } => self.model.services.get(&step.id).map(|service| &service.config_files),
-                Action::RunTask { .. } => self.model.tasks.get(&step.id).map(|task| &task.config_files),
+                Action::RunTask { .. } | Action::WatchTask { .. } => {
+                    self.model.tasks.get(&step.id).map(|task| &task.config_files)
+                }
                 Action::RunSchema { database, .. } => {
                     let schema = self.model.databases.get(database).and_then(|database| database.schema.as_ref());
                     schema.map(|schema| &schema.config_files)

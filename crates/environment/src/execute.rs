@@ -169,7 +169,7 @@ impl Session<'_> {
         let manifest = &self.tree.workspace(self.tree.find(workspace)?).manifest;
         let place = match &step.action {
             Action::RunSchema { .. } => &manifest.databases.get(name)?.place,
-            Action::RunTask { .. } => &manifest.tasks.get(name)?.place,
+            Action::RunTask { .. } | Action::WatchTask { .. } => &manifest.tasks.get(name)?.place,
             _ => &manifest.services.get(name)?.place,
         };
         Some(format!("{}:{}", place.file().name(), place.line()))
@@ -461,7 +461,10 @@ impl Worker<'_> {
             Action::RestoreFiles(id) => resources::restore(session, id, self.material.source()),
             Action::SwapFilesBack(id) => resources::swap_back(session, id),
             Action::Recover(id) => self.recover(id),
-            Action::RunTask { .. } | Action::StartService { .. } | Action::RunSchema { .. } => {
+            Action::RunTask { .. }
+            | Action::WatchTask { .. }
+            | Action::StartService { .. }
+            | Action::RunSchema { .. } => {
                 unreachable!("the supervisor does these itself")
             }
         }

@@ -163,7 +163,7 @@ pub use physical::SnapshotForm;
 pub use provider::ProviderFailure;
 pub use provider_types::{ProvidedField, ProvidedType, as_types_file, provided_types};
 pub use regex::Regex;
-pub use report::{ServiceReport, StepReport};
+pub use report::{ServiceReport, StepReport, WatchReport};
 pub use reset::{ResetReport, reset};
 pub use run::{RunReport, run};
 pub use runtime::Stream;

@@ -23,6 +23,13 @@ pub(crate) fn running_units(statuses: &[UnitStatus]) -> BTreeMap<UnitId, Running
         .collect()
 }
 
+/// Tasks that the supervisor knows, by the key under which it was told of them.
+pub(crate) fn watched_tasks(statuses: &[UnitStatus]) -> BTreeMap<UnitId, String> {
+    let is_known =
+        |status: &&UnitStatus| status.kind == KindTag::Task && status.state != supervisor::UnitState::Stopped;
+    statuses.iter().filter(is_known).map(|status| (status.id.clone(), status.digest.clone())).collect()
+}
+
 /// The digests of what steps declare as their inputs.
 pub(crate) fn digests(
     tree: &WorkspaceTree,

@@ -3,10 +3,35 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use supervisor::{UnitId, UnitState, UnitStatus};
+use plan::Model;
+use supervisor::{UnitId, UnitState, UnitStatus, WatchSpec};
 
 use crate::Session;
 use crate::execute::Execution;
+
+/// A service or task whose files are watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WatchReport {
+    /// `WORKSPACE/NAME`.
+    pub id: String,
+    /// Whether it is a task, which runs again; a service is restarted.
+    pub is_task: bool,
+    /// Globs of the files.
+    pub patterns: Vec<String>,
+}
+
+/// What is watched, of the services that are meant and of tasks.
+pub(crate) fn watch_reports(model: &Model, is_meant: impl Fn(&UnitId) -> bool) -> Vec<WatchReport> {
+    let report = |id: &UnitId, is_task, watch: &WatchSpec| WatchReport {
+        id: id.to_string(),
+        is_task,
+        patterns: watch.patterns.clone(),
+    };
+    let services = model.services.values().filter(|service| is_meant(&service.id));
+    let services = services.filter_map(|service| Some(report(&service.id, false, service.life.watch.as_ref()?)));
+    let tasks = model.tasks.values().filter(|task| is_meant(&task.id));
+    services.chain(tasks.filter_map(|task| Some(report(&task.id, true, task.watch.as_ref()?)))).collect()
+}
 
 /// A service as it is now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -24,7 +24,7 @@ use crate::journal::Journal;
 use crate::lock::Lock;
 use crate::lost::forget_lost;
 use crate::names::wanted_tasks;
-use crate::observation::{digests, is_there, observed_databases, observed_tasks, running_units};
+use crate::observation::{digests, is_there, observed_databases, observed_tasks, running_units, watched_tasks};
 use crate::place::Place;
 use crate::private::Private;
 use crate::record::{DatabaseRecord, Record};
@@ -205,7 +205,8 @@ impl<'a> Session<'a> {
         tell(context, &warnings);
         let (tasks, databases) = (observed_tasks(&tree, &model)?, observed_databases(&record, &locations, &servers));
         let images = container_engine::images(engine.as_ref(), &model)?;
-        let observed = Observed { tasks, databases, running, images, states: BTreeMap::new() };
+        let observed =
+            Observed { tasks, databases, running, watched: watched_tasks(&statuses), images, states: BTreeMap::new() };
         Ok(Self {
             context,
             target: target.clone(),
@@ -346,7 +347,14 @@ impl<'a> Session<'a> {
         let databases = observed_databases(&self.record(), &self.locations, &self.servers);
         let (tasks, states) = (self.observed.tasks.clone(), self.observed.states.clone());
         let images = self.observed.images.clone();
-        Ok(Observed { running: running_units(&statuses), databases, tasks, images, states })
+        Ok(Observed {
+            running: running_units(&statuses),
+            watched: watched_tasks(&statuses),
+            databases,
+            tasks,
+            images,
+            states,
+        })
     }
 
     /// The wall clock, in RFC 3339.

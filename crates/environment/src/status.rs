@@ -8,7 +8,7 @@ use crate::context::{Context, Mode, Target};
 use crate::dependency_report::{self, DependencyReport};
 use crate::place;
 use crate::record::Record;
-use crate::report::{ServiceReport, service_reports};
+use crate::report::{ServiceReport, WatchReport, service_reports, watch_reports};
 use crate::session::Session;
 
 /// An environment as it is now.
@@ -22,6 +22,8 @@ pub struct StatusReport {
     pub profile: Option<String>,
     /// Its services.
     pub services: Vec<ServiceReport>,
+    /// What is watched while it runs.
+    pub watched: Vec<WatchReport>,
     /// Its databases.
     pub databases: Vec<DatabaseReport>,
     /// Its servers.
@@ -110,6 +112,7 @@ pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Er
         environment: target.name.clone(),
         profile: session.record().profile.clone(),
         services: service_reports(&session, &BTreeMap::new()),
+        watched: watch_reports(&session.model, |_| true),
         databases: databases.collect(),
         servers,
         dependencies: dependency_report::reports(context, &session.tree, &session.dependencies)?,

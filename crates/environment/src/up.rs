@@ -9,7 +9,7 @@ use crate::context::{Context, Mode, Target};
 use crate::execute::Execution;
 use crate::loader_report::LoadReport;
 use crate::material::Material;
-use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
+use crate::report::{ServiceReport, StepReport, WatchReport, millis, service_reports, step_reports, watch_reports};
 use crate::session::Session;
 use crate::states_search::{self, Reach};
 use crate::{Error, Progress, times, toggles, with_causes};
@@ -36,6 +36,8 @@ pub struct UpReport {
     pub profile: Option<String>,
     /// Every service that was meant, by name.
     pub services: Vec<ServiceReport>,
+    /// What is watched.
+    pub watched: Vec<WatchReport>,
     /// What was done, and how long each part took.
     pub steps: Vec<StepReport>,
     /// Services that were stopped, since they are no longer declared.
@@ -129,11 +131,14 @@ fn report(
     };
     let mut services = service_reports(session, &execution.units);
     services.retain(is_meant);
+    let is_meant = |id: &UnitId| chosen.is_empty() || chosen.contains(id) || execution.units.contains_key(id);
+    let watched = watch_reports(&session.model, is_meant);
     let report = UpReport {
         workspace: session.model.root.clone(),
         environment: session.target.name.clone(),
         profile: session.record().profile.clone(),
         services,
+        watched,
         steps,
         undeclared: undeclared(plan),
         load: execution.load,

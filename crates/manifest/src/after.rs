@@ -11,7 +11,7 @@ pub struct After {
     pub target: AfterTarget,
     /// What must be so of it.
     pub condition: Condition,
-    /// Whether what waits, a service, is restarted whenever its target is started anew.
+    /// Whether what waits, a service, is restarted whenever its target is started anew, or, a task, has run again.
     pub restart: bool,
     /// Whether its target, if that sleeps, is woken.
     pub wake: bool,
@@ -96,16 +96,7 @@ impl After {
     fn read(name: &str, place: &Place, condition: Option<&Tree>, reading: &mut Reading<'_>) -> Option<Self> {
         let target = target(name, place, reading)?;
         let default = if target.is_task() { Condition::Succeeded } else { Condition::Ready };
-        let restarts = condition.and_then(|edge| edge.get("restart"));
-        let restart = restarts.and_then(Tree::as_bool).unwrap_or(false);
-        if let Some(restarts) = restarts.filter(|_| restart && target.is_task()) {
-            reading.problems.push(
-                Problem::error("manifest::condition", format!("`{name}` is a task, which never restarts"))
-                    .at(&restarts.place, "not for a task")
-                    .help("only services are restarted, and those that need them"),
-            );
-            return None;
-        }
+        let restart = condition.and_then(|edge| edge.get("restart")).and_then(Tree::as_bool).unwrap_or(false);
         let wakes = condition.and_then(|edge| edge.get("wake"));
         let wake = wakes.and_then(Tree::as_bool).unwrap_or(false);
         if let Some(wakes) = wakes.filter(|_| wake && target.is_task()) {

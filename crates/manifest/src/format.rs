@@ -373,6 +373,11 @@ static TASK: Record = Record {
         optional("directory", TEXT, DIRECTORY_DOC),
         optional("inputs", TEXTS, INPUTS_DOC),
         optional("outputs", TEXTS, "Globs of the files that it makes."),
+        optional(
+            "watch",
+            Shape::Either(&[Shape::Boolean, Shape::Record(&TASK_WATCH)]),
+            "Whether it runs again when its inputs change. Default: false.",
+        ),
         optional("after", AFTER, AFTER_DOC),
         TIMEOUT,
     ],
@@ -402,6 +407,11 @@ static SERVICE: Record = Record {
             "When it is started again after it has ended. Default: on-failure, once it has been ready.",
         ),
         optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
+        optional(
+            "watch",
+            Shape::Either(&[Shape::List(&TEXT, 1), Shape::Record(&WATCH)]),
+            "Globs of files; a change starts it anew.",
+        ),
         optional(
             "lazy",
             Shape::Either(&[Shape::Boolean, Shape::Record(&LAZY)]),
@@ -505,6 +515,11 @@ static CONTAINER: Record = Record {
             "When it is started again after it has ended. Default: on-failure, once it has been ready.",
         ),
         optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
+        optional(
+            "watch",
+            Shape::Either(&[Shape::List(&TEXT, 1), Shape::Record(&WATCH)]),
+            "Globs of files; a change starts it anew.",
+        ),
         optional(
             "lazy",
             Shape::Either(&[Shape::Boolean, Shape::Record(&LAZY)]),
@@ -611,7 +626,7 @@ static EDGE: Record = Record {
         optional(
             "restart",
             Shape::Boolean,
-            "Whether this service is restarted whenever the other one is started anew.",
+            "Whether this service is restarted whenever the other one is started anew, or, of a task, has run again.",
         ),
         optional(
             "wake",
@@ -646,6 +661,27 @@ static BACKOFF: Record = Record {
         optional("start", TIME, "The pause before the second restart; the first has none. Default: 250ms."),
         optional("factor", Shape::Integer(1, 100), "By how much each further pause is longer. Default: 2."),
         optional("cap", TIME, "The longest pause. Default: 10s."),
+    ],
+    exclusive: &[],
+};
+
+static WATCH: Record = Record {
+    name: "watch",
+    what: "`watch`",
+    fields: &[
+        required("paths", Shape::List(&TEXT, 1), "Globs of files; a directory stands for all below it."),
+        optional("ignore", TEXTS, "Globs of what is not looked at, beside what `.gitignore` hides."),
+        optional("debounce", TIME, "How long nothing more must have changed. Default: 200ms."),
+    ],
+    exclusive: &[],
+};
+
+static TASK_WATCH: Record = Record {
+    name: "task-watch",
+    what: "`watch` of a task",
+    fields: &[
+        optional("ignore", TEXTS, "Globs of what is not looked at, beside its outputs and what `.gitignore` hides."),
+        optional("debounce", TIME, "How long nothing more must have changed. Default: 200ms."),
     ],
     exclusive: &[],
 };

@@ -55,6 +55,7 @@ mod stop;
 mod task;
 mod template;
 mod tree;
+mod watch;
 mod words;
 
 pub use after::{After, AfterTarget, Condition};
@@ -95,3 +96,4 @@ pub use stop::{Stop, StopSignal};
 pub use task::Task;
 pub use template::{Part, Reference, Template};
 pub use tree::{FILE_NAME, Workspace, WorkspaceId, WorkspaceTree, check_text, find_root, importable, load};
+pub use watch::Watch;

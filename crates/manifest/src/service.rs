@@ -9,6 +9,7 @@ use crate::probe::{Live, Ready, port_number};
 use crate::reading::Reading;
 use crate::restart::Restart;
 use crate::stop::Stop;
+use crate::watch::Watch;
 use crate::{Limits, Template, Workload, file_reference, size};
 
 /// A process or a container that keeps running.
@@ -38,6 +39,8 @@ pub struct Service {
     pub live: Option<Live>,
     /// How it sleeps until somebody connects to its port; `None`: it runs all the time.
     pub lazy: Option<Lazy>,
+    /// The files of which a change starts it anew.
+    pub watch: Option<Watch>,
     /// How much memory it needs, in bytes, as far as that is known.
     pub memory: Option<u64>,
     /// Where its name stands.
@@ -63,6 +66,7 @@ impl Service {
             let directory = tree.get("directory").filter(|_| !is_container);
             let directory = directory.and_then(|directory| file_reference::below(directory, reading));
             let lazy = Lazy::read(tree, run.as_ref(), env.values(), reading);
+            let watch = tree.get("watch").map(|watch| Watch::read(watch, reading));
             let limits = tree.get("limits").map(|limits| Limits::read(limits, reading)).unwrap_or_default();
             let after = After::read_all(tree.get("after"), reading);
             let port = tree.get("port").and_then(Port::read);
@@ -89,6 +93,7 @@ impl Service {
                 restart: tree.get("restart").map(Restart::read),
                 live,
                 lazy,
+                watch,
                 memory: tree.get("memory").and_then(size::read),
                 place: entry.key_place.clone(),
             })

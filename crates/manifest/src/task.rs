@@ -9,6 +9,7 @@ use crate::after::After;
 use crate::command::Command;
 use crate::file_reference::{self, FileReference};
 use crate::reading::Reading;
+use crate::watch::Watch;
 use crate::{Limits, Template, Workload, duration};
 
 /// A thing that runs once and ends; skipped when its inputs are unchanged.
@@ -30,6 +31,8 @@ pub struct Task {
     pub outputs: Vec<FileReference>,
     /// What it waits for.
     pub after: Vec<After>,
+    /// Its inputs, if it runs again when they change.
+    pub watch: Option<Watch>,
     /// When it is ended with a failure.
     pub timeout: Option<Duration>,
     /// Where its name stands.
@@ -44,6 +47,7 @@ impl Task {
         let directory = tree.get("directory").and_then(|directory| file_reference::below(directory, reading));
         let inputs = FileReference::read_globs(tree.get("inputs"), reading);
         let outputs = FileReference::read_globs(tree.get("outputs"), reading);
+        let watch = tree.get("watch").and_then(|watch| Watch::read_of_task(watch, &inputs, &outputs, reading));
         let after = After::read_all(tree.get("after"), reading);
         After::refuse_restarts(&after, "a task", reading);
         Some(Self {
@@ -54,6 +58,7 @@ impl Task {
             limits: Limits::default(),
             inputs,
             outputs,
+            watch,
             after,
             timeout: tree.get("timeout").and_then(duration::read),
             place: entry.key_place.clone(),

@@ -6,7 +6,7 @@ use manifest::{Command, RestartLimit};
 use source::Problem;
 use supervisor::{
     BodyPattern, Gate, HttpProbe, LazySpec, LifeSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy,
-    RestartSpec, Signal, StopSpec,
+    RestartSpec, Signal, StopSpec, WatchSpec,
 };
 
 use crate::container;
@@ -53,8 +53,9 @@ impl<'a> Lives<'_, 'a> {
                 failures: live.failures,
             }),
         };
+        let watch = service.watch.as_ref().map(|watch| self::watch(watch, self.scope));
         let lazy = service.lazy.zip(self.gate).map(|(lazy, gate)| LazySpec { gate, idle: lazy.idle, awake: false });
-        Ok(LifeSpec { restart: service.restart.as_ref().map(restart).unwrap_or_default(), live, lazy })
+        Ok(LifeSpec { restart: service.restart.as_ref().map(restart).unwrap_or_default(), live, lazy, watch })
     }
 
     fn probe(&self, probe: &'a manifest::Probe) -> Result<Probe, Problem> {
@@ -98,6 +99,16 @@ impl<'a> Lives<'_, 'a> {
         }
         let (program, arguments) = program(words, &self.process.directory);
         Ok(ProcessSpec { program, arguments, ..self.process.clone() })
+    }
+}
+
+/// The files of a service or a task.
+pub(crate) fn watch(watch: &manifest::Watch, scope: &Scope<'_>) -> WatchSpec {
+    WatchSpec {
+        root: scope.workspace().directory.clone(),
+        patterns: watch.paths.iter().map(|path| path.path.clone()).collect(),
+        ignore: watch.ignore.iter().map(|glob| glob.pattern.clone()).collect(),
+        debounce: watch.debounce,
     }
 }
 
@@ -149,6 +160,11 @@ pub(crate) fn add_to(key: &mut KeyBuilder, ready: &ReadySpec, stop: &StopSpec, l
     if let Some(live) = &life.live {
         add_probe(key, &live.probe);
         key.text(&times([Some(live.interval), Some(live.check_timeout), None])).text(&live.failures.to_string());
+    }
+    if let Some(watch) = &life.watch {
+        let patterns = watch.patterns.iter().map(String::as_str);
+        key.text("watch").texts(patterns).texts(watch.ignore.iter().map(String::as_str));
+        key.text(&format!("{:?}", watch.debounce));
     }
     if let Some(lazy) = &life.lazy {
         key.text("lazy").text(&format!("{:?}", lazy.idle));

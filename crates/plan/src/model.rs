@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use supervisor::{Condition, LifeSpec, ProcessSpec, ReadySpec, StopSpec, UnitId};
+use supervisor::{Condition, LifeSpec, ProcessSpec, ReadySpec, StopSpec, UnitId, WatchSpec};
 
 use crate::{ImageModel, Key};
 
@@ -148,6 +148,8 @@ pub struct TaskModel {
     pub uses: BTreeSet<DatabaseId>,
     /// When it is ended with a failure.
     pub timeout: Option<Duration>,
+    /// Its inputs, if it runs again when they change.
+    pub watch: Option<WatchSpec>,
     /// Whether it declares inputs; one without is never skipped.
     pub has_inputs: bool,
     /// Files made of templates that it reads: by path, what is in them.

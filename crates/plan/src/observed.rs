@@ -11,6 +11,8 @@ use crate::{DatabaseId, Key};
 pub struct Observed {
     /// What the supervisor runs now.
     pub running: BTreeMap<UnitId, RunningUnit>,
+    /// Tasks that the supervisor knows, by the key under which it was told of them.
+    pub watched: BTreeMap<UnitId, String>,
     /// What is known of the databases; one that is missing here was never made.
     pub databases: BTreeMap<DatabaseId, DatabaseObserved>,
     /// What is known of tasks that ran before.

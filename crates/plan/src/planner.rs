@@ -11,7 +11,7 @@ use crate::origin::Origin;
 use crate::step_id::{self, DatabaseStep};
 use crate::{
     Action, ChainStep, DatabaseId, DatabaseModel, ImageModel, Key, Model, Observed, Plan, ServerId, ServiceModel,
-    StateSource, Step,
+    StateSource, Step, TaskModel,
 };
 
 /// A plan being made.
@@ -174,7 +174,8 @@ impl<'a> Planner<'a> {
             let key = self.keys.schemas[id].clone();
             let action = match &schema.process {
                 Some(process) => {
-                    let kind = UnitKind::Task { process: process.clone(), timeout: schema.timeout };
+                    let (process, timeout) = (process.clone(), schema.timeout);
+                    let kind = UnitKind::Task { process, timeout, watch: None, is_done: false };
                     Action::RunSchema { database: id.clone(), kind: Box::new(kind), key }
                 }
                 None => Action::ExecuteSchema { database: id.clone(), key },
@@ -281,6 +282,18 @@ impl<'a> Planner<'a> {
         self.plan.steps.push(Step { id, action, reason: reason.to_owned(), after });
     }
 
+    /// Lets the supervisor watch the files of tasks that do not run now.
+    pub(crate) fn watches(&mut self) {
+        for (id, task) in &self.model.tasks {
+            let key = self.keys.tasks[id].clone();
+            let is_known = self.observed.watched.get(id).is_some_and(|watched| watched == key.as_str());
+            if task.watch.is_some() && !self.due.tasks.contains_key(id) && !is_known {
+                let action = Action::WatchTask { kind: task_kind(task, true), key };
+                self.step(id.clone(), action, "its inputs are unchanged", Vec::new());
+            }
+        }
+    }
+
     /// Puts in the tasks that run, and ends.
     pub(crate) fn finish(mut self) -> Plan {
         for (id, reason) in std::mem::take(&mut self.due.tasks) {
@@ -288,8 +301,7 @@ impl<'a> Planner<'a> {
             let mut after = task.after.clone();
             after.extend(self.in_place(&task.uses));
             after.extend(self.image(id, task.image.as_ref()));
-            let kind = UnitKind::Task { process: task.process.clone(), timeout: task.timeout };
-            let action = Action::RunTask { kind: Box::new(kind), key: self.keys.tasks[id].clone() };
+            let action = Action::RunTask { kind: task_kind(task, false), key: self.keys.tasks[id].clone() };
             self.step(id.clone(), action, &reason, after);
         }
         let planned: BTreeSet<UnitId> = self.plan.steps.iter().map(|step| step.id.clone()).collect();
@@ -306,6 +318,12 @@ impl<'a> Planner<'a> {
         self.plan.unchanged.sort();
         self.plan
     }
+}
+
+/// The task as the supervisor sees it; one that is done runs only when its files change.
+fn task_kind(task: &TaskModel, is_done: bool) -> Box<UnitKind> {
+    let (process, watch) = (task.process.clone(), task.watch.clone());
+    Box::new(UnitKind::Task { process, timeout: task.timeout, watch, is_done })
 }
 
 /// Says where a state can be had.
@@ -336,7 +354,7 @@ fn in_order(steps: Vec<Step>, servers: &BTreeSet<UnitId>) -> Vec<Step> {
     }
     let next = |steps: &BTreeMap<UnitId, Step>, id: &UnitId| {
         let rank = match &steps[id].action {
-            Action::RunTask { .. } | Action::PullImage(_) | Action::BuildImage(_) => 0,
+            Action::RunTask { .. } | Action::WatchTask { .. } | Action::PullImage(_) | Action::BuildImage(_) => 0,
             Action::PrepareServer(_) | Action::SaveServer(_) => 1,
             Action::StartService { .. } if servers.contains(id) => 1,
             Action::StartService { .. } => 5,

@@ -158,6 +158,7 @@ impl<'a> Resolver<'a> {
             after: self.conditions(&task.after),
             uses,
             timeout: task.timeout,
+            watch: task.watch.as_ref().map(|watch| lives::watch(watch, &self.scope)),
             has_inputs: !task.inputs.is_empty(),
             config_files,
             words,

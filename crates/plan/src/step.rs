@@ -48,6 +48,13 @@ pub enum Action {
         /// The identity of what runs; another one is a reason to restart.
         digest: Key,
     },
+    /// The supervisor watches the inputs of a task, and runs it when they change.
+    WatchTask {
+        /// For the supervisor.
+        kind: Box<UnitKind>,
+        /// What the supervisor is told of it under.
+        key: Key,
+    },
     /// Brings the image of a service from its registry.
     PullImage(UnitId),
     /// Builds the image of a service.
@@ -139,7 +146,9 @@ impl Step {
     pub fn unit(&self) -> UnitSpec {
         let (kind, digest) = match &self.action {
             Action::StartService { kind, digest } => ((**kind).clone(), digest.to_string()),
-            Action::RunTask { kind, key } | Action::RunSchema { kind, key, .. } => ((**kind).clone(), key.to_string()),
+            Action::RunTask { kind, key } | Action::WatchTask { kind, key } | Action::RunSchema { kind, key, .. } => {
+                ((**kind).clone(), key.to_string())
+            }
             _ => (UnitKind::External, String::new()),
         };
         UnitSpec { id: self.id.clone(), kind, after: self.after.clone(), digest }
@@ -161,6 +170,7 @@ impl Step {
     fn words(&self) -> (&'static str, String) {
         match &self.action {
             Action::RunTask { .. } => ("run", self.id.to_string()),
+            Action::WatchTask { .. } => ("watch", self.id.to_string()),
             Action::StartService { .. } if self.sleeps() => ("listen", format!("for {}", self.id)),
             Action::StartService { .. } => ("start", self.id.to_string()),
             Action::PullImage(service) => ("pull", format!("image of {service}")),

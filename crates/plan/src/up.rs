@@ -24,6 +24,7 @@ pub(crate) fn plan_with<'a>(model: &'a Model, observed: &'a Observed, keys: &Key
     planner.servers(model.databases.keys());
     planner.databases(&origins);
     planner.services();
+    planner.watches();
     for task in model.tasks.keys().filter(|id| !planner.due.tasks.contains_key(id)) {
         planner.plan.unchanged.push((task.clone(), "its inputs are unchanged".to_owned()));
     }

@@ -254,6 +254,7 @@ fn exclusive(action: &Action) -> Option<&DatabaseId> {
         Action::PullImage(_)
         | Action::BuildImage(_)
         | Action::RunTask { .. }
+        | Action::WatchTask { .. }
         | Action::StartService { .. }
         | Action::PrepareServer(_)
         | Action::SaveServer(_)

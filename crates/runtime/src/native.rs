@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep};
 use crate::capture::{Capture, Scratch, Source};
 use crate::contained::Containers;
 use crate::contained_unit::ContainedUnit;
+use crate::files::Files;
 use crate::gate::Gates;
 use crate::group::Group;
 use crate::log_file::{LogFile, ROTATE_AT};
@@ -61,6 +62,7 @@ struct Shared {
     containers: Rc<Containers>,
     contained: RefCell<HashMap<(UnitId, Run), ContainedUnit>>,
     gates: Gates,
+    files: Files,
 }
 
 /// A unit whose process group is not known to be empty.
@@ -104,6 +106,7 @@ impl Runtime {
             register: RefCell::new(Register::create(directory)?),
             scratch: Rc::default(),
             gates: Gates::new(sender.clone()),
+            files: Files::new(sender.clone()),
             events: sender,
             running: RefCell::default(),
             containers: Rc::new(Containers::new(directory, guard.to_vec())),
@@ -138,6 +141,8 @@ impl Runtime {
             Action::Hold { unit, gate } => self.processes.0.gates.hold(unit, *gate),
             Action::Admit { unit } => self.processes.0.gates.admit(unit),
             Action::CloseGate { unit } => self.processes.0.gates.close(unit),
+            Action::Watch { unit, watch } => self.processes.0.files.watch(unit, watch),
+            Action::Unwatch { unit } => self.processes.0.files.unwatch(unit),
             Action::Prepare { unit, container } => self.processes.0.containers.prepare(unit, container),
             Action::Probe { unit, run, ready } => self.processes.probe(unit, *run, ready),
             Action::Check { unit, run, live } => self.processes.check(unit, *run, live),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     ContainerSpec, Gate, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId,
-    UnitStatus,
+    UnitStatus, WatchSpec,
 };
 
 /// Something that is to be done, in the order in which the machine says it.
@@ -91,6 +91,18 @@ pub enum Action {
         unit: UnitId,
         /// Its run.
         run: Run,
+    },
+    /// Tell of changes of files, until `Unwatch`; answered by `FilesChanged` and `WatchFailed`.
+    Watch {
+        /// Its unit.
+        unit: UnitId,
+        /// Which files.
+        watch: WatchSpec,
+    },
+    /// Tell of changes of its files no longer.
+    Unwatch {
+        /// Its unit.
+        unit: UnitId,
     },
     /// Send a signal to the whole process group of a unit.
     Signal {

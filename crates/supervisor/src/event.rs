@@ -101,6 +101,22 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// Files of a unit have changed.
+    FilesChanged {
+        /// Its unit.
+        unit: UnitId,
+        /// One of them, for people.
+        path: String,
+        /// How many others.
+        others: usize,
+    },
+    /// The files of a unit cannot be watched.
+    WatchFailed {
+        /// Its unit.
+        unit: UnitId,
+        /// Why.
+        reason: String,
+    },
     /// A service has said how it is.
     Noted {
         /// Its unit.

@@ -21,6 +21,7 @@ mod state;
 mod stop;
 mod timestamp;
 mod unit;
+mod watch;
 
 pub use action::Action;
 pub use container::{ContainerSpec, NeededNetwork, PlacedContent, PlacedFile, Relay};
@@ -34,3 +35,4 @@ pub use state::{Failure, KindTag, UnitState, UnitStatus};
 pub use stop::{Signal, StopSpec};
 pub use timestamp::Timestamp;
 pub use unit::{Condition, ConditionState, Gate, LazySpec, LifeSpec, UnitId, UnitKind, UnitSpec};
+pub use watch::WatchSpec;

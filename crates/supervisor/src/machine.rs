@@ -3,12 +3,14 @@
 //! The fields hold what is known and what is wanted; `handle` first notes what happened, then lets time
 //! pass, then looks for everything that can be done now (`advance`). Nothing else decides. `request.rs` has what clients
 //! want, `progress.rs` what can be done now, `life.rs` the way of one unit from its start to its end,
-//! `gate.rs` what sleeps and wakes.
+//! `gate.rs` what sleeps and wakes, `watch.rs`
+//! what follows from changes of files.
 
 mod gate;
 mod life;
 mod progress;
 mod request;
+mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use std::sync::Arc;
 use crate::restart::Restarts;
 use crate::{
     Action, ConditionState, ContainerSpec, Event, Failure, KindTag, LifeSpec, NotifySpec, Probe, ReadySpec, RequestId,
-    Run, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec, UnitState, UnitStatus,
+    Run, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec, UnitState, UnitStatus, WatchSpec,
 };
 
 /// All units of one environment and what is wanted of them.
@@ -33,6 +35,8 @@ pub struct Machine {
     exited: bool,
     last_run: Run,
     gates: BTreeMap<UnitId, gate::GateState>,
+    /// What the runtime was told to watch.
+    watches: BTreeMap<UnitId, WatchSpec>,
     actions: Vec<Action>,
 }
 
@@ -65,6 +69,10 @@ struct Unit {
     sleep: gate::Sleep,
     /// Why it is started the next time, where that is not a command's wish.
     why: Option<String>,
+    /// Files that have changed, until nothing more does.
+    change: Option<watch::Change>,
+    /// Whether it runs again when it has ended: its files have changed since it began.
+    runs_again: bool,
 }
 
 /// What becomes of a unit when its process group is empty.
@@ -106,7 +114,8 @@ impl Machine {
 
     /// Returns when the machine wants to be told `Tick`, if nothing happens before.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.units.values().filter_map(|unit| unit.deadline).min()
+        let changes = self.units.values().filter_map(|unit| unit.change.as_ref().map(watch::Change::due));
+        self.units.values().filter_map(|unit| unit.deadline).chain(changes).min()
     }
 
     /// Returns how every known unit is, ordered by name.
@@ -144,6 +153,8 @@ impl Machine {
             Event::Checked { unit, run, result } => self.note_checked(&unit, run, result, now),
             Event::Traffic { unit, waiting, open } => self.note_traffic(&unit, waiting, open, now),
             Event::GateFailed { unit, reason } => self.note_gate_failed(&unit, reason, now),
+            Event::FilesChanged { unit, path, others } => self.note_files_changed(&unit, path, others, now),
+            Event::WatchFailed { unit, reason } => self.note_watch_failed(&unit, reason),
             Event::Noted { unit, run, text } => {
                 if let Some(unit) = self.current(&unit, run) {
                     unit.detail = Some(text);
@@ -189,12 +200,15 @@ impl Unit {
             last_end: None,
             sleep: if is_awake { gate::Sleep::Awake } else { gate::Sleep::Asleep },
             why: None,
+            change: None,
+            runs_again: false,
         }
     }
 
     /// Tells whether it failed when no command waited for it any more.
     fn has_failed_unheard(&self) -> bool {
-        (self.was_ready || (self.is_awake() && self.is_again))
+        let is_again = self.is_again && (self.is_awake() || self.spec.watch().is_some());
+        (self.was_ready || is_again)
             && matches!(&self.state, UnitState::Failed(failure) if *failure != Failure::NotGone)
     }
 

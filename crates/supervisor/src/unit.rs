@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{LiveSpec, ProcessSpec, ReadySpec, RestartSpec, StopSpec};
+use crate::{LiveSpec, ProcessSpec, ReadySpec, RestartSpec, StopSpec, WatchSpec};
 
 /// The name of a unit, such as `lms/web` or `lms:build`; the machine reads no meaning into it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,6 +72,10 @@ pub enum UnitKind {
         process: ProcessSpec,
         /// How long it may run; `None` for as long as it likes.
         timeout: Option<Duration>,
+        /// The files of which a change lets it run again.
+        watch: Option<WatchSpec>,
+        /// Whether it counts as succeeded, and runs only when a file changes.
+        is_done: bool,
     },
     /// Work that the client does when the machine says that it is due (create a database, load data).
     External,
@@ -86,6 +90,8 @@ pub struct LifeSpec {
     pub live: Option<LiveSpec>,
     /// Whether it sleeps until somebody connects to it; `None`: it runs from its start to its stop.
     pub lazy: Option<LazySpec>,
+    /// The files of which a change starts it anew.
+    pub watch: Option<WatchSpec>,
 }
 
 /// How a service sleeps: without a process, while its port is listened on in its place.

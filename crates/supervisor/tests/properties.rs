@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use supervisor::{
     Action, Condition, ConditionState, Event, Exit, Gate, KindTag, LazySpec, LifeSpec, LiveSpec, Machine, Probe,
     ProcessSpec, ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind,
-    UnitSpec, UnitState,
+    UnitSpec, UnitState, UnitStatus, WatchSpec,
 };
 
 const UNITS: usize = 6;
@@ -36,6 +36,7 @@ enum Step {
     Gone(usize),
     Checked(usize, bool),
     Signal(usize),
+    FilesChanged(usize),
     /// Connections that are held, and those that are led on.
     Traffic(usize, usize),
     StopCommandFailed(usize),
@@ -59,6 +60,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..UNITS).prop_map(Step::Gone),
         3 => (0..UNITS, any::<bool>()).prop_map(|(choice, ok)| Step::Checked(choice, ok)),
         1 => (0..UNITS).prop_map(Step::Signal),
+        3 => (0..UNITS).prop_map(Step::FilesChanged),
         3 => (0..2_usize, 0..2_usize).prop_map(|(waiting, open)| Step::Traffic(waiting, open)),
         1 => (0..UNITS).prop_map(Step::StopCommandFailed),
         1 => (0..UNITS).prop_map(Step::Late),
@@ -84,6 +86,7 @@ struct World {
     due: BTreeSet<UnitId>,
     /// Gates that listen, and whether they were asked to hold connections and have not answered.
     gates: BTreeMap<UnitId, bool>,
+    watched: BTreeSet<UnitId>,
     specs: BTreeMap<UnitId, UnitSpec>,
     /// Specs of the apply that is told to the machine just now: of no account if it is rejected.
     offered: Option<BTreeMap<UnitId, UnitSpec>>,
@@ -117,7 +120,12 @@ fn process() -> ProcessSpec {
     }
 }
 
-/// 0 is restarted after failures, 1 always and from the beginning, and is lazy, 2 never.
+fn watch() -> WatchSpec {
+    let (root, patterns) = (PathBuf::from("/"), vec!["src".into()]);
+    WatchSpec { root, patterns, ignore: vec![], debounce: Duration::from_millis(200) }
+}
+
+/// 0 is restarted after failures, 1 always and from the beginning, and is lazy, 2 only when files change.
 fn life(number: usize) -> LifeSpec {
     let policy = [RestartPolicy::OnFailure, RestartPolicy::Always, RestartPolicy::No][number];
     let window = Duration::from_millis(WINDOW);
@@ -133,7 +141,7 @@ fn life(number: usize) -> LifeSpec {
         idle: Some(Duration::from_secs(5)),
         awake: false,
     });
-    LifeSpec { restart, live, lazy }
+    LifeSpec { restart, live, lazy, watch: (number == 2).then(watch) }
 }
 
 /// 1 is stopped by a command.
@@ -150,7 +158,12 @@ fn spec(number: usize, conditions: &[Wait]) -> UnitSpec {
             let ready = ReadySpec::new(probe, Duration::from_secs(10));
             UnitKind::Service { process, ready, stop: stop(number), life: Box::new(life(number)) }
         }
-        3 | 4 => UnitKind::Task { process, timeout: (number == 3).then_some(Duration::from_secs(5)) },
+        3 | 4 => UnitKind::Task {
+            process,
+            timeout: (number == 3).then_some(Duration::from_secs(5)),
+            watch: (number == 4).then(watch),
+            is_done: false,
+        },
         _ => UnitKind::External,
     };
     let after = conditions.iter().map(|&(unit, state, restart)| {
@@ -158,7 +171,7 @@ fn spec(number: usize, conditions: &[Wait]) -> UnitSpec {
         let others = [ConditionState::Succeeded, ConditionState::Completed];
         let state = if unit <= 2 { services[state % 2] } else { others[state % 2] };
         let wake = restart && unit == 1;
-        Condition { unit: id(unit), state, restart: restart && number <= 2 && unit <= 2, wake }
+        Condition { unit: id(unit), state, restart: restart && number <= 2, wake }
     });
     UnitSpec { id: id(number), kind, after: after.collect(), digest: String::new() }
 }
@@ -173,6 +186,7 @@ impl World {
             over: Vec::new(),
             due: BTreeSet::new(),
             gates: BTreeMap::new(),
+            watched: BTreeSet::new(),
             specs: BTreeMap::new(),
             offered: None,
             accepted: BTreeMap::new(),
@@ -201,6 +215,7 @@ impl World {
                 let mut specs = BTreeMap::<UnitId, UnitSpec>::new();
                 for (unit, conditions) in start {
                     let mut spec = spec(unit, &conditions);
+                    spec.digest = self.requests.to_string();
                     // Mostly something that makes sense; what does not is rejected and has tests of its own.
                     let known = self.states();
                     spec.after.retain(|condition| {
@@ -251,6 +266,7 @@ impl World {
                 Event::Checked { unit, run, result: if ok { Ok(()) } else { Err("no".into()) } }
             }
             Step::Signal(unit) => Event::Signal { request: self.request(), units: vec![id(unit)], signal: Signal::Hup },
+            Step::FilesChanged(unit) => Event::FilesChanged { unit: id(unit), path: "main.c".into(), others: 0 },
             Step::Traffic(waiting, open) => {
                 let Some(gate) = self.gates.get_mut(&id(1)) else { return };
                 *gate = false;
@@ -321,7 +337,7 @@ impl World {
             assert!(!self.exited, "{action:?} after the exit");
             match action {
                 Action::Announce(status) => {
-                    self.note_announced(&status.id, now_states.get(&status.id), &status.state);
+                    self.note_announced(&status);
                     if status.state != UnitState::Due {
                         self.due.remove(&status.id);
                     }
@@ -370,7 +386,10 @@ impl World {
                     assert!(self.gates.insert(unit, false).is_some(), "an open gate was made before");
                 }
                 Action::CloseGate { unit } => assert!(self.gates.remove(&unit).is_some(), "it was open"),
+                Action::Watch { unit, .. } => assert!(self.watched.insert(unit), "it is not watched"),
+                Action::Unwatch { unit } => assert!(self.watched.remove(&unit), "it is watched"),
                 Action::Exit => {
+                    assert!(self.watched.is_empty(), "{:?} are watched", self.watched);
                     assert!(self.gates.is_empty(), "{:?} listen", self.gates);
                     assert!(self.children.is_empty(), "{:?} is alive", self.children);
                     self.exited = true;
@@ -386,8 +405,9 @@ impl World {
     }
 
     /// Keeps count of restarts, and of which spec each unit has.
-    fn note_announced(&mut self, unit: &UnitId, before: Option<&UnitState>, state: &UnitState) {
-        match state {
+    fn note_announced(&mut self, status: &UnitStatus) {
+        let unit = &status.id;
+        match status.state {
             UnitState::Restarting => {
                 let times = self.restarts.entry(unit.clone()).or_default();
                 times.push(self.now);
@@ -395,9 +415,7 @@ impl World {
                 times.retain(|time| time + WINDOW > now);
                 assert!(times.len() <= LIMIT as usize, "{unit} is restarted too often: {times:?}");
             }
-            UnitState::Waiting
-                if matches!(before, Some(UnitState::Restarting | UnitState::Stopping | UnitState::Asleep)) =>
-            {
+            UnitState::Waiting if self.specs.get(unit).is_some_and(|spec| spec.digest == status.digest) => {
                 self.again.insert(unit.clone());
             }
             UnitState::Waiting => {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use supervisor::{
     Action, Condition, ConditionState, ContainerSpec, Event, Exit, Gate, LazySpec, LifeSpec, LiveSpec, Machine, Probe,
     ProcessSpec, ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind,
-    UnitSpec, UnitStatus,
+    UnitSpec, UnitStatus, WatchSpec,
 };
 
 #[test]
@@ -122,6 +122,11 @@ impl Story {
             "saw" => Event::Probed { unit: unit(), run, result: Err(rest(2)) },
             "alive" => Event::Checked { unit: unit(), run, result: Ok(()) },
             "dead" => Event::Checked { unit: unit(), run, result: Err(rest(2)) },
+            "changed" => {
+                let others = words.get(3).map_or(0, |others| number(others));
+                Event::FilesChanged { unit: unit(), path: words[2].to_owned(), others }
+            }
+            "unwatched" => Event::WatchFailed { unit: unit(), reason: rest(2) },
             "traffic" => Event::Traffic { unit: unit(), waiting: number(words[2]), open: number(words[3]) },
             "unlistened" => Event::GateFailed { unit: unit(), reason: rest(2) },
             "says" => Event::Noted { unit: unit(), run, text: rest(2) },
@@ -152,6 +157,8 @@ impl Story {
                 Action::Remark { unit, text, .. } => format!("REMARK {unit}: {text}"),
                 Action::Hold { unit, .. } => format!("HOLD {unit}"),
                 Action::Admit { unit } => format!("ADMIT {unit}"),
+                Action::Watch { unit, .. } => format!("WATCH {unit}"),
+                Action::Unwatch { unit } => format!("UNWATCH {unit}"),
                 Action::CloseGate { unit } => format!("CLOSE {unit}"),
                 Action::Prepare { unit, .. } => format!("PREPARE {unit}"),
                 Action::Probe { unit, .. } => format!("PROBE {unit}"),
@@ -215,7 +222,12 @@ fn read_unit(text: &str) -> UnitSpec {
     });
     let mut kind = match (kind, probe) {
         (_, Some(probe)) => service(probe, &settings),
-        ("task", _) => UnitKind::Task { process: process(), timeout: Some(Duration::from_secs(600)) },
+        ("task", _) => UnitKind::Task {
+            process: process(),
+            timeout: Some(Duration::from_secs(600)),
+            watch: watch(&settings),
+            is_done: settings.contains_key("is-done"),
+        },
         ("external", _) => UnitKind::External,
         (other, _) => panic!("unknown kind {other}"),
     };
@@ -234,6 +246,12 @@ fn read_condition(text: &str) -> Condition {
     let state = states.into_iter().find(|known| known.to_string() == state).expect("a state");
     let more = parts.next();
     Condition { unit: unit.into(), state, restart: more == Some("restart"), wake: more == Some("wake") }
+}
+
+/// `watch=MILLISECONDS`: how long nothing more must have changed.
+fn watch(settings: &BTreeMap<&str, &str>) -> Option<WatchSpec> {
+    let debounce = Duration::from_millis(number(settings.get("watch")?));
+    Some(WatchSpec { root: PathBuf::from("/"), patterns: vec!["src".into()], ignore: vec![], debounce })
 }
 
 fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
@@ -268,7 +286,7 @@ fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
         process: process(),
         ready: ReadySpec::new(probe, Duration::from_secs(60)),
         stop: StopSpec { command, timeout, discard: Some(Signal::Quit), ..usual },
-        life: Box::new(LifeSpec { restart, live, lazy }),
+        life: Box::new(LifeSpec { restart, live, lazy, watch: watch(settings) }),
     }
 }
 

@@ -107,7 +107,7 @@ impl Place {
                 process,
                 ready,
                 stop,
-                life: Box::new(LifeSpec { restart: RestartSpec::never(), live: None, lazy: None }),
+                life: Box::new(LifeSpec { restart: RestartSpec::never(), live: None, lazy: None, watch: None }),
             },
             after: vec![],
             digest: script.to_owned(),
@@ -118,7 +118,7 @@ impl Place {
         let process = self.process(id, "sh", &["-c", script]);
         UnitSpec {
             id: id.into(),
-            kind: UnitKind::Task { process, timeout: None },
+            kind: UnitKind::Task { process, timeout: None, watch: None, is_done: false },
             after: vec![],
             digest: String::new(),
         }

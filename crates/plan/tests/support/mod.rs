@@ -177,6 +177,10 @@ impl World {
             Action::RunTask { key, .. } => {
                 let task = TaskObserved { key: key.clone(), missing_output: None };
                 self.observed.tasks.insert(step.id.clone(), task);
+                self.observed.watched.insert(step.id.clone(), key.to_string());
+            }
+            Action::WatchTask { key, .. } => {
+                self.observed.watched.insert(step.id.clone(), key.to_string());
             }
             Action::StartService { digest, .. } => {
                 let unit = RunningUnit { digest: digest.to_string(), ready: true, asleep: false };

@@ -13,6 +13,9 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
     let report = job.tell(environment::status(job.context, &job.target()?))?;
     let mut text = up::services(&report.services);
     text.push_str(&troubles(&report.services));
+    if !report.watched.is_empty() {
+        write!(text, "\n{}", up::watched(&report.watched)).expect("writing to a string cannot fail");
+    }
     if !report.databases.is_empty() {
         let rows: Vec<_> = report
             .databases
@@ -82,6 +85,7 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
         "environment": report.environment,
         "profile": report.profile,
         "services": up::services_json(&report.services),
+        "watched": up::watched_json(&report.watched),
         "databases": databases,
         "servers": servers,
         "dependencies": link::dependencies_json(&report.dependencies),

@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use environment::{FieldDifference as Difference, LoadReport, ServiceReport, StepReport, UpOptions, UpReport};
+use environment::{
+    FieldDifference as Difference, LoadReport, ServiceReport, StepReport, UpOptions, UpReport, WatchReport,
+};
 use serde_json::{Value, json};
 
 use super::{Job, Outcome, count};
@@ -39,7 +41,8 @@ pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
 pub fn tables(report: &UpReport) -> String {
     let steps = if report.steps.is_empty() { String::new() } else { steps(&report.steps) };
     let mut text = String::new();
-    for table in [services(&report.services), steps].iter().filter(|table| !table.is_empty()) {
+    for table in [services(&report.services), watched(&report.watched), steps].iter().filter(|table| !table.is_empty())
+    {
         writeln!(text, "{table}").expect("writing to a string cannot fail");
     }
     if let Some(load) = &report.load {
@@ -80,6 +83,25 @@ pub fn services(services: &[ServiceReport]) -> String {
         })
         .collect();
     table(["SERVICE", "STATE", "ADDRESS", "READY IN"], &rows)
+}
+
+/// What happens when files change, a line each.
+pub fn watched(watched: &[WatchReport]) -> String {
+    let mut text = String::new();
+    for WatchReport { id, is_task, patterns } in watched {
+        let what = if *is_task { "runs again" } else { "is restarted" };
+        writeln!(text, "{id} {what} when files of {} change", patterns.join(", "))
+            .expect("writing to a string cannot fail");
+    }
+    text
+}
+
+pub fn watched_json(watched: &[WatchReport]) -> Value {
+    let watch = |watch: &WatchReport| {
+        let kind = if watch.is_task { "task" } else { "service" };
+        json!({ "unit": watch.id, "kind": kind, "files": watch.patterns })
+    };
+    watched.iter().map(watch).collect()
 }
 
 /// The table of steps that were done.
@@ -189,6 +211,7 @@ pub fn json(report: &UpReport) -> Value {
         "environment": report.environment,
         "profile": report.profile,
         "services": services_json(&report.services),
+        "watched": watched_json(&report.watched),
         "steps": steps_json(&report.steps),
         "undeclared": report.undeclared,
         "load": report.load.as_ref().map(load_json),

@@ -13,6 +13,7 @@
 //! | `restarted` | the services whose process is another than when last asked |
 //! | `replace PATH OLD NEW` | edits a file |
 //! | `remove PATH` | removes a file |
+//! | `until TEXT COMMAND …` | gives the same command until it says the text, and what it says then |
 //! | `sh SCRIPT` | does something else in the workspace |
 //! | `tended [ARGUMENT …]` | waits until nothing is left to be done in the background: for sessions in which it can be seen |
 //! | `flip DIRECTORY` | changes one bit in the middle of the largest file below |
@@ -24,9 +25,14 @@ use std::fmt::Write;
 use std::fs;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use crate::program::wait_until;
 use crate::redaction::redact;
 use crate::workspace::Workspace;
+
+/// How long a session waits until something has happened.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a session file of `tests/sessions`.
 #[track_caller]
@@ -109,6 +115,16 @@ impl Session {
                 assert!(text.contains(old), "no {old:?} in {name}");
                 fs::write(path(name), text.replace(old, new)).unwrap();
                 String::new()
+            }
+            ["until", text, ref command @ ..] => {
+                let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+                let mut said = String::new();
+                let outcome = wait_until(&format!("{command:?} says {text:?}"), PATIENCE, || {
+                    said = self.command(&command);
+                    if said.contains(text) { Ok(()) } else { Err(said.clone()) }
+                });
+                outcome.unwrap_or_else(|state| panic!("{state}"));
+                said
             }
             ["remove", name] => {
                 fs::remove_file(path(name)).unwrap();

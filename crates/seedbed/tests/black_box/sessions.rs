@@ -53,6 +53,7 @@ sessions! {
     states
     undo
     verify
+    watch
 }
 
 #[test]

@@ -42,12 +42,13 @@ impl Machine {
         let is_woken = std::mem::replace(&mut unit.sleep, Sleep::Awake) == Sleep::Woken;
         self.enter(id, UnitState::Starting, now);
         self.actions.push(Action::Spawn { unit: id.clone(), run, process, watch, notify, why });
-        if !is_woken {
+        if !is_woken && self.units[id].spec.ready().is_some() {
             self.restart_dependents(id, now);
         }
     }
 
-    /// Lets services start anew that have asked for it and run beside an earlier run of this unit.
+    /// Lets services start anew that have asked for it and run beside an earlier run of this unit: a service that starts, a
+    /// task that has succeeded.
     fn restart_dependents(&mut self, id: &UnitId, now: Timestamp) {
         let asks = |unit: &&Unit| unit.spec.after.iter().any(|condition| condition.restart && condition.unit == *id);
         let is_alive = |unit: &&Unit| unit.state.is_live() && unit.state != UnitState::Stopping;
@@ -57,6 +58,8 @@ impl Machine {
             if let Some(apply) = self.apply.as_mut().filter(|apply| apply.units.contains(id)) {
                 apply.units.insert(dependent.clone());
             }
+            let what = if self.units[id].spec.ready().is_some() { "is started anew" } else { "has run" };
+            self.unit(&dependent).why = Some(format!("{id} {what}"));
             self.begin_stop(&dependent, UnitState::Waiting, now);
         }
     }
@@ -254,6 +257,13 @@ impl Machine {
         if unit.undead.is_none() {
             unit.pid = None;
         }
+        let state = match state {
+            UnitState::Succeeded | UnitState::Failed(_) if std::mem::take(&mut unit.runs_again) && !is_asked => {
+                UnitState::Waiting
+            }
+            state => state,
+        };
+        let has_run = state == UnitState::Succeeded && matches!(unit.spec.kind, UnitKind::Task { .. });
         if matches!(state, UnitState::Waiting | UnitState::Restarting | UnitState::Asleep) {
             unit.begin_anew(now);
         }
@@ -265,6 +275,9 @@ impl Machine {
             self.actions.push(Action::StopProbe { unit: id.clone(), run });
         }
         self.stopping.remove(id);
+        if has_run {
+            self.restart_dependents(id, now);
+        }
     }
 
     pub(super) fn enter(&mut self, id: &UnitId, state: UnitState, now: Timestamp) {

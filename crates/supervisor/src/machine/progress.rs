@@ -16,6 +16,7 @@ enum Verdict {
 impl Machine {
     /// Acts on every deadline that has passed.
     pub(super) fn expire(&mut self, now: Timestamp) {
+        self.expire_changes(now);
         let expired = |unit: &Unit| unit.deadline.is_some_and(|deadline| deadline <= now);
         let ids: Vec<UnitId> =
             self.units.values().filter(|unit| expired(unit)).map(|unit| unit.spec.id.clone()).collect();
@@ -50,6 +51,7 @@ impl Machine {
             self.advance_wakes(now);
             self.advance_starts(now);
             self.advance_gates();
+            self.advance_watches();
             if self.actions.len() == before {
                 break;
             }
@@ -104,6 +106,8 @@ impl Machine {
             unit.undead = self.units.get(&id).and_then(|old| old.undead);
             if unit.undead.is_some() {
                 unit.state = UnitState::Failed(Failure::NotGone);
+            } else if matches!(unit.spec.kind, UnitKind::Task { is_done: true, .. }) {
+                unit.state = UnitState::Succeeded;
             }
             self.actions.push(Action::Announce(unit.status()));
             if let Some(container) = unit.spec.early_container().filter(|_| unit.undead.is_none()) {
