@@ -210,9 +210,9 @@ static HEALTHCHECK: Record = Record {
     what: "a health check",
     keys: &[
         Key::new("disable", BOOL),
-        Key::new("interval", DURATION).differs("the longest pause between two tries"),
+        Key::new("interval", DURATION).differs("the longest pause between two tries, unless `start_interval` says it"),
         Key::new("retries", INTEGER),
-        Key::new("start_interval", DURATION).differs("the longest pause between two tries in the start period"),
+        Key::new("start_interval", DURATION).differs("the longest pause between two tries until it is healthy"),
         Key::new("start_period", DURATION),
         Key::new("test", Shape::Short(short::health_test, &TEXTS)).merge(Merge::Replaced),
         Key::new("timeout", DURATION),

@@ -22,7 +22,7 @@ pub struct Output {
 
 impl Output {
     pub(crate) fn new(body: Incoming, has_terminal: bool) -> Self {
-        Self { body, frames: Frames { has_terminal, ..Frames::default() } }
+        Self { body, frames: Frames::new(has_terminal) }
     }
 
     /// Waits for what comes next; `None` when the container has ended, or the engine is gone.
@@ -42,7 +42,7 @@ impl Output {
 /// Takes a stream apart into frames: a byte that tells the output, three of nothing, four with the length, the rest. A
 /// frame is passed on in the pieces in which it comes.
 #[derive(Debug, Default)]
-struct Frames {
+pub(crate) struct Frames {
     has_terminal: bool,
     unread: BytesMut,
     /// The frame that has begun, and how much of it is to come.
@@ -52,11 +52,15 @@ struct Frames {
 const HEADER: usize = 8;
 
 impl Frames {
-    fn add(&mut self, bytes: &[u8]) {
+    pub(crate) fn new(has_terminal: bool) -> Self {
+        Self { has_terminal, ..Self::default() }
+    }
+
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
     }
 
-    fn next(&mut self) -> Option<(OutputKind, Bytes)> {
+    pub(crate) fn next(&mut self) -> Option<(OutputKind, Bytes)> {
         if self.has_terminal {
             return (!self.unread.is_empty()).then(|| (OutputKind::Output, self.unread.split().freeze()));
         }
@@ -105,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_terminal_has_no_frames() {
-        let mut frames = Frames { has_terminal: true, ..Frames::default() };
+        let mut frames = Frames::new(true);
         assert_eq!(frames.next(), None);
         frames.add(b"\x01\0\0");
         assert_eq!(frames.next(), Some((OutputKind::Output, Bytes::from_static(b"\x01\0\0"))));

@@ -12,9 +12,10 @@ use hyper::body::Frame;
 use serde_json::json;
 use tokio::sync::mpsc::{Sender, channel};
 
-use crate::engine::escaped;
+use crate::engine::{ARCHIVE, escaped};
+use crate::login::header_of_build;
 use crate::progress::follow;
-use crate::{Context, Engine, EngineError};
+use crate::{Context, Engine, EngineError, Login};
 
 /// How an image is built.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +44,8 @@ pub struct BuildRequest {
     pub pull: bool,
     /// Whether all steps are done again.
     pub no_cache: bool,
+    /// Who registries are asked as for images that it begins with.
+    pub logins: BTreeMap<String, Login>,
 }
 
 impl BuildRequest {
@@ -92,8 +95,9 @@ impl Engine {
             receiver.recv().await.map(|piece| (piece.map(Frame::data), receiver))
         });
         let path = request.path();
-        let answer =
-            self.ask(Method::POST, &path, Some("application/x-tar"), StreamBody::new(pieces).boxed_unsync()).await;
+        let logins = header_of_build(&request.logins);
+        let headers = [ARCHIVE, ("X-Registry-Config", &logins)];
+        let answer = self.ask(Method::POST, &path, &headers, StreamBody::new(pieces).boxed_unsync()).await;
         let answer = match answer {
             Ok(response) => follow(response, "the build", tell).await,
             Err(error) => Err(error),

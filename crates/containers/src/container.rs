@@ -4,7 +4,7 @@ use bytes::Bytes;
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::engine::{empty, escaped, full, whole};
+use crate::engine::{ARCHIVE, empty, escaped, full, whole};
 use crate::{Engine, EngineError, Output};
 
 /// How a container is, in the engine's view.
@@ -60,7 +60,7 @@ impl Engine {
     /// Gives what a container writes from now on.
     pub async fn attach(&self, id: &str, has_terminal: bool) -> Result<Output, EngineError> {
         let path = format!("/containers/{id}/attach?stream=1&stdout=1&stderr=1");
-        let response = self.ask(Method::POST, &path, None, empty()).await?;
+        let response = self.ask(Method::POST, &path, &[], empty()).await?;
         Ok(Output::new(response.into_body(), has_terminal))
     }
 
@@ -75,7 +75,7 @@ impl Engine {
         id: &str,
     ) -> Result<impl Future<Output = Result<i32, EngineError>> + use<>, EngineError> {
         let path = format!("/containers/{id}/wait?condition=next-exit");
-        let response = self.ask(Method::POST, &path, None, empty()).await?;
+        let response = self.ask(Method::POST, &path, &[], empty()).await?;
         Ok(async move {
             let all = whole(response, &path).await?;
             let answer: Option<Value> = serde_json::from_slice(&all).ok();
@@ -105,9 +105,7 @@ impl Engine {
     }
 
     async fn wait_removed(&self, id: &str) -> Result<(), EngineError> {
-        match self
-            .ask(Method::POST, &format!("/containers/{}/wait?condition=removed", escaped(id)), None, empty())
-            .await
+        match self.ask(Method::POST, &format!("/containers/{}/wait?condition=removed", escaped(id)), &[], empty()).await
         {
             Ok(response) => whole(response, "wait").await.map(drop),
             Err(error) if error.is_missing() => Ok(()),
@@ -160,32 +158,8 @@ impl Engine {
     pub async fn put_files(&self, id: &str, archive: Vec<u8>) -> Result<(), EngineError> {
         let path = format!("/containers/{id}/archive?path=%2F");
         let body = full(Bytes::from(archive));
-        let response = self.ask(Method::PUT, &path, Some("application/x-tar"), body).await?;
+        let response = self.ask(Method::PUT, &path, &[ARCHIVE], body).await?;
         whole(response, &path).await.map(drop)
-    }
-
-    /// Runs a command in a container that runs; gives its exit code and what it wrote, of which it keeps the end.
-    pub async fn execute(&self, id: &str, command: &[String]) -> Result<(i32, String), EngineError> {
-        /// Of what a command wrote, so much is kept.
-        const KEPT: usize = 4096;
-        let body = json!({ "AttachStdout": true, "AttachStderr": true, "Cmd": command });
-        let path = format!("/containers/{id}/exec");
-        let made = self.post(&path, Some(body.to_string())).await?;
-        let exec = text(&made, "/Id");
-        let exec = exec.ok_or_else(|| EngineError::Answer { request: path, detail: "it has no id".to_owned() })?;
-        let start = json!({ "Detach": false, "Tty": false }).to_string();
-        let path = format!("/exec/{exec}/start");
-        let response = self.ask(Method::POST, &path, Some("application/json"), full(start.into())).await?;
-        let mut output = Output::new(response.into_body(), false);
-        let mut said = Vec::new();
-        while let Some((_, bytes)) = output.next().await {
-            said.extend_from_slice(&bytes);
-            let surplus = said.len().saturating_sub(KEPT);
-            said.drain(..surplus);
-        }
-        let ended = self.get(&format!("/exec/{exec}/json")).await?;
-        let code = ended.get("ExitCode").and_then(Value::as_i64).unwrap_or(-1);
-        Ok((i32::try_from(code).unwrap_or(-1), String::from_utf8_lossy(&said).into_owned()))
     }
 }
 

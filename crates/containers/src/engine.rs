@@ -1,25 +1,32 @@
 //! One question to an engine, and its answer.
 
 use std::io;
-use std::pin::Pin;
-use std::process::Stdio;
-use std::task::{Context, Poll};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
 use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio_rustls::TlsConnector;
 
-use crate::{Address, EngineError};
+use crate::connection::Connection;
+use crate::{Address, EngineError, certificates};
 
 /// What is sent with a question.
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// What is said about a body that is a document.
+pub(crate) const DOCUMENT: (&str, &str) = ("Content-Type", "application/json");
+
+/// What is said about a body that is a tar file.
+pub(crate) const ARCHIVE: (&str, &str) = ("Content-Type", "application/x-tar");
 
 /// The most of an answer that is kept in memory.
 const ANSWER_LIMIT: usize = 16 << 20;
@@ -28,12 +35,14 @@ const ANSWER_LIMIT: usize = 16 << 20;
 #[derive(Debug, Clone)]
 pub struct Engine {
     address: Address,
+    /// The certificates, once they are read.
+    certificates: Arc<OnceLock<Arc<ClientConfig>>>,
 }
 
 impl Engine {
     /// The engine at an address; nothing is asked yet.
-    pub const fn new(address: Address) -> Self {
-        Self { address }
+    pub fn new(address: Address) -> Self {
+        Self { address, certificates: Arc::default() }
     }
 
     /// Where it is.
@@ -46,7 +55,7 @@ impl Engine {
         &self,
         method: Method,
         path: &str,
-        kind: Option<&str>,
+        headers: &[(&str, &str)],
         body: Body,
     ) -> Result<Response<Incoming>, EngineError> {
         let asked = || format!("{method} {path}");
@@ -54,10 +63,10 @@ impl Engine {
         let stream = self.connect().await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        tokio::spawn(connection);
+        tokio::spawn(connection.with_upgrades());
         let mut request = Request::builder().method(&method).uri(path).header("Host", "seedbed");
-        if let Some(kind) = kind {
-            request = request.header("Content-Type", kind);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let request = request.body(body).map_err(|error| EngineError::Answer {
             request: asked(),
@@ -76,100 +85,66 @@ impl Engine {
         Err(EngineError::Refused { status: status.as_u16(), message })
     }
 
+    /// Asks for a connection on which both sides say what they like from then on.
+    pub(crate) async fn converse(&self, path: &str, body: String) -> Result<TokioIo<Upgraded>, EngineError> {
+        let headers = [DOCUMENT, ("Connection", "Upgrade"), ("Upgrade", "tcp")];
+        let response = self.ask(Method::POST, path, &headers, full(body.into())).await?;
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            let detail = "it does not let its connection be used for input".to_owned();
+            return Err(EngineError::Answer { request: path.to_owned(), detail });
+        }
+        let broken = |source| EngineError::Broken { request: path.to_owned(), source };
+        hyper::upgrade::on(response).await.map(TokioIo::new).map_err(broken)
+    }
+
     /// Asks without a body, for a document.
     pub(crate) async fn get(&self, path: &str) -> Result<Value, EngineError> {
-        let response = self.ask(Method::GET, path, None, empty()).await?;
+        let response = self.ask(Method::GET, path, &[], empty()).await?;
         document(response, path).await
     }
 
     /// Sends a document, for another; where the answer has none, for `null`.
     pub(crate) async fn post(&self, path: &str, body: Option<String>) -> Result<Value, EngineError> {
-        let (kind, body) = match body {
-            Some(text) => (Some("application/json"), full(text.into())),
-            None => (None, empty()),
+        let (headers, body) = match body {
+            Some(text) => (&[DOCUMENT][..], full(text.into())),
+            None => (&[][..], empty()),
         };
-        let response = self.ask(Method::POST, path, kind, body).await?;
+        let response = self.ask(Method::POST, path, headers, body).await?;
         document(response, path).await
     }
 
     /// Removes something; that it is not there is as good.
     pub(crate) async fn delete(&self, path: &str) -> Result<(), EngineError> {
-        match self.ask(Method::DELETE, path, None, empty()).await {
+        match self.ask(Method::DELETE, path, &[], empty()).await {
             Ok(response) => whole(response, path).await.map(drop),
             Err(error) if error.is_missing() => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    async fn connect(&self) -> Result<Stream, EngineError> {
+    async fn connect(&self) -> Result<Connection, EngineError> {
         let failed = |source| EngineError::Connect { address: self.address.to_string(), source };
         match &self.address {
-            Address::Unix(path) => UnixStream::connect(path).await.map(Stream::Unix).map_err(failed),
-            Address::Tcp(host) => TcpStream::connect(host).await.map(Stream::Tcp).map_err(failed),
-            Address::Ssh(target) => ssh(target).map_err(failed),
-        }
-    }
-}
-
-/// Starts `ssh` with the command that connects its input and output with the engine there.
-fn ssh(target: &str) -> io::Result<Stream> {
-    let (host, port) = match target.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (host, Some(port)),
-        _ => (target, None),
-    };
-    let mut command = Command::new("ssh");
-    if let Some(port) = port {
-        command.args(["-p", port]);
-    }
-    command.args(["-o", "BatchMode=yes", "--", host, "docker", "system", "dial-stdio"]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut child = command.spawn()?;
-    let missing = || io::Error::other("ssh has no pipes");
-    let input = child.stdin.take().ok_or_else(missing)?;
-    let output = child.stdout.take().ok_or_else(missing)?;
-    Ok(Stream::Ssh { _child: Box::new(child), input, output })
-}
-
-/// A connection.
-enum Stream {
-    Unix(UnixStream),
-    Tcp(TcpStream),
-    Ssh { _child: Box<Child>, input: ChildStdin, output: ChildStdout },
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, buffer),
-            Self::Ssh { output, .. } => Pin::new(output).poll_read(context, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
-            Self::Ssh { input, .. } => Pin::new(input).poll_write(context, bytes),
+            Address::Unix(path) => UnixStream::connect(path).await.map(Connection::Unix).map_err(failed),
+            Address::Tcp(host) => TcpStream::connect(host).await.map(Connection::Tcp).map_err(failed),
+            Address::Tls { host, certificates } => self.encrypted(host, certificates).await.map_err(failed),
+            Address::Ssh(target) => Connection::ssh(target).map_err(failed),
         }
     }
 
-    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_flush(context),
-            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
-            Self::Ssh { input, .. } => Pin::new(input).poll_flush(context),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Unix(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
-            Self::Ssh { input, .. } => Pin::new(input).poll_shutdown(context),
-        }
+    async fn encrypted(&self, host: &str, directory: &std::path::Path) -> io::Result<Connection> {
+        let config = match self.certificates.get() {
+            Some(config) => Arc::clone(config),
+            None => Arc::clone(self.certificates.get_or_init({
+                let read = certificates::read(directory)?;
+                || read
+            })),
+        };
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name).trim_matches(['[', ']']);
+        let name = ServerName::try_from(name.to_owned()).map_err(io::Error::other)?;
+        let stream = TcpStream::connect(host).await?;
+        let stream = TlsConnector::from(config).connect(name, stream).await?;
+        Ok(Connection::Tls(Box::new(stream)))
     }
 }
 
@@ -219,4 +194,24 @@ pub(crate) fn escaped(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Reads what [`escaped`] wrote, and leaves all else as it is.
+pub(crate) fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, others)) = rest.split_first() {
+        let hex = others.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        match hex.filter(|_| *first == b'%').and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &others[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = others;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }

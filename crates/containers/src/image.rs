@@ -4,8 +4,9 @@ use hyper::Method;
 
 use crate::container::text;
 use crate::engine::{empty, escaped};
+use crate::login::registry;
 use crate::progress::follow;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, Login};
 
 /// An image that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,11 +25,12 @@ impl Engine {
         }
     }
 
-    /// Brings an image from its registry; tells how that goes. Credentials are not sent: a private image is pulled by hand.
+    /// Brings an image from its registry, where the engine says who asks; tells how that goes.
     pub async fn pull_image(
         &self,
         name: &str,
         platform: Option<&str>,
+        login: Option<&Login>,
         tell: &mut dyn FnMut(&str),
     ) -> Result<(), EngineError> {
         let platform = platform.map_or_else(String::new, |platform| format!("&platform={}", escaped(platform)));
@@ -36,7 +38,9 @@ impl Engine {
         let last = name.rsplit('/').next().unwrap_or(name);
         let tag = if last.contains(':') || last.contains('@') { "" } else { "&tag=latest" };
         let path = format!("/images/create?fromImage={}{tag}{platform}", escaped(name));
-        let response = self.ask(Method::POST, &path, None, empty()).await?;
+        let login = login.map(|login| login.header(registry(name)));
+        let headers: Vec<_> = login.iter().map(|login| ("X-Registry-Auth", login.as_str())).collect();
+        let response = self.ask(Method::POST, &path, &headers, empty()).await?;
         follow(response, &path, tell).await
     }
 }

@@ -6,20 +6,26 @@
 //!
 //! Everything that is made carries the label [`LABEL`], and [`Engine::sweep`] removes by it.
 
+mod about;
 mod address;
 mod attach;
 mod build;
 mod call;
+mod certificates;
+mod connection;
 mod container;
 mod context;
 mod engine;
 mod error;
 mod image;
+mod inside;
+mod login;
 mod network;
 mod progress;
 mod sweep;
 mod volume;
 
+pub use about::About;
 pub use address::Address;
 pub use attach::{Output, OutputKind};
 pub use build::BuildRequest;
@@ -29,5 +35,7 @@ pub use context::{Context, ContextError};
 pub use engine::Engine;
 pub use error::EngineError;
 pub use image::ImageFound;
+pub use inside::{Input, InputSender, Inside, Partner, input};
+pub use login::{Login, registry};
 pub use network::NetworkFound;
 pub use sweep::{LABEL, SUPERVISOR_LABEL, Sweep};

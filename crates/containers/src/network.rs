@@ -47,11 +47,4 @@ impl Engine {
     pub async fn connect_network(&self, network: &str, body: &str) -> Result<(), EngineError> {
         self.post(&format!("/networks/{}/connect", escaped(network)), Some(body.to_owned())).await.map(drop)
     }
-
-    /// Whether it can make networks of its own; with the drivers that it names.
-    pub async fn network_drivers(&self) -> Result<Vec<String>, EngineError> {
-        let info = self.get("/info").await?;
-        let drivers = info.pointer("/Plugins/Network").and_then(Value::as_array);
-        Ok(drivers.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
-    }
 }

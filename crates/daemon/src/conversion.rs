@@ -202,6 +202,7 @@ impl wire::Ready {
             probe: wire::Probe::of(ready.probe, shared)?,
             timeout_ms: millis(ready.timeout),
             interval_ms: ready.interval.map(millis),
+            longest_pause_ms: ready.longest_pause.map(millis),
             check_timeout_ms: ready.check_timeout.map(millis),
         })
     }
@@ -211,6 +212,7 @@ impl wire::Ready {
             probe: self.probe.into_probe(shared),
             timeout: Duration::from_millis(self.timeout_ms),
             interval: self.interval_ms.map(Duration::from_millis),
+            longest_pause: self.longest_pause_ms.map(Duration::from_millis),
             check_timeout: self.check_timeout_ms.map(Duration::from_millis),
         }
     }

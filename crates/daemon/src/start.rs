@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::retry_on_intr;
 
 use crate::ClientError;
 
@@ -39,9 +40,10 @@ pub(crate) fn start(program: &Path, arguments: &[OsString], log: &Path) -> Resul
 
     let timeout = Timespec { tv_sec: START_TIMEOUT.as_secs().cast_signed(), tv_nsec: 0 };
     let mut fds = [PollFd::new(&handshake, PollFlags::IN)];
-    let answered = matches!(poll(&mut fds, Some(&timeout)), Ok(1));
+    // A child of the command that ends meanwhile may interrupt this by a signal.
+    let answered = matches!(retry_on_intr(|| poll(&mut fds, Some(&timeout))), Ok(1));
     let mut byte = [0];
-    if answered && handshake.read(&mut byte).is_ok_and(|count| count == 1) { Ok(()) } else { Err(not_up(log)) }
+    if answered && handshake.read_exact(&mut byte).is_ok() { Ok(()) } else { Err(not_up(log)) }
 }
 
 /// Makes the error that shows the end of the supervisor's log.

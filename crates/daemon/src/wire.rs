@@ -184,6 +184,7 @@ pub(crate) struct Ready {
     pub probe: Probe,
     pub timeout_ms: u64,
     pub interval_ms: Option<u64>,
+    pub longest_pause_ms: Option<u64>,
     pub check_timeout_ms: Option<u64>,
 }
 

@@ -57,8 +57,7 @@ pub(crate) fn find(context: &Context<'_>, tree: &WorkspaceTree) -> Result<Option
     let address = Address::find(&context.variables).map_err(wrap)?;
     let text = address.to_string();
     let call = Call::new(address).map_err(wrap)?;
-    let drivers = call.ask(containers::Engine::network_drivers).map_err(wrap)?;
-    let has_networks = drivers.iter().any(|driver| driver == "bridge");
+    let has_networks = call.ask(containers::Engine::about).map_err(wrap)?.has_networks;
     Ok(Some(ContainerEngine { call, address: text, has_networks }))
 }
 

@@ -3,16 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use containers::{Address, BuildRequest, Call, EngineError};
+use containers::{Address, BuildRequest, Call, EngineError, Login};
 use manifest::{Build, ImageSource, Workspace};
 use supervisor::UnitId;
 
 use crate::container_engine::{Contained, build_context, contained};
+use crate::context::Context;
 use crate::session::Session;
-use crate::{Error, Progress};
+use crate::{Error, Progress, RemoteFailure, with_causes};
 
 /// So many lines of what the steps of a build said stand in an error.
 const SHOWN: usize = 12;
+
+/// The registry of images that name none.
+const DOCKER_HUB: &str = "docker.io";
 
 /// Brings or builds the image of a service, and tells how that goes.
 pub(crate) fn make(session: &Session<'_>, id: &UnitId) -> Result<(), Error> {
@@ -31,17 +35,53 @@ pub(crate) fn make(session: &Session<'_>, id: &UnitId) -> Result<(), Error> {
     let call = Address::parse(&engine).and_then(Call::new).map_err(wrap)?;
     let made = match &container.image {
         ImageSource::Pull { .. } => {
+            let login = login(session.context, containers::registry(&image.name), &wrap)?;
             let mut layers = Layers { session, known: BTreeMap::new() };
             call.ask(|engine| async {
-                engine.pull_image(&image.name, image.platform.as_deref(), &mut |line| layers.note(line)).await
+                let mut note = |line: &str| layers.note(line);
+                engine.pull_image(&image.name, image.platform.as_deref(), login.as_ref(), &mut note).await
             })
         }
-        ImageSource::Build(build) => build_image(session, &call, build, workspace, image, id),
+        ImageSource::Build(build) => {
+            let logins = logins(session.context, build, workspace, &wrap)?;
+            build_image(session, &call, build, workspace, image, id, logins)
+        }
     };
     if made.is_err() && session.context.interrupt.is_raised() {
         return Err(Error::Interrupted);
     }
     made.map_err(wrap)
+}
+
+/// Who a registry is asked as.
+fn login(context: &Context<'_>, registry: &str, wrap: &dyn Fn(EngineError) -> Error) -> Result<Option<Login>, Error> {
+    let failed = |error: RemoteFailure| wrap(EngineError::Failed(with_causes(&*error)));
+    context.remotes.login(registry).map_err(failed)
+}
+
+/// Who the registries are asked as from which a build may take images: those that its Dockerfile or its arguments name. Not
+/// all that there are, for asking a helper may take a second, and what is not sent cannot be read on the way.
+fn logins(
+    context: &Context<'_>,
+    build: &Build,
+    workspace: &Workspace,
+    wrap: &dyn Fn(EngineError) -> Error,
+) -> Result<BTreeMap<String, Login>, Error> {
+    let known = context.remotes.registries().map_err(|error| wrap(EngineError::Failed(with_causes(&*error))))?;
+    if known.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let file = || std::fs::read_to_string(workspace.directory.join(&build.context).join(&build.dockerfile));
+    // A Dockerfile that cannot be read is what the build says.
+    let text = build.dockerfile_text.clone().map_or_else(file, Ok).unwrap_or_default();
+    let is_open = text.lines().any(|line| line.trim_start().to_lowercase().starts_with("from") && line.contains('$'));
+    let mut logins = BTreeMap::new();
+    for registry in known.iter().filter(|host| is_open || *host == DOCKER_HUB || text.contains(host.as_str())) {
+        if let Some(login) = login(context, registry, wrap)? {
+            logins.insert(registry.clone(), login);
+        }
+    }
+    Ok(logins)
 }
 
 fn build_image(
@@ -51,6 +91,7 @@ fn build_image(
     workspace: &Workspace,
     image: &plan::ImageModel,
     id: &UnitId,
+    logins: BTreeMap<String, Login>,
 ) -> Result<(), EngineError> {
     let context = Arc::new(build_context(build, &workspace.directory)?);
     let variables = &session.context.variables;
@@ -70,6 +111,7 @@ fn build_image(
         platform: image.platform.clone(),
         pull: build.pull,
         no_cache: build.no_cache,
+        logins,
     };
     let mut said = Vec::new();
     let outcome = call.ask(|engine| async {

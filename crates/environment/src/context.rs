@@ -1,16 +1,18 @@
 //! What an operation is given: the world around it, and the environment that is meant.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use containers::Login as RegistryLogin;
 use database::{Engine, EngineKind, ServerPackage};
 use manifest::Applied;
 use store::Backend;
 
 use crate::place::Place;
-use crate::{Error, Interrupt, Monitor, library, tasks};
+use crate::{Error, Interrupt, Monitor, library, place, tasks};
 
 /// What an operation needs of the world around it; the program gives it, so that nothing below reads a clock, an
 /// environment variable or a signal.
@@ -65,6 +67,12 @@ pub trait Remotes: Sync {
     /// Asks a service once. An error is that there was no answer.
     fn ask(&self, question: &Question) -> Result<Answered, RemoteFailure>;
 
+    /// The registries of images of which there are credentials, by their hosts.
+    fn registries(&self) -> Result<BTreeSet<String>, RemoteFailure>;
+
+    /// Who a registry of images is asked as; `None`: nobody in particular.
+    fn login(&self, registry: &str) -> Result<Option<RegistryLogin>, RemoteFailure>;
+
     /// Brings a file, which must have the digest if there is one; it is whole when it appears.
     fn fetch(
         &self,
@@ -116,10 +124,42 @@ pub struct Target {
 impl Target {
     /// The environment `name` of the workspace that `directory` is in.
     pub fn find(directory: &Path, name: &str) -> Result<Self, Error> {
-        let root = manifest::find_root(directory).ok_or_else(|| Error::NoManifest {
+        Self::of_root(Self::root_of(directory)?, name)
+    }
+
+    /// The environment `name` of Compose files, in the directory of the first. They are written down there, so that all that works
+    /// for the environment knows them, also without being told.
+    pub fn of_compose_files(files: &[PathBuf], name: &str) -> Result<Self, Error> {
+        let first = files.first().expect("who chooses files names one");
+        let directory = first.parent().unwrap_or(Path::new("/"));
+        let root = directory.canonicalize().map_err(Error::io("open", directory))?;
+        if root.join(manifest::FILE_NAME).is_file() {
+            return Err(Error::HasManifest { root });
+        }
+        let mut lines = String::new();
+        for file in files {
+            let file = file.canonicalize().map_err(Error::io("open", file))?;
+            let shown = file.strip_prefix(&root).unwrap_or(&file);
+            lines.extend([&*shown.to_string_lossy(), "\n"]);
+        }
+        let target = Self::of_root(root, name)?;
+        let path = target.root.join(manifest::CHOSEN_FILES);
+        if fs::read_to_string(&path).is_ok_and(|known| known == lines) {
+            return Ok(target);
+        }
+        place::create_top(&target.root.join(place::DIRECTORY))?;
+        fs::write(&path, lines).map_err(Error::io("write", &path))?;
+        Ok(target)
+    }
+
+    fn root_of(directory: &Path) -> Result<PathBuf, Error> {
+        manifest::find_root(directory).ok_or_else(|| Error::NoManifest {
             from: directory.to_owned(),
             importable: manifest::importable(directory),
-        })?;
+        })
+    }
+
+    fn of_root(root: PathBuf, name: &str) -> Result<Self, Error> {
         let fits = name.len() <= 40
             && ![tasks::TASKS, library::STORE, library::STORE_CACHE, library::DOWNLOADS].contains(&name)
             && name.starts_with(|first: char| first.is_ascii_lowercase())

@@ -12,7 +12,8 @@ use crate::record::Record;
 use crate::resources::forget_aside;
 use crate::shared_hold::{self, Held};
 use crate::shared_server::{SharedServer, role_of};
-use crate::{Error, Progress, images, with_causes};
+use crate::status::environments;
+use crate::{Error, Progress, durable, images, with_causes};
 
 /// What would be lost.
 #[derive(Debug, PartialEq, Eq)]
@@ -70,6 +71,10 @@ pub fn destroy(context: &Context<'_>, target: &Target) -> Result<(), Error> {
     images::sweep(context, &place)?;
     images::sweep_services(context, &place, true);
     place.remove()?;
+    // What has no environment has forgotten which Compose files it was made of.
+    if environments(target)?.is_empty() {
+        durable::remove(&target.root.join(manifest::CHOSEN_FILES))?;
+    }
     // Nothing can be undone any more. A store that cannot be changed does not keep the environment alive.
     if let Err(error) = forget_aside(context, target) {
         let text = format!("what `undo` would have used stays in the store: {}", with_causes(&error));

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use containers::{Address, Call, EngineError};
 use daemon::Client;
-use manifest::{Command, Part, SchemaStep, SecretSource, SettingValue, WorkspaceTree};
+use manifest::{Command, ImageSource, Part, PullPolicy, SchemaStep, SecretSource, SettingValue, WorkspaceTree};
 use source::{Problem, Problems};
 
+use crate::container_engine::contained;
 use crate::context::{Context, Target};
 use crate::data::DeclaredData;
 use crate::dependencies;
@@ -105,6 +107,9 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
             );
         }
     }
+    if let Some(finding) = tree.as_ref().and_then(|tree| engine(context, tree)) {
+        add("containers", finding);
+    }
     add("disk", disk(&target.root));
     add(
         "environment",
@@ -118,6 +123,61 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
         },
     );
     checks
+}
+
+/// Looks for the engine that runs containers, and for the images that it does not have; nothing where no service is a container.
+fn engine(context: &Context<'_>, tree: &WorkspaceTree) -> Option<Finding> {
+    let all = || tree.iter().flat_map(|(_, workspace)| contained(workspace));
+    all().next()?;
+    let bad = |error: EngineError| Finding::Bad {
+        what: error.to_string(),
+        help: error.help().unwrap_or_else(|| "correct it, or choose another engine with DOCKER_HOST".to_owned()),
+    };
+    let found = Address::find(&context.variables).and_then(|address| {
+        let call = Call::new(address.clone())?;
+        let about = call.ask(containers::Engine::about)?;
+        Ok((address, call, about))
+    });
+    let (address, call, about) = match found {
+        Ok(found) => found,
+        Err(error) => return Some(bad(error)),
+    };
+    let rootless = if about.is_rootless { ", without root" } else { "" };
+    let mut what = format!("{} {} at {address}, {}{rootless}", about.product, about.version, about.platform);
+    let (mut to_pull, mut unavailable) = (Vec::new(), Vec::new());
+    for one in all() {
+        let ImageSource::Pull { image, policy } = &one.container.image else { continue };
+        // What is only known when the environment is resolved is found then.
+        let [Part::Text(name)] = image.parts() else { continue };
+        match call.ask(|engine| engine.find_image(name)) {
+            Ok(Some(_)) => {}
+            Ok(None) if *policy == PullPolicy::Never => unavailable.push(format!("{name} (of {})", one.id)),
+            Ok(None) => to_pull.push(name.clone()),
+            Err(error) => return Some(bad(error)),
+        }
+    }
+    to_pull.sort();
+    to_pull.dedup();
+    if !to_pull.is_empty() {
+        what.push_str(&format!("; `up` pulls {}", to_pull.join(", ")));
+    }
+    if !unavailable.is_empty() {
+        let what = format!("{what}; it does not have {}, which is never pulled", unavailable.join(", "));
+        return Some(Finding::Bad { what, help: "build or load it, or write another `pull`".to_owned() });
+    }
+    if !address.has_ports_here() {
+        let help = "ports of its containers are ports of that machine, at its loopback address: forward them, or use an engine here";
+        return Some(Finding::Doubtful { what: format!("{what}; it is elsewhere"), help: help.to_owned() });
+    }
+    if !about.has_networks {
+        let help =
+            "containers share the network and the ports of this machine, and cannot be told apart by their names";
+        return Some(Finding::Doubtful {
+            what: format!("{what}; it has no networks of its own"),
+            help: help.to_owned(),
+        });
+    }
+    Some(Finding::Good(what))
 }
 
 fn environment(place: &crate::place::Place, record: &Record) -> Finding {

@@ -63,6 +63,12 @@ pub enum Error {
         /// What was asked for.
         wanted: String,
     },
+    /// Compose files are named, and the workspace has a manifest that says what there is.
+    #[error("{} has a {}, which says what there is", root.display(), manifest::FILE_NAME)]
+    HasManifest {
+        /// The workspace.
+        root: PathBuf,
+    },
     /// There is no such environment.
     #[error("there is no environment '{0}' here")]
     NoEnvironment(String),

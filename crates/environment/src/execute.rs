@@ -140,6 +140,7 @@ impl Session<'_> {
                 }
                 supervisor::UnitKind::External => None,
             };
+            let is_container = process.as_ref().is_some_and(|process| process.container.is_some());
             // A process that was never started has printed nothing.
             let was_started = !matches!(failure, Failure::Spawn(_));
             let log = process.map(|process| process.log).filter(|log| was_started && log.exists());
@@ -154,7 +155,7 @@ impl Session<'_> {
                 place: self.place_of(step),
                 last_lines: log.as_ref().map(|log| crate::logs::last_run(log)).unwrap_or_default(),
                 log,
-                help: help(failure, &step.id),
+                help: help(failure, &step.id, is_container),
             });
         }
         failures
@@ -623,8 +624,11 @@ impl Session<'_> {
 }
 
 /// What to do about a step that failed.
-fn help(failure: &Failure, step: &UnitId) -> String {
+fn help(failure: &Failure, step: &UnitId, is_container: bool) -> String {
     match failure {
+        Failure::Spawn(_) if is_container => {
+            "the engine refuses it: correct its keys, or see what the engine has with `seedbed doctor`".to_owned()
+        }
         Failure::Spawn(_) => "install it, correct `run`, or let a task that makes it stand in `after`".to_owned(),
         Failure::NotReady { .. } => {
             format!("see why with `seedbed logs {step}`; `ready: {{ timeout: … }}` gives it longer")

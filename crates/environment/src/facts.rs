@@ -88,7 +88,7 @@ fn choose_ports(
         }
     }
     if containers.is_some_and(|engine| engine.has_networks) {
-        let is_outside = |name: &&String| !is_container(tree, name) && !name.ends_with(plan::BEHIND);
+        let is_outside = |name: &&String| !is_inside(tree, name) && !name.ends_with(plan::BEHIND);
         let outside = wanted.keys().filter(is_outside).cloned();
         let relayed: Vec<String> = outside.chain(seats.keys().map(ToString::to_string)).collect();
         wanted.extend(relayed.into_iter().map(|name| (container_engine::relay(&name), Wanted::Any)));
@@ -105,12 +105,14 @@ fn choose_ports(
     Ok(notes)
 }
 
-/// Whether a port, by its name, is one of a container in whose place nobody listens on this machine.
-fn is_container(tree: &WorkspaceTree, name: &str) -> bool {
+/// Whether a port, by its name, is one inside of a container in whose place nobody listens on this machine; one in the network of
+/// this machine listens as processes do.
+fn is_inside(tree: &WorkspaceTree, name: &str) -> bool {
     let Some((workspace, service)) = name.split_once('/') else { return false };
     let service = service.split_once(':').map_or(service, |(service, _)| service);
     let declared = tree.find(workspace).and_then(|id| tree.workspace(id).manifest.services.get(service));
-    declared.is_some_and(|service| service.run.container().is_some() && service.lazy.is_none())
+    let Some(service) = declared.filter(|service| service.lazy.is_none()) else { return false };
+    service.run.container().is_some_and(|container| !matches!(container.network, manifest::NetworkMode::Host))
 }
 
 /// Says where the manifest asks for a port that is taken.

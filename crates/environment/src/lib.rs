@@ -132,6 +132,7 @@ pub use configuration::{
     ApplyOptions, ConfigDifference, ConfigReport, SettingChange, SettingReport, config_apply, config_diff,
     config_history, config_revert, config_settings,
 };
+pub use containers::{Login as RegistryLogin, OutputKind};
 pub use context::{Answered, Context, Mode, Question, RemoteFailure, Remotes, Target};
 pub use critical_path::{CriticalPath, CriticalStep, critical_path};
 pub use databases::{
@@ -144,7 +145,7 @@ pub use diff::{Difference, diff};
 pub use doctor::{Check, Finding, doctor};
 pub use down::{DownReport, down};
 pub use error::{Error, StepFailure, with_causes};
-pub use exec::{ServicePlace, place_of_service};
+pub use exec::{Console, ContainerPlace, ServicePlace, place_of_service};
 pub use init::{InitReport, init};
 pub use keeping::{CheckReport, check, collect, repair};
 pub use ledger::LoadMode;

@@ -13,7 +13,7 @@ use crate::template::TemplateBuilder;
 use crate::{Part, Template, format};
 
 /// The names of Compose files beside which a file of changes is looked for, as Compose does.
-const USUAL: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
+pub(crate) const USUAL: [&str; 4] = ["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"];
 /// What stands in the texts of a project for a variable that the manifest gives: its number between these two.
 const BEGIN: char = '\u{f0000}';
 const END: char = '\u{f0001}';

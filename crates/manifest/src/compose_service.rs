@@ -118,7 +118,13 @@ impl<'a> Conversion<'a> {
     fn ready(&mut self, entry: &Entry) -> Ready {
         let check = entry.value.get("healthcheck").filter(|check| !is_disabled(check));
         if check.is_none() && !is_awaited(self.project, &entry.key, "service_healthy") {
-            return Ready { probe: Probe::Started, timeout: Ready::TIMEOUT, interval: None, check_timeout: None };
+            return Ready {
+                probe: Probe::Started,
+                timeout: Ready::TIMEOUT,
+                interval: None,
+                longest_pause: None,
+                check_timeout: None,
+            };
         }
         let duration = |key: &str| check.and_then(|check| check.get(key)).and_then(duration);
         let retries = check.and_then(|check| check.get("retries")).and_then(Tree::as_integer);
@@ -126,7 +132,13 @@ impl<'a> Conversion<'a> {
         let once = duration("interval").unwrap_or(INTERVAL) + duration("timeout").unwrap_or(TIMEOUT);
         let start = duration("start_period").unwrap_or_default();
         let timeout = (start + once.saturating_mul(retries.unwrap_or(RETRIES))).max(Ready::TIMEOUT);
-        Ready { probe: Probe::Health, timeout, interval: None, check_timeout: duration("timeout") }
+        Ready {
+            probe: Probe::Health,
+            timeout,
+            interval: None,
+            longest_pause: duration("start_interval").or_else(|| duration("interval")),
+            check_timeout: duration("timeout"),
+        }
     }
 
     fn stop(&mut self, tree: &Tree) -> Stop {

@@ -494,6 +494,24 @@ pub struct HealthCheck {
     pub retries: Option<u32>,
 }
 
+impl HealthCheck {
+    /// A try, and the pause after it, where nothing is said.
+    const USUAL_INTERVAL: Duration = Duration::from_secs(1);
+    const USUAL_TIMEOUT: Duration = Duration::from_secs(10);
+    const USUAL_RETRIES: u32 = 3;
+
+    /// How long it may take until it passes, as far as that is said: the time in which failures do not count, and then as long as
+    /// so many tries in a row take at most. Tries are closer together than that, so they cannot be counted.
+    pub(crate) fn patience(&self) -> Option<Duration> {
+        let start = self.start_period.unwrap_or_default();
+        if self.retries.is_none() && self.start_period.is_none() {
+            return None;
+        }
+        let once = self.interval.unwrap_or(Self::USUAL_INTERVAL) + self.timeout.unwrap_or(Self::USUAL_TIMEOUT);
+        Some(start + once.saturating_mul(self.retries.unwrap_or(Self::USUAL_RETRIES)))
+    }
+}
+
 /// What is run to learn whether a container is healthy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HealthTest {

@@ -265,7 +265,7 @@ fn read_health(tree: &Tree, reading: &mut Reading<'_>) -> Option<HealthCheck> {
         interval: time("interval"),
         timeout: time("timeout"),
         start_period: time("start_period"),
-        start_interval: None,
+        start_interval: time("start_interval"),
         retries: tree.get("retries").and_then(Tree::as_integer).and_then(|retries| u32::try_from(retries).ok()),
     })
 }

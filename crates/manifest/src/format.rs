@@ -594,8 +594,18 @@ static HEALTH: Record = Record {
         optional("command", RUN, "A command that ends with exit code 0, run inside. Default: the image's."),
         optional("interval", TIME, "The longest pause between two tries. Default: 1s."),
         optional("timeout", TIME, "How long one try may take. Default: 10s."),
-        optional("start_period", TIME, "How long failures do not count."),
-        optional("retries", Shape::Integer(1, 1000), "How many failures in a row it takes."),
+        optional("start_period", TIME, "How long failures do not count. Default: 0s."),
+        optional(
+            "start_interval",
+            TIME,
+            "The longest pause between two tries until it is healthy. Default: `interval`.",
+        ),
+        optional(
+            "retries",
+            Shape::Integer(1, 1000),
+            "How many tries may fail after that, each with its pause: so long it may take to be ready. Default: 3; with neither this \
+             nor `start_period`, a minute.",
+        ),
     ],
     exclusive: &[],
 };

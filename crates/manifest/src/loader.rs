@@ -11,6 +11,7 @@ use crate::configuration::Configuration;
 use crate::document::{Document, Variant};
 use crate::import::Surroundings;
 use crate::mode::Taken;
+use crate::standalone;
 use crate::tree::plain;
 use crate::{
     Applied, Dependency, DependencySource, FILE_NAME, FileReference, Local, Locator, Wanted, Workspace, WorkspaceId,
@@ -72,7 +73,10 @@ impl Loader<'_> {
         if let Some(known) = self.read.get(directory) {
             return known.clone();
         }
-        let file = SourceFile::read(&directory.join(FILE_NAME), &self.shown(&directory.join(FILE_NAME)));
+        let path = directory.join(FILE_NAME);
+        let shown = self.shown(&path);
+        let implied = if path.exists() { None } else { standalone::manifest_of(directory, &shown) };
+        let file = implied.map_or_else(|| SourceFile::read(&path, &shown), Ok);
         let local = (directory == self.root).then_some(self.local);
         let around = Surroundings { directory, shown_from: &self.root, variables: &self.variables };
         let content = match file {
@@ -175,10 +179,10 @@ impl Loader<'_> {
                 problem(format!("cannot open the dependency `{alias}`: {error}"), "this directory")
             }
         })?;
-        if directory.join(FILE_NAME).is_file() {
+        if standalone::is_workspace(&directory) {
             return Ok(directory);
         }
-        let message = format!("the dependency `{alias}` has no `{FILE_NAME}`");
+        let message = format!("the dependency `{alias}` has no `{FILE_NAME}`, and no Compose file");
         Err(problem(message, "not a workspace").help(format!("there is no `{shown}/{FILE_NAME}`")))
     }
 

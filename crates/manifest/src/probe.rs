@@ -7,7 +7,7 @@ use source::{Entry, Place, Problem, Tree};
 
 use crate::command::Command;
 use crate::reading::Reading;
-use crate::{Part, Template, duration};
+use crate::{HealthCheck, Part, Template, duration};
 
 /// When a service counts as ready.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Ready {
     pub timeout: Duration,
     /// How long between two tries; `None`: short at first, then longer.
     pub interval: Option<Duration>,
+    /// The longest of growing pauses; `None`: a second.
+    pub longest_pause: Option<Duration>,
     /// How long one try may take; `None`: short at first, then longer.
     pub check_timeout: Option<Duration>,
 }
@@ -88,7 +90,8 @@ impl Ready {
     /// How long it may take if nothing is said.
     pub(crate) const TIMEOUT: Duration = Duration::from_mins(1);
 
-    pub(crate) fn read(service: &Entry, reading: &mut Reading<'_>) -> Option<Self> {
+    /// Reads `ready`; its times are those of the health check, if that is what tells, unless they are said here.
+    pub(crate) fn read(service: &Entry, health: Option<&HealthCheck>, reading: &mut Reading<'_>) -> Option<Self> {
         let has_port = service.value.get("port").is_some();
         let default = if service.value.get("health").is_some() {
             Probe::Health
@@ -103,11 +106,13 @@ impl Ready {
             _ => default,
         };
         let duration = |key: &str| tree.and_then(|tree| tree.get(key)).and_then(duration::read);
+        let health = health.filter(|_| probe == Probe::Health);
         Some(Self {
-            probe,
-            timeout: duration("timeout").unwrap_or(Self::TIMEOUT),
+            timeout: duration("timeout").or_else(|| health?.patience()).unwrap_or(Self::TIMEOUT),
             interval: duration("interval"),
-            check_timeout: duration("check_timeout"),
+            longest_pause: health.and_then(|health| health.start_interval.or(health.interval)),
+            check_timeout: duration("check_timeout").or_else(|| health?.timeout),
+            probe,
         })
     }
 }

@@ -200,5 +200,5 @@ fn ready(command: &Tree) -> Ready {
     let text = command.as_str().unwrap_or_default();
     let names_port = text.contains("$PORT") || text.contains("${PORT");
     let probe = if names_port { Probe::Tcp { port: None } } else { Probe::Started };
-    Ready { probe, timeout: Ready::TIMEOUT, interval: None, check_timeout: None }
+    Ready { probe, timeout: Ready::TIMEOUT, interval: None, longest_pause: None, check_timeout: None }
 }

@@ -70,7 +70,17 @@ impl Service {
             let limits = tree.get("limits").map(|limits| Limits::read(limits, reading)).unwrap_or_default();
             let after = After::read_all(tree.get("after"), reading);
             let port = tree.get("port").and_then(Port::read);
-            let ready = Ready::read(entry, reading);
+            let container = run.as_ref().and_then(Workload::container);
+            let ready = Ready::read(entry, container.and_then(|container| container.health.as_ref()), reading);
+            for key in ["ready", "live"].iter().filter(|_| is_container) {
+                if let Some(notify) = tree.get(key).and_then(|probe| probe.get("notify")) {
+                    reading.problems.push(
+                        Problem::error("manifest::probe", "a container cannot say by `notify` how it is")
+                            .at(&notify.place, "the socket is one of this machine, which no container sees")
+                            .help("write `http`, `tcp`, `command` or `log`, or give the container a `health` check"),
+                    );
+                }
+            }
             if let (false, Some(tree)) = (is_container, tree.get("ready").and_then(|ready| ready.get("health"))) {
                 reading.problems.push(
                     Problem::error("manifest::probe", "only a container has a health check")

@@ -38,7 +38,7 @@ pub struct Workspace {
     pub manifest: Manifest,
     /// The workspaces that it depends on, by the name that it has for them.
     pub dependencies: IndexMap<String, WorkspaceId>,
-    /// Its `seedbed.yaml`.
+    /// Its `seedbed.yaml`, or what stands in its place.
     pub file: SourceFile,
 }
 
@@ -67,21 +67,13 @@ impl Index<WorkspaceId> for WorkspaceTree {
     }
 }
 
-/// Finds the nearest directory upward that has a `seedbed.yaml`.
-pub fn find_root(from: &Path) -> Option<PathBuf> {
-    from.ancestors().find(|directory| directory.join(FILE_NAME).is_file()).map(Path::to_owned)
-}
-
-/// Files of other formats that a manifest can take services from: a key of the manifest, and the names that such files have.
-const IMPORTABLE: [(&str, &[&str]); 2] = [
-    ("compose", &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"]),
-    ("procfile", &["Procfile"]),
-];
+/// Files of other formats that a manifest can take services from, and that do not make a workspace of a directory alone: a key
+/// of the manifest, and the name of the file.
+const IMPORTABLE: [(&str, &str); 1] = [("procfile", "Procfile")];
 
 /// Finds a file in a directory that a manifest could take services from: the key of the manifest, and the file.
 pub fn importable(directory: &Path) -> Option<(&'static str, &'static str)> {
-    let files = IMPORTABLE.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, *name)));
-    files.into_iter().find(|(_, name)| directory.join(name).is_file())
+    IMPORTABLE.into_iter().find(|(_, name)| directory.join(name).is_file())
 }
 
 /// Says what would be wrong with the manifest of a directory if it were this text; dependencies are not followed.

@@ -34,6 +34,7 @@ impl<'a> Lives<'_, 'a> {
             probe: self.probe(&ready.probe)?,
             timeout: ready.timeout,
             interval: ready.interval,
+            longest_pause: ready.longest_pause,
             check_timeout: ready.check_timeout,
         })
     }
@@ -149,9 +150,9 @@ fn signal(signal: manifest::StopSignal) -> Signal {
 
 /// Adds what the manifest says of a service's life to the digest of the service.
 pub(crate) fn add_to(key: &mut KeyBuilder, ready: &ReadySpec, stop: &StopSpec, life: &LifeSpec) {
-    let times = |times: [Option<Duration>; 3]| format!("{times:?}");
+    let times = |times: [Option<Duration>; 4]| format!("{times:?}");
     add_probe(key, &ready.probe);
-    key.text(&times([Some(ready.timeout), ready.interval, ready.check_timeout]));
+    key.text(&times([Some(ready.timeout), ready.interval, ready.longest_pause, ready.check_timeout]));
     key.text(&format!("{:?} {:?}", stop.signal, stop.timeout));
     if let Some(command) = &stop.command {
         add_command(key, command);
@@ -159,7 +160,7 @@ pub(crate) fn add_to(key: &mut KeyBuilder, ready: &ReadySpec, stop: &StopSpec, l
     key.text(&format!("{:?}", life.restart));
     if let Some(live) = &life.live {
         add_probe(key, &live.probe);
-        key.text(&times([Some(live.interval), Some(live.check_timeout), None])).text(&live.failures.to_string());
+        key.text(&times([Some(live.interval), Some(live.check_timeout), None, None])).text(&live.failures.to_string());
     }
     if let Some(watch) = &life.watch {
         let patterns = watch.patterns.iter().map(String::as_str);

@@ -1,8 +1,8 @@
 //! Credentials of registries, from where Docker and Podman have them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use base64::Engine;
@@ -47,26 +47,68 @@ struct Helped {
     secret: String,
 }
 
+/// Who a registry is asked as, for others that ask it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RegistryLogin {
+    /// A user and a password.
+    Password(String, String),
+    /// What is exchanged for tokens.
+    IdentityToken(String),
+}
+
+/// Looks for the credentials of a registry where Docker and Podman have them; `None`: nobody in particular asks.
+pub fn registry_login(registry: &str, settings: &Settings) -> Result<Option<RegistryLogin>, RemoteError> {
+    let Login { basic, identity_token, .. } = login(registry, settings)?;
+    let password = |(user, password)| RegistryLogin::Password(user, password);
+    Ok(identity_token.map(RegistryLogin::IdentityToken).or_else(|| basic.map(password)))
+}
+
+/// The registries of which there are credentials, by their hosts.
+pub fn known_registries(settings: &Settings) -> Result<BTreeSet<String>, RemoteError> {
+    let mut known = BTreeSet::new();
+    for path in files(settings) {
+        let Some(config) = read(&path, "every registry")? else { continue };
+        known.extend(config.auths.keys().chain(config.cred_helpers.keys()).map(|key| host(key).to_owned()));
+    }
+    Ok(known)
+}
+
+/// The host of a registry as it is written down.
+fn host(key: &str) -> &str {
+    let host = key.split_once("://").map_or(key, |(_, rest)| rest);
+    let host = host.split('/').next().unwrap_or(host);
+    if matches!(host, "index.docker.io" | "registry-1.docker.io") { "docker.io" } else { host }
+}
+
+fn files(settings: &Settings) -> Vec<PathBuf> {
+    let docker = settings.file("DOCKER_CONFIG", ".docker").join("config.json");
+    let more = settings.variable("REGISTRY_AUTH_FILE").map(Into::into);
+    [docker].into_iter().chain(more).collect()
+}
+
+fn read(path: &Path, registry: &str) -> Result<Option<Config>, RemoteError> {
+    let text = match std::fs::read(path) {
+        Ok(text) => text,
+        Err(source) if source.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(RemoteError::File { action: "read", path: path.to_owned(), source }),
+    };
+    // The message of the parser could show a secret.
+    serde_json::from_slice(&text).map(Some).map_err(|_| unusable(path, registry, "is not what Docker writes"))
+}
+
+fn unusable(path: &Path, registry: &str, reason: &str) -> RemoteError {
+    let reason = format!("{} {reason}", path.display());
+    RemoteError::NoCredentials { place: registry.to_owned(), reason }
+}
+
 /// Looks in `DOCKER_CONFIG` (else `~/.docker`) and `REGISTRY_AUTH_FILE`, and asks the credential helpers they name.
 pub(crate) fn login(registry: &str, settings: &Settings) -> Result<Login, RemoteError> {
-    let docker = settings.file("DOCKER_CONFIG", ".docker").join("config.json");
-    let mut files = vec![docker];
-    files.extend(settings.variable("REGISTRY_AUTH_FILE").map(Into::into));
+    let files = files(settings);
     for path in &files {
-        let text = match std::fs::read(path) {
-            Ok(text) => text,
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(source) => return Err(RemoteError::File { action: "read", path: path.clone(), source }),
-        };
-        // The message of the parser could show a secret.
-        let unusable = |reason: &str| RemoteError::NoCredentials {
-            place: registry.to_owned(),
-            reason: format!("{} {reason}", path.display()),
-        };
-        let config: Config = serde_json::from_slice(&text).map_err(|_| unusable("is not what Docker writes"))?;
+        let Some(config) = read(path, registry)? else { continue };
         for key in keys(registry) {
             if let Some(login) = from_config(&key, &config, path, settings).map_err(|error| {
-                error.unwrap_or_else(|| unusable("has an 'auth' that is not base64 of USER:PASSWORD"))
+                error.unwrap_or_else(|| unusable(path, registry, "has an 'auth' that is not base64 of USER:PASSWORD"))
             })? {
                 return Ok(login);
             }
@@ -178,6 +220,11 @@ mod tests {
         ] {
             assert_eq!(login(registry, &settings).expect("readable").basic, basic, "of {registry}");
         }
+        let known: Vec<String> = known_registries(&settings).expect("readable").into_iter().collect();
+        assert_eq!(known, ["docker.io", "helped.example", "plain.example", "token.example"]);
+        let token = registry_login("token.example", &settings).expect("readable");
+        assert_eq!(token, Some(RegistryLogin::IdentityToken("T".to_owned())));
+        assert_eq!(registry_login("other.example", &settings).expect("readable"), None);
         assert_eq!(login("token.example", &settings).expect("readable").identity_token.as_deref(), Some("T"));
         assert!(
             login("other.example", &settings).expect("readable").origin.starts_with("none: 'other.example' is not in ")

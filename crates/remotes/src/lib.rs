@@ -25,6 +25,7 @@ use store::{Backend, DirectoryBackend};
 
 pub use ask::{Asker, Asking};
 pub use checksum::{BadChecksum, Checksum};
+pub use docker::{RegistryLogin, known_registries, registry_login};
 pub use error::RemoteError;
 pub use fetch::fetch;
 pub use package::fetch_package;

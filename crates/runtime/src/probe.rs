@@ -39,7 +39,7 @@ pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl F
     let is_command = matches!(ready.probe, Probe::Command(_) | Probe::Health { .. });
     let mut pause = if is_command { FIRST_COMMAND_PAUSE } else { FIRST_PAUSE };
     let growth = match ready.probe {
-        Probe::Command(_) => COMMAND_GROWTH,
+        Probe::Command(_) | Probe::Health { .. } => COMMAND_GROWTH,
         Probe::Http { .. } => HTTP_GROWTH,
         _ => CONNECT_GROWTH,
     };
@@ -62,7 +62,7 @@ pub(crate) async fn watch(ready: ReadySpec, processes: Processes, report: impl F
             last = Some(seen);
         }
         sleep(ready.interval.unwrap_or(pause)).await;
-        pause = pause.mul_f32(growth).min(LONGEST_PAUSE);
+        pause = pause.mul_f32(growth).min(ready.longest_pause.unwrap_or(LONGEST_PAUSE));
     }
 }
 

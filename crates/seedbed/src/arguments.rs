@@ -14,6 +14,10 @@ use crate::{completion, completion_data};
 pub struct Arguments {
     #[command(flatten)]
     pub global: Global,
+    /// Work with this Compose file, in a directory without a seedbed.yaml; several are laid over each other. Remembered as long as the
+    /// directory has an environment
+    #[arg(short = 'f', long = "file", value_name = "COMPOSE_FILE")]
+    pub files: Vec<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -76,7 +80,7 @@ pub enum Command {
     Status,
     /// Show what the services print
     Logs(LogsArguments),
-    /// Run a program where a service runs: with its environment variables, in its directory, as its user
+    /// Run a program where a service runs: with its environment variables, in its directory, as its user; in its container
     Exec(ExecArguments),
     /// Open a shell where a service runs
     Shell(ShellArguments),
@@ -299,7 +303,7 @@ pub enum StreamArgument {
 /// Arguments of `exec`.
 #[derive(Debug, Args)]
 pub struct ExecArguments {
-    /// SERVICE or WORKSPACE/SERVICE; it need not run
+    /// SERVICE or WORKSPACE/SERVICE; a container must run, a process need not
     #[arg(add = completion::services())]
     pub service: String,
     /// The program and its arguments

@@ -93,6 +93,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::NoSetting { .. } => (5, "no-setting"),
         Error::NoConfiguration { .. } => (5, "no-configuration"),
         Error::NoManifest { .. } => (3, "no-manifest"),
+        Error::HasManifest { .. } => (6, "refused"),
         Error::Repository { .. } => (4, "repository"),
         Error::LockWouldChange(_) => (6, "locked"),
         Error::NoDependency { .. } => (5, "no-dependency"),
@@ -198,6 +199,7 @@ fn hint(error: &Error) -> Option<String> {
         )),
         Error::NoManifest { .. } => Some("`seedbed init` writes a first one here; stand in a workspace, or name one with -C".to_owned()),
         Error::ManifestThere(_) => Some("`seedbed init --print` shows what it would write".to_owned()),
+        Error::HasManifest { .. } => Some("name the files in it, below `compose`, and leave --file out".to_owned()),
         Error::Profile { name, .. } => Some(format!(
             "`--name OTHER` makes another environment beside it; `seedbed destroy --name {name}` removes this one"
         )),
@@ -270,6 +272,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::PortTaken { .. } => {
             Some("free that port, or write `port: auto` and let seedbed choose one that is free".to_owned())
         }
+        Error::Containers { source, .. } => source.help(),
         Error::Engine { .. } => Some("or choose another engine for it, or another profile".to_owned()),
         Error::SharedFiles(_) => Some(NO_FILES.to_owned()),
         Error::OtherDatabases { .. } => Some("it was taken of other databases; nothing was changed".to_owned()),

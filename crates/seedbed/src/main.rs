@@ -9,6 +9,7 @@ mod failure;
 mod makefile;
 mod progress;
 mod table;
+mod terminal;
 mod world;
 
 fn main() -> std::process::ExitCode {

@@ -1,6 +1,6 @@
 //! The one place that reads the clock, environment variables, the terminal and signals.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::env;
 use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use database_mysql::MysqlEngine;
 use database_postgres::PostgresEngine;
 use database_redis::RedisEngine;
 use database_sqlite::SqliteEngine;
-use environment::{Answered, Context, Interrupt, Monitor, Progress, Question, RemoteFailure, Remotes};
+use environment::{Answered, Context, Interrupt, Monitor, Progress, Question, RegistryLogin, RemoteFailure, Remotes};
 use store::Backend;
 
 use crate::arguments::{Color, Global};
@@ -97,6 +97,18 @@ impl Remotes for Elsewhere {
         };
         let (status, body) = self.asker.ask(&asking, &self.settings)?;
         Ok(Answered { status, body })
+    }
+
+    fn registries(&self) -> Result<BTreeSet<String>, RemoteFailure> {
+        Ok(remotes::known_registries(&self.settings)?)
+    }
+
+    fn login(&self, registry: &str) -> Result<Option<RegistryLogin>, RemoteFailure> {
+        let login = remotes::registry_login(registry, &self.settings)?;
+        Ok(login.map(|login| match login {
+            remotes::RegistryLogin::Password(user, password) => RegistryLogin::Password(user, password),
+            remotes::RegistryLogin::IdentityToken(token) => RegistryLogin::IdentityToken(token),
+        }))
     }
 
     fn fetch(

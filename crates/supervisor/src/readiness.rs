@@ -14,6 +14,8 @@ pub struct ReadySpec {
     pub timeout: Duration,
     /// The pause between two looks; `None`: from 1 ms (a command: 25 ms), growing to 1 s.
     pub interval: Option<Duration>,
+    /// The longest of growing pauses; `None`: 1 s. Where `interval` is said, nothing grows.
+    pub longest_pause: Option<Duration>,
     /// How long one look may take; `None`: from 1 s, growing to 5 s (a command: 10 s).
     pub check_timeout: Option<Duration>,
 }
@@ -21,7 +23,7 @@ pub struct ReadySpec {
 impl ReadySpec {
     /// Makes one with the usual interval and patience.
     pub fn new(probe: Probe, timeout: Duration) -> Self {
-        Self { probe, timeout, interval: None, check_timeout: None }
+        Self { probe, timeout, interval: None, longest_pause: None, check_timeout: None }
     }
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask bench run`: what it takes to start services and to look after them, ours and other managers in one run, with the bars.
 
 mod compose;
+mod containers;
 mod figures;
 mod lines;
 mod manager;
@@ -81,6 +82,8 @@ enum Part {
     Lines,
     /// A plan of 1,000 services
     Plan,
+    /// 20 containers in 4 layers of one Compose file
+    Containers,
 }
 
 impl Part {
@@ -93,6 +96,7 @@ impl Part {
             Self::Orphans => upkeep::orphans(bench),
             Self::Lines => lines::lines(bench),
             Self::Plan => plan::plan(bench),
+            Self::Containers => containers::containers(bench),
         }
     }
 }

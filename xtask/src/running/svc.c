@@ -1,6 +1,7 @@
 /* The smallest service that a manager can start: what it costs is the manager's cost.
  *
  * svc serve PORT DELAY_MS       waits, listens on PORT, answers 200 to everything
+ * svc check PORT                ends with 0 if somebody listens on PORT, else with 1
  * svc lines COUNT SIZE GO DONE  waits until the file GO is there, writes COUNT lines of SIZE bytes with one call each, makes DONE
  */
 #include <arpa/inet.h>
@@ -40,6 +41,13 @@ static int serve(int port, int delay_ms) {
     }
 }
 
+static int check(int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int stream = socket(AF_INET, SOCK_STREAM, 0);
+    return connect(stream, (struct sockaddr *)&address, sizeof address) ? 1 : 0;
+}
+
 static int lines(long count, int size, const char *go, const char *done) {
     char *line = malloc(size + 1);
     while (access(go, F_OK)) pause_ms(1);
@@ -59,7 +67,8 @@ static int lines(long count, int size, const char *go, const char *done) {
 
 int main(int count, char **words) {
     if (count == 4 && !strcmp(words[1], "serve")) return serve(atoi(words[2]), atoi(words[3]));
+    if (count == 3 && !strcmp(words[1], "check")) return check(atoi(words[2]));
     if (count == 6 && !strcmp(words[1], "lines")) return lines(atol(words[2]), atoi(words[3]), words[4], words[5]);
-    fprintf(stderr, "usage: svc serve PORT DELAY_MS | svc lines COUNT SIZE GO DONE\n");
+    fprintf(stderr, "usage: svc serve PORT DELAY_MS | svc check PORT | svc lines COUNT SIZE GO DONE\n");
     return 2;
 }

@@ -1,5 +1,6 @@
 //! Providers that are services: what is asked of one, and what is made of its answers, by a service that answers as it is told.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -37,6 +38,14 @@ impl Remotes for Service {
 
     fn fetch(&self, _: &str, _: Option<&manifest::Digest>, _: &Path, _: &dyn Monitor) -> Result<(), RemoteFailure> {
         unreachable!("nothing is fetched")
+    }
+
+    fn registries(&self) -> Result<BTreeSet<String>, RemoteFailure> {
+        unreachable!("no image comes")
+    }
+
+    fn login(&self, _: &str) -> Result<Option<containers::Login>, RemoteFailure> {
+        unreachable!("no image comes")
     }
 
     fn ask(&self, question: &Question) -> Result<Answered, RemoteFailure> {

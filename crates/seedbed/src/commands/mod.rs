@@ -91,7 +91,12 @@ pub struct Job<'a> {
 impl Job<'_> {
     fn target(&self) -> Result<Target, Failure> {
         let directory = self.directory()?;
-        self.tell(Target::find(&directory, &self.arguments.global.name))
+        let name = &self.arguments.global.name;
+        if self.arguments.files.is_empty() {
+            return self.tell(Target::find(&directory, name));
+        }
+        let files: Vec<PathBuf> = self.arguments.files.iter().map(|file| directory.join(file)).collect();
+        self.tell(Target::of_compose_files(&files, name))
     }
 
     /// The directory that is worked in. An environment is known by its path, so that one directory must have one.

@@ -1,6 +1,8 @@
 //! Services of a Compose file, under the same commands as all others.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 use crate::services_in_containers::{busybox, left};
 use crate::workspace::Workspace;
@@ -79,7 +81,7 @@ fn a_compose_file_is_used_as_it_is() {
         "{dry}"
     );
     workspace.seedbed(&["up"]).ends_with(0);
-    crate::program::wait_until("web answers", std::time::Duration::from_secs(60), || {
+    crate::program::wait_until("web answers", Duration::from_secs(60), || {
         // It counts as ready when it was started: its file has no health check for it.
         let log = workspace.seedbed(&["logs", "web"]).ends_with(0).stdout;
         if log.contains("a note") { Ok(()) } else { Err(log) }
@@ -98,4 +100,275 @@ fn a_compose_file_is_used_as_it_is() {
     assert_eq!(left(&workspace, "volumes").len(), 1, "a volume outlives `down`");
     workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
     assert_eq!(left(&workspace, "volumes"), Vec::<String>::new());
+}
+
+#[test]
+fn a_compose_file_alone_is_a_workspace() {
+    let Some(image) = busybox() else { return };
+    let compose = |name: &str| {
+        format!(
+            "{name}services:\n  web:\n    image: {image}\n    command: [busybox, httpd, -f, -p, \"80\", -h, /]\n    ports: [\"80\"]\n    healthcheck: {{ test: [CMD, busybox, wget, -q, -O, /dev/null, \"http://127.0.0.1/etc/hosts\"], interval: 100ms }}\n    stop_grace_period: 0s\n"
+        )
+    };
+    let files =
+        [("compose.yaml", compose("")), ("other/dev.yml", compose("name: dev\n")), ("below/note", String::new())];
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let workspace = Workspace::of(&files);
+    let services = |arguments: &[&str]| -> Vec<String> {
+        let status = workspace.seedbed(&[arguments, &["status", "--json"]].concat()).ends_with(0).json();
+        let all = status["services"].as_array().unwrap();
+        all.iter()
+            .map(|one| format!("{} {}", one["service"].as_str().unwrap(), one["state"].as_str().unwrap()))
+            .collect()
+    };
+    workspace.seedbed(&["-C", "below", "up"]).ends_with(0);
+    assert_eq!(services(&[]), ["work/web ready"]);
+    let logs = workspace.seedbed(&["exec", "web", "--", "busybox", "echo", "inside"]).ends_with(0).stdout;
+    assert_eq!(logs, "inside\n");
+    workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
+
+    // A file of another name is remembered, so that later commands need not be told.
+    workspace.seedbed(&["-f", "other/dev.yml", "up"]).ends_with(0);
+    assert_eq!(services(&["-f", "other/dev.yml"]), ["dev/web ready"]);
+    assert_eq!(services(&["-C", "other"]), ["dev/web ready"]);
+    workspace.seedbed(&["-C", "other", "destroy", "--yes"]).ends_with(0);
+    assert!(!workspace.root().join("other/.seedbed/compose-files").exists());
+
+    workspace.write("seedbed.yaml", "name: shop\ncompose: compose.yaml\n");
+    workspace.seedbed(&["-f", "compose.yaml", "status"]).ends_with(6).says(&["has a seedbed.yaml", "leave --file out"]);
+}
+
+/// A project that says much of what a file can say of a container, and a container that tells what has become of it.
+#[test]
+fn what_a_compose_file_asks_for_is_so() {
+    let Some(image) = busybox() else { return };
+    let compose = r#"
+x-usual: &usual
+  image: IMAGE
+  stop_grace_period: 0s
+services:
+  teller:
+    <<: *usual
+    command:
+      - busybox
+      - sh
+      - -c
+      - |
+        busybox cat /run/secrets/pass /etc/shop.conf /etc/from-variable
+        busybox stat -c '%n %a %u' /etc/shop.conf
+        busybox grep -E ' (/scratch|/tmpfs2) ' /proc/mounts
+        ulimit -n
+        busybox cat /etc/hosts
+        busybox cat /proc/1/oom_score_adj
+        busybox ip -o address
+        busybox hostname
+        busybox id -u
+        busybox pwd
+        busybox cat /shared/written
+        busybox touch /shared/no || echo read only
+        busybox env
+        exec busybox sleep 1000
+    secrets: [pass]
+    configs:
+      - { source: conf, target: /etc/shop.conf, mode: 0440, uid: "7" }
+      - { source: variable, target: /etc/from-variable }
+    tmpfs: ["/scratch:size=1m"]
+    volumes:
+      - { type: tmpfs, target: /tmpfs2, tmpfs: { size: 64k } }
+      - "kept:/shared:ro"
+    ulimits: { nofile: { soft: 123, hard: 456 } }
+    extra_hosts: ["elsewhere:10.9.8.7"]
+    oom_score_adj: 300
+    hostname: teller.shop
+    user: "0:0"
+    working_dir: /scratch
+    mem_limit: 64m
+    cpus: 0.5
+    pids_limit: 40
+    networks: { front: { aliases: [told] }, back: {} }
+    env_file: [{ path: variables }, { path: nowhere, required: false }]
+    environment: ["INHERITED", "SAID=${SAID:-by default}"]
+    labels: { shop.part: teller }
+    depends_on: { writer: { condition: service_completed_successfully }, echo: { condition: service_healthy } }
+  writer:
+    <<: *usual
+    command: [busybox, sh, -c, "echo of the writer > /shared/written"]
+    volumes: ["kept:/shared"]
+    network_mode: none
+  echo:
+    <<: *usual
+    command: [busybox, sh, -c, "busybox udpsvd 0.0.0.0 5000 busybox cat & busybox nc -ll -p 5001 -e busybox cat & exec busybox sleep 1000"]
+    ports: ["5000/udp", "5001"]
+    networks: [front]
+    healthcheck: { test: "busybox true", interval: 1h, start_interval: 100ms, start_period: 10s, retries: 1 }
+  flaky:
+    <<: *usual
+    command: [busybox, sh, -c, "busybox test -e /kept/twice && exec busybox sleep 1000; busybox test -e /kept/once && busybox touch /kept/twice; busybox touch /kept/once; exit 3"]
+    volumes: ["flaky:/kept"]
+    restart: on-failure
+  debugger:
+    <<: *usual
+    command: [busybox, sleep, "1000"]
+    profiles: [debug]
+  asleep:
+    image: nowhere/at/all
+    deploy: { replicas: 0 }
+secrets:
+  pass: { file: ./pass }
+configs:
+  conf: { content: "conf of $$shop\n" }
+  variable: { environment: INHERITED }
+networks:
+  front: {}
+  back: { internal: true }
+volumes:
+  kept: {}
+  flaky: {}
+"#;
+    let files = [
+        ("compose.yaml", compose.replace("IMAGE", &image)),
+        ("pass", "a secret\n".to_owned()),
+        ("variables", "OF_FILE='a # b'\n".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let workspace = Workspace::of(&files);
+    let seedbed = |arguments: &[&str]| {
+        let mut command = workspace.command(arguments);
+        command.env("INHERITED", "from outside");
+        crate::program::run(&mut command, Duration::from_secs(60)).ends_with(0).stdout
+    };
+    seedbed(&["up"]);
+    let told = crate::program::wait_until("all is told", Duration::from_secs(60), || {
+        let log = workspace.seedbed(&["logs", "teller"]).ends_with(0).stdout;
+        if log.contains("SAID=") { Ok(log) } else { Err(log) }
+    })
+    .unwrap();
+    let expected = [
+        "a secret",
+        "conf of $shop",
+        "from outside",
+        "/etc/shop.conf 440 7",
+        "tmpfs /scratch tmpfs rw,nosuid,nodev,noexec,relatime,size=1024k",
+        "tmpfs /tmpfs2 tmpfs",
+        "size=64k",
+        "123",
+        "10.9.8.7\telsewhere",
+        "300",
+        "teller.shop",
+        "/scratch",
+        "of the writer",
+        "read only",
+        "OF_FILE=a # b",
+        "INHERITED=from outside",
+        "SAID=by default",
+    ];
+    for text in expected {
+        assert!(told.contains(text), "`{text}` is missing in\n{told}");
+    }
+    assert_eq!(told.matches(" inet ").count(), 3, "loopback, front, back: {told}");
+
+    // Ports of both protocols.
+    let ports = workspace.seedbed(&["ports", "--json"]).ends_with(0).json();
+    let port = |name: &str| {
+        let all = ports["ports"].as_array().unwrap();
+        let found = all.iter().find(|port| port["service"].as_str().is_some_and(|found| found.ends_with(name)));
+        u16::try_from(found.unwrap_or_else(|| panic!("no {name} in {ports}"))["port"].as_u64().unwrap()).unwrap()
+    };
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(("127.0.0.1", port("5000-udp"))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+    crate::program::wait_until("what is sent comes back", Duration::from_secs(60), || {
+        let mut answer = [0; 16];
+        socket
+            .send(b"over udp")
+            .and_then(|_| socket.recv(&mut answer))
+            .map(|length| assert_eq!(&answer[..length], b"over udp"))
+    })
+    .unwrap();
+
+    let inspect = |format: &str, service: &str| {
+        let script = format!(
+            "docker inspect --format '{format}' $(docker ps -q --filter label=seedbed.environment=$PWD/.seedbed/default --filter name={service})"
+        );
+        workspace.shell(&script).stdout.trim().to_owned()
+    };
+    let limits = inspect("{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}", "teller");
+    assert_eq!(limits, "67108864 500000000 40");
+    assert_eq!(inspect("{{index .Config.Labels \"shop.part\"}}", "teller"), "teller");
+    // It has ended twice by then.
+    crate::program::wait_until("it runs at last", Duration::from_secs(60), || {
+        let status = workspace.seedbed(&["status", "--json"]).ends_with(0).json();
+        let flaky =
+            status["services"].as_array().unwrap().iter().find(|one| one["service"] == "work/flaky").unwrap().clone();
+        if flaky["state"] == "ready" && flaky["restarts"] == 2 { Ok(()) } else { Err(flaky.to_string()) }
+    })
+    .unwrap();
+    let status = workspace.seedbed(&["status"]).ends_with(0).stdout;
+    assert!(!status.contains("debugger") && !status.contains("asleep"), "{status}");
+    seedbed(&["destroy", "--yes"]);
+    assert_eq!(left(&workspace, "networks"), Vec::<String>::new());
+}
+
+/// Projects whose services wait for each other in random ways: the engine's own clock says that nothing was started before what
+/// it needs.
+#[test]
+fn nothing_starts_before_what_it_needs() {
+    const SERVICES: usize = 7;
+    /// How long a container takes until it is healthy.
+    const HEALTHY_AFTER: Duration = Duration::from_millis(150);
+    let Some(image) = busybox() else { return };
+    for seed in 0..3 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut text = "services:\n".to_owned();
+        let mut edges = Vec::new();
+        for number in 0..SERVICES {
+            text.push_str(&format!(
+                "  s{number}:\n    image: {image}\n    stop_grace_period: 0s\n    command: [busybox, sh, -c, \"busybox sleep 0.15; busybox touch /tmp/well; exec busybox sleep 1000\"]\n    healthcheck: {{ test: [CMD, busybox, test, -e, /tmp/well], interval: 100ms }}\n"
+            ));
+            let needed: Vec<usize> = (0..number).filter(|_| random.u8(0..3) == 0).collect();
+            if !needed.is_empty() {
+                text.push_str("    depends_on:\n");
+            }
+            for needed in needed {
+                let is_healthy = random.bool();
+                let condition = if is_healthy { "service_healthy" } else { "service_started" };
+                text.push_str(&format!("      s{needed}: {{ condition: {condition} }}\n"));
+                edges.push((needed, number, is_healthy));
+            }
+        }
+        let workspace = Workspace::of(&[("compose.yaml", text.as_str())]);
+        workspace.seedbed(&["up"]).ends_with(0);
+        let format = "{{.Name}} {{.State.StartedAt}}";
+        let script = format!(
+            "docker inspect --format '{format}' $(docker ps -q --filter label=seedbed.environment=$PWD/.seedbed/default)"
+        );
+        let seen = workspace.shell(&script).stdout;
+        let started: BTreeMap<usize, Duration> = seen
+            .lines()
+            .map(|line| {
+                let (name, moment) = line.split_once(' ').unwrap();
+                let number = name.rsplit_once("-s").unwrap().1.parse().unwrap();
+                (number, of_day(moment))
+            })
+            .collect();
+        assert_eq!(started.len(), SERVICES, "{seen}");
+        for (needed, number, is_healthy) in edges {
+            let least = started[&needed] + if is_healthy { HEALTHY_AFTER } else { Duration::ZERO };
+            assert!(
+                started[&number] >= least,
+                "seed {seed}: s{number} began before s{needed} ({is_healthy}):\n{text}\n{seen}"
+            );
+        }
+        workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
+    }
+}
+
+/// The time within its month of `2026-11-27T17:42:32.123456789Z`.
+fn of_day(moment: &str) -> Duration {
+    let (day, time) = moment.trim_end_matches('Z').split_once('T').unwrap();
+    let day: u64 = day.rsplit_once('-').unwrap().1.parse().unwrap();
+    let parts: Vec<&str> = time.split(':').collect();
+    let seconds: f64 = parts[2].parse().unwrap();
+    let whole: u64 = parts[0].parse::<u64>().unwrap() * 3600 + parts[1].parse::<u64>().unwrap() * 60;
+    Duration::from_secs(day * 86_400 + whole) + Duration::from_secs_f64(seconds)
 }

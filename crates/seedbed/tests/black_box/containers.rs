@@ -104,6 +104,56 @@ fn an_image_is_pulled_once() {
 }
 
 #[test]
+fn a_private_image_is_pulled_and_built_upon() {
+    let Some(image) = image_with("private", &["/bin/busybox"]) else { return };
+    let registry = Registry::of("auth: { htpasswd: { realm: shop, path: PASSWORDS } }\n");
+    let name = format!("127.0.0.1:{}/private:1", registry.port);
+    let workspace = Workspace::of(&[
+        (
+            "seedbed.yaml",
+            &format!(
+                "name: shop\nservices:\n  web:\n    image: {name}\n    command: [busybox, sleep, \"1000\"]\n    stop: {{ signal: KILL }}\n"
+            ),
+        ),
+        (
+            "own/Dockerfile",
+            &format!("FROM {name}\nLABEL made={}\nCMD [\"busybox\", \"sleep\", \"1000\"]\n", registry.port),
+        ),
+    ]);
+    // What `docker login` writes.
+    let config = format!(r#"{{"auths": {{"127.0.0.1:{}": {{"auth": "bWU6c2VjcmV0"}}}}}}"#, registry.port);
+    let place = workspace.root().with_file_name("login");
+    fs::create_dir(&place).unwrap();
+    fs::write(place.join("config.json"), config).unwrap();
+    let docker = |arguments: &[&str]| {
+        let ran =
+            Command::new(image.containers.program()).arg("--config").arg(&place).args(arguments).output().unwrap();
+        assert!(ran.status.success(), "{arguments:?}: {ran:?}");
+    };
+    docker(&["tag", &image.name, &name]);
+    docker(&["push", "--quiet", &name]);
+    remove_image(&name);
+
+    workspace.seedbed(&["up"]).ends_with(4).says(&["no basic auth credentials", "docker login"]);
+    let known = |arguments: &[&str]| {
+        let mut command = workspace.command(arguments);
+        command.env("DOCKER_CONFIG", &place);
+        crate::program::run(&mut command, PATIENCE)
+    };
+    known(&["up"]).ends_with(0);
+    known(&["down"]).ends_with(0);
+    remove_image(&name);
+
+    // The engine asks for the image that the build begins with.
+    workspace.write("seedbed.yaml", "name: shop\nservices:\n  web:\n    build: own\n    stop: { signal: KILL }\n");
+    known(&["up"]).ends_with(0);
+    let built = workspace.shell("docker inspect --format '{{.Config.Image}}' $(docker ps -q --filter label=seedbed.environment=$PWD/.seedbed/default)");
+    known(&["destroy", "--yes"]).ends_with(0);
+    remove_image(built.stdout.trim());
+    remove_image(&name);
+}
+
+#[test]
 fn no_container_outlives_its_owner() {
     let Some(image) = image_of(EngineKind::Postgres) else { return };
     let workspace = workspace("postgres", &format!("    image: {}\n    schema: {{ sql: [schema.sql] }}\n", image.name));
@@ -221,12 +271,20 @@ struct Registry {
 
 impl Registry {
     fn start() -> Self {
+        Self::of("")
+    }
+
+    /// One with further configuration. `PASSWORDS` in it is a file that lets `me` in with the password `secret`.
+    fn of(more: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let configuration = format!(
-            "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: '127.0.0.1:{port}' }}\n",
-            directory.path().display()
+            "version: 0.1\nlog: {{ level: error }}\nstorage: {{ filesystem: {{ rootdirectory: {} }} }}\nhttp: {{ addr: '127.0.0.1:{port}' }}\n{}",
+            directory.path().display(),
+            more.replace("PASSWORDS", &directory.path().join("passwords").display().to_string()),
         );
+        let password = "$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a";
+        fs::write(directory.path().join("passwords"), format!("me:{password}\n")).unwrap();
         let file = directory.path().join("registry.yml");
         fs::write(&file, configuration).unwrap();
         let process = Command::new(program("docker-registry"))

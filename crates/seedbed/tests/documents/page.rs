@@ -124,6 +124,12 @@ fn services_at_hand() {
 }
 
 #[test]
+fn containers() {
+    let Some(session) = Session::with_busybox("containers") else { return };
+    check("docs/guide/containers.md", session);
+}
+
+#[test]
 fn compose() {
     check("docs/guide/compose.md", Session::in_empty_directory("compose"));
 }

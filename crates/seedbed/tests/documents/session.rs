@@ -18,6 +18,8 @@ pub struct Session {
     directory: PathBuf,
     /// Variables that the page has set.
     variables: Vec<(String, String)>,
+    /// The image that the page calls `busybox`.
+    busybox: Option<String>,
 }
 
 impl Session {
@@ -39,9 +41,26 @@ impl Session {
         Self::new(scratch, root, "/home/you/seedbed")
     }
 
+    /// In an empty directory, with an image that pages call `busybox`; nothing where there is no engine.
+    pub fn with_busybox(page: &str) -> Option<Self> {
+        const DOCKERFILE: &str = "FROM BASE\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nCMD [\"sh\"]\n";
+        let base = database::contract::image_with("guide", &["/bin/busybox"])?;
+        let name = format!("{}-links", base.name);
+        let mut session = Self::in_empty_directory(page);
+        let context = session.scratch.join("image");
+        fs::create_dir_all(&context).unwrap();
+        fs::write(context.join("Dockerfile"), DOCKERFILE.replace("BASE", &base.name)).unwrap();
+        let mut build = Command::new(base.containers.program());
+        let built =
+            build.args(["build", "--quiet", "--network", "none", "--tag", &name]).arg(&context).output().unwrap();
+        assert!(built.status.success(), "{built:?}");
+        session.busybox = Some(name);
+        Some(session)
+    }
+
     fn new(scratch: PathBuf, root: PathBuf, called: &'static str) -> Self {
         let root = fs::canonicalize(root).unwrap();
-        let session = Self { scratch, directory: root.clone(), root, called, variables: Vec::new() };
+        let session = Self { scratch, directory: root.clone(), root, called, variables: Vec::new(), busybox: None };
         session.install();
         session
     }
@@ -61,6 +80,13 @@ impl Session {
     pub fn write(&self, path: &str, text: &str) {
         let path = self.root.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let text = match &self.busybox {
+            Some(image) => {
+                let written = text.replace("image: busybox\n", &format!("image: {image}\n"));
+                written.replace("FROM busybox\n", &format!("FROM {image}\n"))
+            }
+            None => text.to_owned(),
+        };
         fs::write(&path, text).unwrap();
     }
 
@@ -76,7 +102,8 @@ impl Session {
             self.variables.push((name.to_owned(), value));
             return String::new();
         }
-        self.type_in(words).replace(self.root.to_str().unwrap(), self.called)
+        let printed = self.type_in(words).replace(self.root.to_str().unwrap(), self.called);
+        self.busybox.as_ref().map_or_else(|| printed.clone(), |image| printed.replace(image, "busybox"))
     }
 
     fn type_in(&self, words: &str) -> String {

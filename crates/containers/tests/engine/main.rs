@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it has to be")]
 
+mod encrypted;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -14,7 +16,7 @@ fn engine() -> Option<(Call, String)> {
     let variables: BTreeMap<String, String> = std::env::vars().collect();
     let busybox = Path::new("/bin/busybox");
     let found = Address::find(&variables).and_then(Call::new);
-    let answers = found.and_then(|call| call.ask(containers::Engine::network_drivers).map(|_| call));
+    let answers = found.and_then(|call| call.ask(containers::Engine::about).map(|_| call));
     let call = match answers {
         Ok(call) if busybox.exists() => call,
         _ if std::env::var_os("CI").is_some() => panic!("CI has an engine and busybox"),
