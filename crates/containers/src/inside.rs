@@ -111,13 +111,12 @@ impl Engine {
                         }
                     }
                 }
-                bytes = input.recv(), if is_open => match bytes {
+                bytes = input.recv(), if is_open => if let Some(bytes) = bytes {
                     // Who reads no more is told by its end.
-                    Some(bytes) => is_open = writer.write_all(&bytes).await.is_ok() && writer.flush().await.is_ok(),
-                    None => {
-                        is_open = false;
-                        let _ = writer.shutdown().await;
-                    }
+                    is_open = writer.write_all(&bytes).await.is_ok() && writer.flush().await.is_ok();
+                } else {
+                    is_open = false;
+                    let _ = writer.shutdown().await;
                 },
                 _ = looks.tick() => {
                     if partner.is_gone() {

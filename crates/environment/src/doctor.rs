@@ -159,7 +159,7 @@ fn engine(context: &Context<'_>, tree: &WorkspaceTree) -> Option<Finding> {
     to_pull.sort();
     to_pull.dedup();
     if !to_pull.is_empty() {
-        what.push_str(&format!("; `up` pulls {}", to_pull.join(", ")));
+        what.extend(["; `up` pulls ", &to_pull.join(", ")]);
     }
     if !unavailable.is_empty() {
         let what = format!("{what}; it does not have {}, which is never pulled", unavailable.join(", "));

@@ -182,7 +182,7 @@ impl Loader<'_> {
         if standalone::is_workspace(&directory) {
             return Ok(directory);
         }
-        let message = format!("the dependency `{alias}` has no `{FILE_NAME}`, and no Compose file");
+        let message = format!("the dependency `{alias}` has no `{FILE_NAME}`");
         Err(problem(message, "not a workspace").help(format!("there is no `{shown}/{FILE_NAME}`")))
     }
 

