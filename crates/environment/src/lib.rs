@@ -4,6 +4,7 @@
 //! what is to be done, and carries that out: processes through the supervisor, databases itself. It tells a
 //! [`Monitor`] what goes on and returns a report; nothing here prints, reads a clock or knows an engine by name.
 
+mod acceptance;
 mod archive;
 mod base;
 mod budget;
@@ -122,6 +123,7 @@ mod wait;
 mod wanted;
 mod why;
 
+pub use acceptance::{Acceptance, AcceptanceOptions, AcceptancePart, check_repository};
 pub use base::{PublishOptions, Published, bases, publish};
 pub use budget::{MemoryLimit, Need};
 pub use capture::{CaptureOptions, Captured, capture};

@@ -95,6 +95,11 @@ static TAG: Pattern = Pattern::new(
     "a tag",
     "it consists of letters, digits, `.`, `_` and `-`, begins with a letter or digit, and has at most 100 characters",
 );
+static STEP: Pattern = Pattern::new(
+    "^[a-z]+ [^\\s].*$",
+    "a step",
+    "a step is called as `up` shows it, such as `run shop/build` or `migrate database shop/shop`",
+);
 static METHOD: Pattern = Pattern::new("^[A-Z]{1,20}$", "a method", "a method is called like `GET`, `HEAD` or `POST`");
 static HEADER: Pattern = Pattern::new(
     "^[A-Za-z0-9!#$%&'*+.^_`|~-]+$",
@@ -429,11 +434,21 @@ static SERVICE: Record = Record {
 static BUDGET: Record = Record {
     name: "budget",
     what: "`budget`",
-    fields: &[optional(
-        "memory",
-        Shape::Text(Some(&SIZE)),
-        "How much memory the services may need together. Default: what the machine has.",
-    )],
+    fields: &[
+        optional(
+            "memory",
+            Shape::Text(Some(&SIZE)),
+            "How much memory the services may need together. Default: what the machine has.",
+        ),
+        optional("up", TIME, "How long `up` may take from nothing, for `check`. Default: 5m."),
+        optional("down", TIME, "How long `down` may take."),
+        optional("step", TIME, "How long each step of `up` may take."),
+        optional(
+            "steps",
+            Shape::Map(&STEP, &TIME),
+            "How long single steps may take, each by what `up` calls it, such as `run shop/build`.",
+        ),
+    ],
     exclusive: &[],
 };
 

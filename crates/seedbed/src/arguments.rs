@@ -156,6 +156,8 @@ pub enum Command {
     Tend(TendArguments),
     /// Remove the environment with its databases; snapshots stay in the store
     Destroy(DestroyArguments),
+    /// Check that the repository is done: valid, up from nothing, ready, repeatable, in time, and nothing left
+    Check(AcceptanceArguments),
     /// Look for what could keep the environment from coming up
     Doctor(DoctorArguments),
     /// Print the JSON schema of seedbed.yaml, of the files beside it, or of specs for the environment
@@ -173,6 +175,17 @@ pub enum Command {
     /// Remove the containers of one environment when its supervisor is killed; started by that
     #[command(hide = true)]
     Guard,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct AcceptanceArguments {
+    /// The profile to check with; default: that of the environment, or of seedbed.local.yaml
+    #[arg(long, value_name = "PROFILE", add = completion::profiles())]
+    pub profile: Option<String>,
+    /// Run tasks also that have run with the same inputs before
+    #[arg(long)]
+    pub tasks: bool,
 }
 
 /// Arguments of `init`.

@@ -24,7 +24,7 @@ const fn target(name: &'static str, about: &'static str, words: &'static str) ->
 }
 
 /// All of them, in the order of a day's work.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 22] = [
     target(
         "dev.up",
         "Bring everything up: build, create, migrate, load, start what is missing",
@@ -65,6 +65,11 @@ pub const TARGETS: [Target; 21] = [
         "dev.doctor",
         "Look for what could keep the environment from coming up",
         "doctor $(if $(PROFILE),--profile $(PROFILE))",
+    ),
+    target(
+        "dev.check",
+        "Check that the repository is done: from nothing, twice, in time, and nothing left",
+        "check $(if $(PROFILE),--profile $(PROFILE))",
     ),
     target("dev.verify", "Build all states twice from nothing and compare them", "verify"),
     target("dev.down", "Stop everything; what is stored stays", "down"),

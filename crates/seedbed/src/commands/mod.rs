@@ -1,5 +1,6 @@
 //! The commands: what each does with an environment, and how it shows the result.
 
+mod acceptance;
 mod base;
 mod capture;
 mod completions;
@@ -208,6 +209,7 @@ pub fn run() -> ExitCode {
         Command::Tend(options) => tend::run(&job, options),
         Command::Reset => reset::run(&job),
         Command::Destroy(options) => destroy::run(&job, options),
+        Command::Check(options) => acceptance::run(&job, options),
         Command::Doctor(options) => doctor::run(&job, options),
         Command::Schema(options) if options.specs => schema::of_specs(&job),
         Command::Schema(options) => Ok(schema::of_format(options)),

@@ -157,3 +157,15 @@ fn the_campus_on_postgres() {
     }
     from_up_to_destroy("postgres", &["up", "--profile", "postgres"]);
 }
+
+#[test]
+fn each_service_of_the_campus_is_done() {
+    // One after the other: each has the same name for what it tries.
+    for service in ["lms", "commerce", "programs"] {
+        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../campus").join(service);
+        let mut command = program::seedbed();
+        command.arg("-C").arg(directory).args(["--quiet", "--json", "check"]);
+        let checked = program::run(command.env("NO_COLOR", "1"), PATIENCE).ends_with(0).json();
+        assert_eq!(checked["passed"], true, "{checked}");
+    }
+}

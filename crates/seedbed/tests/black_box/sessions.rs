@@ -31,6 +31,7 @@ sessions! {
     db
     dependencies
     doctor
+    done
     failing_loads
     failing_migrations
     failing_steps
