@@ -282,7 +282,9 @@ impl Check<'_> {
     fn down(&self, found: &mut Found) -> Result<(), Error> {
         let place = self.place();
         down(self.context, self.trial)?;
-        for (service, port) in self.ports.iter().filter(|(service, _)| !service.contains(' ')) {
+        // A server may be shared with others, who go on.
+        let is_service = |name: &str| name.contains('/') && !name.contains(' ');
+        for (service, port) in self.ports.iter().filter(|(service, _)| is_service(service)) {
             if !ports::is_free(*port) {
                 let holder = ports::holder(*port).unwrap_or_else(|| "something".to_owned());
                 found.against.push(format!("port {port} of {service} is still in use by {holder}"));
