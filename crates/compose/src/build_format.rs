@@ -58,7 +58,9 @@ pub(crate) static DEPLOY: Record = Record {
         Key::new("labels", LABELS).no_effect(SWARM),
         Key::new("mode", TEXT).differs("`replicated`"),
         Key::new("placement", Shape::Record(&PLACEMENT)).no_effect(SWARM),
-        Key::new("replicas", INTEGER).differs("1, or 0 for none"),
+        Key::new("replicas", INTEGER).differs(
+            "each copy is a service, `NAME-2` and so on, beside the first; `${services.NAME.url}` is the first",
+        ),
         Key::new("resources", Shape::Record(&RESOURCES)),
         Key::new("restart_policy", Shape::Record(&RESTART_POLICY)),
         Key::new("rollback_config", Shape::Record(&UPDATE)).no_effect(SWARM),

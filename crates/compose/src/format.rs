@@ -139,7 +139,7 @@ pub(crate) static SERVICE: Record = Record {
         Key::new("read_only", BOOL),
         Key::new("restart", TEXT).differs("`unless-stopped` is as `always`: what was stopped by hand comes back with the next `up`"),
         Key::new("runtime", TEXT),
-        Key::new("scale", INTEGER).differs("1, or 0 for none"),
+        Key::new("scale", INTEGER).differs("each copy is a service, `NAME-2` and so on, beside the first; `${services.NAME.url}` is the first"),
         Key::new("secrets", GRANTS).merge(Merge::Unique(unique::secret)),
         Key::new("security_opt", TEXTS),
         Key::new("shm_size", BYTES),

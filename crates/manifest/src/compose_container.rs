@@ -23,7 +23,7 @@ impl Conversion<'_> {
         container.files = self.files(tree);
         container.health = self.health(tree);
         self.privileges(tree, &mut container);
-        self.refuse_several(tree);
+        self.refuse_modes(tree);
         Some(container)
     }
 
@@ -410,12 +410,8 @@ impl Conversion<'_> {
         })
     }
 
-    fn refuse_several(&mut self, tree: &Tree) {
+    fn refuse_modes(&mut self, tree: &Tree) {
         let deploy = tree.get("deploy");
-        let count = tree.get("scale").or_else(|| deploy.and_then(|deploy| deploy.get("replicas")));
-        if let Some(count) = count.filter(|count| count.as_integer().is_some_and(|count| count > 1)) {
-            self.refuse(&count.place, "each service is one container".to_owned());
-        }
         if let Some(mode) =
             deploy.and_then(|deploy| deploy.get("mode")).filter(|mode| mode.as_str() != Some("replicated"))
         {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use indexmap::IndexMap;
 use source::{Entry, Node, Problem, Problems, Tree};
 
+use crate::compose_copies;
 use crate::compose_service::Conversion;
 use crate::import::Surroundings;
 use crate::manifest::Manifest;
@@ -23,6 +24,8 @@ pub(crate) struct ComposeProject {
     project: compose::Project,
     /// The variables that the manifest gives.
     variables: Vec<Entry>,
+    /// Services that are there more than once, each time but the first.
+    copies: Vec<Entry>,
 }
 
 impl ComposeProject {
@@ -75,13 +78,20 @@ impl ComposeProject {
                     .help("a name has letters, digits, `_` and `-`, and at most 63 of them"),
             );
         }
-        Some(Self { project, variables })
+        let keeps_running = |service: &&Entry| !is_awaited_to_end(&project, &service.key);
+        let copies = project.services().iter().filter(keeps_running).flat_map(compose_copies::entries).collect();
+        Some(Self { project, variables, copies })
     }
 
     /// Goes through the services that keep running, with whether they have a port.
     pub(crate) fn services(&self) -> impl Iterator<Item = (&Entry, bool)> {
+        self.first_services().chain(&self.copies).map(|service| (service, has_port(&service.value)))
+    }
+
+    /// Those, each once.
+    fn first_services(&self) -> impl Iterator<Item = &Entry> {
         let services = self.project.services().iter().filter(|service| !is_awaited_to_end(&self.project, &service.key));
-        services.filter(|service| is_wanted(&service.value)).map(|service| (service, has_port(&service.value)))
+        services.filter(|service| is_wanted(&service.value))
     }
 
     /// Goes through the services that run once: others wait until they have succeeded.
@@ -98,9 +108,12 @@ impl ComposeProject {
             let task = Conversion::new(&self.project, &given, &mut reading.problems).task(entry);
             manifest.tasks.extend(task.map(|task| (entry.key.clone(), task)));
         }
-        for (entry, _) in self.services() {
-            let service = Conversion::new(&self.project, &given, &mut reading.problems).service(entry);
-            manifest.services.extend(service.map(|service| (entry.key.clone(), service)));
+        for entry in self.first_services() {
+            let mut conversion = Conversion::new(&self.project, &given, &mut reading.problems);
+            let Some(service) = conversion.service(entry) else { continue };
+            let copies = conversion.copies(entry, &service);
+            let all = std::iter::once(service).chain(copies);
+            manifest.services.extend(all.map(|service| (service.name.clone(), service)));
         }
     }
 }
@@ -128,8 +141,7 @@ fn changes_beside(file: &Path) -> Option<PathBuf> {
 
 /// Whether a service is wanted at all: `scale: 0` says that it is not.
 fn is_wanted(service: &Tree) -> bool {
-    let replicas = || service.get("deploy").and_then(|deploy| deploy.get("replicas"));
-    service.get("scale").or_else(replicas).and_then(Tree::as_integer) != Some(0)
+    compose_copies::count(service).and_then(Tree::as_integer) != Some(0)
 }
 
 /// Whether a port of a service can be reached from outside.

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use source::{Entry, Node, Place, Problem, Problems, Tree};
 
 use crate::after::After;
+use crate::compose_copies;
 use crate::compose_project::{has_variable, is_awaited, is_awaited_to_end, template};
 use crate::container::{Limits, Workload};
 use crate::{
@@ -64,6 +65,7 @@ impl<'a> Conversion<'a> {
     pub(crate) fn task(&mut self, entry: &Entry) -> Option<Task> {
         let tree = &entry.value;
         let container = self.container(entry)?;
+        self.refuse_several(tree);
         Some(Task {
             name: entry.key.clone(),
             run: Workload::Container(Box::new(container)),
@@ -106,8 +108,19 @@ impl<'a> Conversion<'a> {
                 Some("service_healthy") => Condition::Ready,
                 _ => Condition::Started,
             };
-            let target = if is_task { AfterTarget::Task(name.clone()) } else { AfterTarget::Service(name.clone()) };
+            let service = self.project.services().iter().find(|service| service.key == *name);
+            let copies = service.into_iter().flat_map(|service| compose_copies::names(name, &service.value));
             let restart = !is_task && dependency.value.get("restart").and_then(Tree::as_bool) == Some(true);
+            for copy in copies.filter(|_| !is_task) {
+                all.push(After {
+                    target: AfterTarget::Service(copy),
+                    condition,
+                    restart,
+                    wake: false,
+                    place: place.clone(),
+                });
+            }
+            let target = if is_task { AfterTarget::Task(name.clone()) } else { AfterTarget::Service(name.clone()) };
             all.push(After { target, condition, restart, wake: false, place: place.clone() });
         }
         all

@@ -11,6 +11,7 @@ mod budget;
 mod cold;
 mod command;
 mod compose_container;
+mod compose_copies;
 mod compose_project;
 mod compose_service;
 mod config_file;

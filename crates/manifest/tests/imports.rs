@@ -252,7 +252,7 @@ fn what_is_not_done_is_told_at_its_place() {
             "services:
   web: { image: x, gpus: all }
   a.b: { image: x }
-  c: { image: x, scale: 2, network_mode: \"container:x\", pull_policy: daily, stop_signal: SIGPWR, hostname: \"h${V}\" }
+  c: { image: x, scale: 2, container_name: c, ports: [\"1:1\"], network_mode: \"container:x\", pull_policy: daily, stop_signal: SIGPWR, hostname: \"h${V}\" }
   d: { build: \"https://example.com/x.git\", links: [\"c:other\"], pid: \"service:c\", ports: [\"1:1/sctp\"] }
 ",
         ),
@@ -262,7 +262,8 @@ fn what_is_not_done_is_told_at_its_place() {
         "`web` is there twice",
         "Seedbed does not do `gpus` of a service",
         "`a.b` cannot be the name of a service here",
-        "each service is one container",
+        "all copies of `c` would have the same port outside",
+        "all copies of `c` would have the same `container_name`",
         "`network_mode: container:x` is not known",
         "`pull_policy: daily` is not known",
         "`SIGPWR` is none of the signals",
@@ -280,7 +281,7 @@ fn what_is_not_done_is_told_at_its_place() {
 #[test]
 fn no_key_of_compose_files_is_forgotten() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a directory of crates");
-    let readers = ["compose_project", "compose_service", "compose_container"];
+    let readers = ["compose_project", "compose_service", "compose_container", "compose_copies"];
     let readers = readers.map(|name| format!("manifest/src/{name}.rs"));
     let parts = ["load", "extends", "include", "finish", "check"].map(|name| format!("compose/src/{name}.rs"));
     let text: String = readers

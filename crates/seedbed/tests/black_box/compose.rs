@@ -306,6 +306,46 @@ fn what_a_compose_file_asks_for_is_so() {
     assert_eq!(left(&workspace, "networks"), Vec::<String>::new());
 }
 
+#[test]
+fn a_service_may_be_there_several_times() {
+    let Some(image) = busybox() else { return };
+    let compose = |port: &str| {
+        format!(
+            r#"
+services:
+  web:
+    image: {image}
+    command: [busybox, sh, -c, "busybox hostname > /name; exec busybox httpd -f -p 80 -h /"]
+    stop_grace_period: 0s
+    ports: ["{port}"]
+    deploy: {{ replicas: 3 }}
+    healthcheck: {{ test: [CMD, busybox, wget, -q, -O, /dev/null, "http://127.0.0.1/name"], interval: 100ms }}
+  asker:
+    image: {image}
+    command: [busybox, sh, -c, "busybox nslookup web; echo asked; exec busybox sleep 1000"]
+    stop_grace_period: 0s
+    depends_on: {{ web: {{ condition: service_healthy }} }}
+"#
+        )
+    };
+    let workspace = Workspace::of(&[("compose.yaml", compose("80").as_str())]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    let names = ["work/web", "work/web-2", "work/web-3"].map(|service| workspace.get(service, "/name"));
+    let different: std::collections::BTreeSet<&String> = names.iter().collect();
+    assert_eq!(different.len(), 3, "{names:?}");
+    let log = crate::program::wait_until("it has asked", Duration::from_secs(60), || {
+        let log = workspace.seedbed(&["logs", "asker"]).ends_with(0).stdout;
+        if log.contains("asked") { Ok(log) } else { Err(log) }
+    })
+    .unwrap();
+    let addresses = log.lines().filter(|line| line.contains("Address") && !line.contains(":53")).count();
+    assert_eq!(addresses, 3, "all are called web: {log}");
+    workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
+
+    workspace.write("compose.yaml", &compose("8080:80"));
+    workspace.seedbed(&["up"]).ends_with(3).says(&["all copies of `web` would have the same port outside"]);
+}
+
 /// Projects whose services wait for each other in random ways: the engine's own clock says that nothing was started before what
 /// it needs.
 #[test]
