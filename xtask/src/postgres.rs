@@ -34,6 +34,7 @@ impl Server {
             password: Secret::new("campus"),
             durability: Durability::Relaxed,
             templates: None,
+            is_shared: false,
         };
         std::fs::create_dir_all(&directory)?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
