@@ -3,8 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use crate::postgres::{kill, state};
-use crate::world::{World, moments, skip};
+use crate::postgres::{kill, snapshot_as_files};
+use crate::world::{World, skip};
 
 /// What is said to an engine in its own words.
 struct Engine {
@@ -50,24 +50,7 @@ fn up(engine: &Engine) -> Option<World> {
 
 fn snapshot(engine: &Engine) {
     let Some(world) = up(engine) else { return };
-    let expected = state(&world, "expected");
-    let length = world.measure(&["snapshot", "measured", "--physical"]);
-    for (index, delay) in moments(length, 6).enumerate() {
-        let (tag, when) = (format!("files-{index}"), format!("{delay:?} of {length:?}"));
-        let command = ["snapshot", &tag, "--physical"];
-        world.kill_after(&command, delay);
-        let was_taken = world.snapshots().contains(&tag);
-        world.done(&["up"]);
-        assert_eq!(state(&world, &format!("probe-{index}")), expected, "{when}");
-        if !was_taken {
-            world.done(&command);
-        }
-        world.done(&["restore", "more"]);
-        world.done(&["restore", &tag, "--prove"]);
-        assert_eq!(state(&world, &format!("again-{index}")), expected, "{when}");
-    }
-    world.done(&["store", "check", "--data"]);
-    world.is_down_without_rest();
+    snapshot_as_files(&world, 6, "more");
 }
 
 fn restore(engine: &Engine) {

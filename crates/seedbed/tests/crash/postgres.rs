@@ -46,6 +46,28 @@ pub fn kill(world: &World, command: &[&str], count: u32, again: &dyn Fn()) {
     world.is_down_without_rest();
 }
 
+/// Kills snapshots of a server's files at several moments; what they hold is proved from another state.
+pub fn snapshot_as_files(world: &World, count: u32, other: &str) {
+    let expected = state(world, "expected");
+    let length = world.measure(&["snapshot", "measured", "--physical"]);
+    for (index, delay) in moments(length, count).enumerate() {
+        let (tag, when) = (format!("files-{index}"), format!("{delay:?} of {length:?}"));
+        let command = ["snapshot", &tag, "--physical"];
+        world.kill_after(&command, delay);
+        let was_taken = world.snapshots().contains(&tag);
+        world.done(&["up"]);
+        assert_eq!(state(world, &format!("probe-{index}")), expected, "{when}");
+        if !was_taken {
+            world.done(&command);
+        }
+        world.done(&["restore", other]);
+        world.done(&["restore", &tag, "--prove"]);
+        assert_eq!(state(world, &format!("again-{index}")), expected, "{when}");
+    }
+    world.done(&["store", "check", "--data"]);
+    world.is_down_without_rest();
+}
+
 #[test]
 fn restore() {
     let Some(world) = up() else { return };
@@ -74,24 +96,7 @@ fn restore_of_files_by_another_server() {
 #[test]
 fn snapshot_of_files() {
     let Some(world) = up() else { return };
-    let expected = state(&world, "expected");
-    let length = world.measure(&["snapshot", "measured", "--physical"]);
-    for (index, delay) in moments(length, 8).enumerate() {
-        let (tag, when) = (format!("files-{index}"), format!("{delay:?} of {length:?}"));
-        let command = ["snapshot", &tag, "--physical"];
-        world.kill_after(&command, delay);
-        let was_taken = world.snapshots().contains(&tag);
-        world.done(&["up"]);
-        assert_eq!(state(&world, &format!("probe-{index}")), expected, "{when}");
-        if !was_taken {
-            world.done(&command);
-        }
-        world.done(&["restore", "base"]);
-        world.done(&["restore", &tag, "--prove"]);
-        assert_eq!(state(&world, &format!("again-{index}")), expected, "{when}");
-    }
-    world.done(&["store", "check", "--data"]);
-    world.is_down_without_rest();
+    snapshot_as_files(&world, 8, "base");
 }
 
 #[test]

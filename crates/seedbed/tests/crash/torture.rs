@@ -317,7 +317,7 @@ impl Campaign {
         let listed = self.world.snapshots();
         let missing: Vec<&String> = self.tags.keys().filter(|tag| !listed.contains(tag)).collect();
         assert!(missing.is_empty(), "{missing:?} are gone\n{}", self.story);
-        self.check(&["check"]);
+        self.check(&["store", "check"]);
     }
 
     fn check(&self, command: &[&str]) {
@@ -328,9 +328,9 @@ impl Campaign {
     /// Everything: all bytes, all snapshots, the kept states, what was sent, and that nothing is left when it is down.
     fn look_at_all(&mut self) {
         self.story.clear();
-        self.check(&["check", "--data"]);
+        self.check(&["store", "check", "--data"]);
         if !self.remote.is_empty() {
-            self.check(&["check", "--data", "--remote", "team"]);
+            self.check(&["store", "check", "--data", "--remote", "team"]);
         }
         for tag in self.tags.keys().cloned().collect::<Vec<_>>() {
             self.restores(&tag);
