@@ -131,6 +131,13 @@ impl Remotes for Elsewhere {
 /// The file with the keys that open encrypted stores, below the home directory: one a line.
 const IDENTITIES: &str = ".config/seedbed/identities";
 
+/// Who calls the program: as the session says, else as the machine knows the account.
+fn author(variables: &BTreeMap<String, String>) -> String {
+    let said = ["USER", "LOGNAME"].iter().find_map(|name| variables.get(*name)).filter(|name| !name.is_empty());
+    let known = || nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten().map(|user| user.name);
+    said.cloned().or_else(known).unwrap_or_default()
+}
+
 fn identities(path: &Path) -> io::Result<Vec<store::Identity>> {
     let text = match std::fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -170,7 +177,6 @@ impl World {
         let state = variables.get("XDG_STATE_HOME").map_or_else(|| home.join(".local/state"), PathBuf::from);
         // The servers of root run as another user, who cannot enter root's own directory.
         let shared = if is_root { PathBuf::from("/var/lib/seedbed") } else { cache.clone() };
-        let word = |names: [&str; 2]| names.iter().find_map(|name| variables.get(*name)).cloned().unwrap_or_default();
         Ok(Self {
             identities: identities(&identity_file)?,
             identity_file,
@@ -178,7 +184,7 @@ impl World {
             templates: shared.join("templates"),
             servers: state.join("seedbed/servers"),
             repositories: cache.join("repositories"),
-            author: word(["USER", "LOGNAME"]),
+            author: author(&variables),
             remotes: Elsewhere {
                 settings: remotes::Settings { env: variables.clone(), cache, home },
                 asker: remotes::Asker::default(),

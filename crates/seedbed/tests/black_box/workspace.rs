@@ -69,7 +69,8 @@ impl Workspace {
         // The same programs everywhere: the small service, and those of the system.
         let path = format!("{}:/usr/bin:/bin", self.root.with_file_name("bin").display());
         let mut command = program::seedbed();
-        command.env_clear().env("PATH", path).env("HOME", &self.home).env("COLUMNS", "100").env("NO_COLOR", "1");
+        command.env_clear().env("PATH", path).env("HOME", &self.home).env("USER", "you");
+        command.env("COLUMNS", "100").env("NO_COLOR", "1");
         // Whoever says where the engine of containers is means the tests, too.
         command.envs(env::var_os("DOCKER_HOST").map(|host| ("DOCKER_HOST", host)));
         command.current_dir(&self.root).args(arguments);

@@ -116,6 +116,7 @@ impl Session {
             .current_dir(&self.directory)
             .env("PATH", path)
             .env("COLUMNS", "100")
+            .env("USER", "you")
             .env_remove("NO_COLOR")
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
