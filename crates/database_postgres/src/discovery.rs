@@ -1,7 +1,7 @@
 //! The search for a PostgreSQL on this machine.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use database::{Binaries, ContainerError, EngineError, Image, Question, ServerFound, ServerRequest};
 
@@ -109,7 +109,10 @@ fn candidates(request: &ServerRequest) -> Vec<PathBuf> {
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut directories = Vec::new();
-    for directory in std::env::split_paths(&path).filter(|directory| directory.is_absolute()) {
+    // Where `/bin` is `/usr/bin`, its programs are asked once: the wrappers of Debian take their time.
+    let mut seen = HashSet::new();
+    let mut is_new = |directory: &Path| seen.insert(directory.canonicalize().unwrap_or_else(|_| directory.to_owned()));
+    for directory in std::env::split_paths(&path).filter(|directory| directory.is_absolute() && is_new(directory)) {
         // Debian puts only the client programs, as wrappers, and pg_config into PATH.
         if directory.join("pg_config").is_file()
             && let Ok(answer) = Program::new(&directory.clone().into(), "pg_config").argument("--bindir").run()

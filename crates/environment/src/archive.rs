@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use database::DurableRename;
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 use store::{CreateOptions, DirectoryBackend, Record, Store};
 
 use crate::Error;
@@ -20,6 +22,7 @@ pub(crate) fn export(
     records: &[(String, Record)],
     to: &Path,
 ) -> Result<u64, Error> {
+    let _at_once = context.interrupt.at_once();
     let unpacked = Unpacked::begin(target, "export")?;
     let store = Store::create(unpacked.backend(), &unpacked.0.join("cache"), &CreateOptions::default())?;
     for (tag, record) in records {
@@ -43,6 +46,7 @@ pub(crate) fn export(
 
 /// Takes snapshots from a file that [`export`] wrote.
 pub(crate) fn import(context: &Context<'_>, target: &Target, to: &Store, from: &Path) -> Result<Vec<Record>, Error> {
+    let _at_once = context.interrupt.at_once();
     let unpacked = Unpacked::begin(target, "import")?;
     let file = File::open(from).map_err(Error::io("open", from))?;
     // Nothing is written outside the directory, whatever the names in the archive are.
@@ -59,6 +63,19 @@ fn of_file(error: database::FileError) -> Error {
     Error::Io { action: error.action, path: error.path, source: error.source }
 }
 
+/// Removes what those have left that were ended in the middle.
+fn remove_abandoned(top: &Path, word: &str) {
+    let prefix = format!(".{word}-");
+    for entry in fs::read_dir(top).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(&prefix)?.parse().ok()).and_then(Pid::from_raw);
+        if process.is_some_and(|process| test_kill_process(process) == Err(Errno::SRCH)) {
+            // What cannot be removed is hidden from git, and in nobody's way.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 /// A directory for the store of an archive; removed when this is dropped.
 struct Unpacked(PathBuf);
 
@@ -69,6 +86,7 @@ impl Unpacked {
         let directory = top.join(format!(".{word}-{}", std::process::id()));
         let unpacked = Self(directory);
         unpacked.remove();
+        remove_abandoned(&top, word);
         fs::create_dir(&unpacked.0).map_err(Error::io("create", &unpacked.0))?;
         Ok(unpacked)
     }

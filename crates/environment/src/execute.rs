@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Mutex;
 use std::sync::atomic::Ordering;
+use std::sync::{Mutex, OnceLock};
 
 use daemon::{Answerer, ApplyEvent};
 use database::{Database, DatabaseError, StateName};
@@ -83,6 +83,7 @@ impl Session<'_> {
             first_error: Mutex::new(None),
             done: Mutex::new(BTreeSet::new()),
             shown: Mutex::new(BTreeSet::new()),
+            brought: OnceLock::new(),
         };
         let followed = worker.follow(&mut apply);
         self.context.interrupt.watch(None);
@@ -269,6 +270,8 @@ pub(crate) struct Worker<'a> {
     /// The steps that were done here.
     done: Mutex<BTreeSet<UnitId>>,
     shown: Mutex<BTreeSet<UnitId>>,
+    /// States of remotes that are in the own store now; set when all were tried.
+    brought: OnceLock<BTreeSet<Key>>,
 }
 
 impl Worker<'_> {
@@ -276,6 +279,10 @@ impl Worker<'_> {
         let answerer = apply.answerer();
         let mut units = BTreeMap::new();
         std::thread::scope(|scope| {
+            if !self.remote_states().is_empty() {
+                // While servers are made and started.
+                scope.spawn(|| self.bring());
+            }
             loop {
                 let event = apply.next().map_err(|error| {
                     self.session.is_abandoned.store(true, Ordering::Relaxed);
@@ -297,6 +304,28 @@ impl Worker<'_> {
                     ApplyEvent::Finished { ok } => return Ok((units, ok)),
                 }
             }
+        })
+    }
+
+    /// The states that steps take from remotes, by remote.
+    fn remote_states(&self) -> BTreeMap<&str, Vec<Key>> {
+        let mut all: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
+        for step in self.steps.values() {
+            if let Action::Adopt { state, source: StateSource::Remote(remote), .. } = &step.action {
+                all.entry(remote).or_default().push(state.clone());
+            }
+        }
+        all
+    }
+
+    /// Takes them into the own store, once; whoever asks meanwhile waits. What cannot be had is told by the step that
+    /// needs it, which tries again.
+    fn bring(&self) -> &BTreeSet<Key> {
+        self.brought.get_or_init(|| {
+            let all = self.remote_states().into_iter();
+            all.filter(|(remote, keys)| states::bring(self.session, remote, keys).is_ok())
+                .flat_map(|(_, keys)| keys)
+                .collect()
         })
     }
 
@@ -401,6 +430,9 @@ impl Worker<'_> {
                 let name = kept_state(state);
                 let fetched = match source {
                     StateSource::Engine => Ok(()),
+                    StateSource::Remote(_) if self.bring().contains(state) => {
+                        states::fetch(session, id, state, *step, &StateSource::Store)
+                    }
                     source => states::fetch(session, id, state, *step, source),
                 };
                 let reset = |database: &mut dyn Database, aside: Option<&StateName>| database.reset_to(&name, aside);

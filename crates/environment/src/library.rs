@@ -1,7 +1,8 @@
 //! The store of a workspace, and those of its remotes.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use manifest::{Remote, WorkspaceTree};
 use store::{Access, Backend, CreateOptions, DirectoryBackend, Recipient, Store};
@@ -36,7 +37,7 @@ pub(crate) fn existing_store(context: &Context<'_>, root: &Path) -> Result<Optio
 }
 
 /// What is to be done with a remote.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Purpose {
     /// It is read, and must be there.
     Read,
@@ -108,9 +109,18 @@ impl Session<'_> {
         Ok(self.store.get_or_init(|| store))
     }
 
-    /// Opens the store in a remote.
+    /// Opens the store in a remote; one that was opened stays so for the command.
     pub(crate) fn remote(&self, remote: &Remote, purpose: Purpose) -> Result<Store, Error> {
-        open_remote(self.context, &self.target, remote, purpose)
+        let key = (remote.name.clone(), purpose);
+        if let Some(store) = self.remotes().get(&key) {
+            return Ok(store.clone());
+        }
+        let store = open_remote(self.context, &self.target, remote, purpose)?;
+        Ok(self.remotes().entry(key).or_insert(store).clone())
+    }
+
+    fn remotes(&self) -> MutexGuard<'_, BTreeMap<(String, Purpose), Store>> {
+        self.remotes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The remotes that `up` takes states from.

@@ -21,6 +21,7 @@ use crate::data::{self, DeclaredData};
 use crate::dependencies::{self, Dependencies, Loaded};
 use crate::facts::{FactsMaker, Servers, choose_lasting, find_all, server_ids, settings};
 use crate::journal::Journal;
+use crate::library::Purpose;
 use crate::lock::Lock;
 use crate::lost::forget_lost;
 use crate::names::wanted_tasks;
@@ -66,6 +67,8 @@ pub struct Session<'a> {
     /// Set when the supervisor is gone, and its servers with it: then nobody waits for them.
     pub(crate) is_abandoned: AtomicBool,
     pub(crate) store: OnceLock<Store>,
+    /// The stores in remotes that were opened.
+    pub(crate) remotes: Mutex<BTreeMap<(String, Purpose), Store>>,
     /// The server that reads saved files of another one, if that was needed.
     pub(crate) private: Mutex<Option<Private>>,
     _lock: Option<Lock>,
@@ -225,6 +228,7 @@ impl<'a> Session<'a> {
             data_words: data.words,
             settings: settings(&tree),
             store: OnceLock::new(),
+            remotes: Mutex::default(),
             private: Mutex::new(None),
             locations,
             servers,

@@ -315,9 +315,22 @@ pub(crate) fn send_state(
     state: &State,
     shared: &mut Shared,
 ) -> Result<(), Error> {
-    let sent = send(context, from, to, &[state.content.root], shared)?;
-    to.put_state(to.writer()?, state)?;
-    drop(sent);
+    send_states(context, from, to, std::slice::from_ref(state), shared)
+}
+
+/// Sends states, all in one go, and then their names.
+pub(crate) fn send_states(
+    context: &Context<'_>,
+    from: &Store,
+    to: &Store,
+    states: &[State],
+    shared: &mut Shared,
+) -> Result<(), Error> {
+    let roots: Vec<ObjectId> = states.iter().map(|state| state.content.root).collect();
+    let sent = send(context, from, to, &roots, shared)?;
+    for state in states {
+        to.name_state(state, &sent.session)?;
+    }
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::material::dumped;
 use crate::physical::{self, PHYSICAL};
 use crate::record::{KeptRecord, MadeOf, Record};
 use crate::session::Session;
-use crate::sharing::{Shared, send_state};
+use crate::sharing::{Shared, send_states};
 use crate::{Error, Progress};
 
 /// The step of a kept state that is none of a chain, but was saved in a snapshot or restored from one.
@@ -46,11 +46,7 @@ pub(crate) fn fetch(
 ) -> Result<(), Error> {
     let store = session.store()?;
     if let StateSource::Remote(name) = source {
-        let remote = crate::library::remote(&session.tree, Some(name))?;
-        let there = session.remote(remote, Purpose::Read)?;
-        if let Some(state) = there.state(key.as_str())? {
-            send_state(session.context, &there, store, &state, &mut Shared::default())?;
-        }
+        bring(session, name, std::slice::from_ref(key))?;
     }
     let state = store.state(key.as_str())?;
     let state = state.ok_or_else(|| Error::StateGone { database: id.clone(), key: key.to_string() })?;
@@ -58,6 +54,20 @@ pub(crate) fn fetch(
     restore_as(session, id, &mut *database, &kept_state(key), &state.content, store, false)?;
     let made_of = made_of_note(&state.content);
     remember_kept(session, id, key.as_str(), step.as_str(), made_of)
+}
+
+/// Takes states from a remote into the own store, all in one go. What is there of them is not sent again; what was lost of
+/// them is.
+pub(crate) fn bring(session: &Session<'_>, remote: &str, keys: &[Key]) -> Result<(), Error> {
+    let there = session.remote(crate::library::remote(&session.tree, Some(remote))?, Purpose::Read)?;
+    let mut found = Vec::new();
+    for key in keys {
+        found.extend(there.state(key.as_str())?);
+    }
+    if found.is_empty() {
+        return Ok(());
+    }
+    send_states(session.context, &there, session.store()?, &found, &mut Shared::default())
 }
 
 /// Makes a kept state of what a store holds, and compares it with what was saved.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::session::Session;
 use crate::snapshot::{Content, ContentJson};
 use crate::writer::Writer;
 use crate::{Expect, Store, StoreError};
@@ -71,7 +72,12 @@ pub fn prune(states: &[State], policy: &StatePolicy) -> Vec<String> {
 impl Store {
     /// Keeps a state whose objects the writer has put. Does nothing when there is one with this key.
     pub fn put_state(&self, writer: Writer, state: &State) -> Result<(), StoreError> {
-        self.put(STATES, &state.key, writer, state, &Expect::Absent)
+        self.name_state(state, &writer.finish()?.session)
+    }
+
+    /// Keeps a state that was [transferred](crate::transfer) here. Does nothing when there is one with this key.
+    pub fn name_state(&self, state: &State, session: &Session) -> Result<(), StoreError> {
+        self.put(STATES, &state.key, session, state, &Expect::Absent)
     }
 
     /// The state with this key.
@@ -93,7 +99,7 @@ impl Store {
     pub fn put_base(&self, name: &str, writer: Writer, base: &State) -> Result<(), StoreError> {
         let before = self.reference::<StateJson>(&format!("{BASES}{name}"))?;
         let expect = before.map_or(Expect::Absent, |reference| Expect::Version(reference.version));
-        self.put(BASES, name, writer, base, &expect)
+        self.put(BASES, name, &writer.finish()?.session, base, &expect)
     }
 
     /// The base with this name.
@@ -115,11 +121,10 @@ impl Store {
         &self,
         directory: &str,
         name: &str,
-        writer: Writer,
+        session: &Session,
         state: &State,
         expect: &Expect,
     ) -> Result<(), StoreError> {
-        let written = writer.finish()?;
         let json = StateJson {
             seedbed_state: 1,
             key: state.key.clone(),
@@ -128,7 +133,7 @@ impl Store {
             content: ContentJson::of(&state.content),
         };
         let name = format!("{directory}{name}");
-        match self.put_reference(&name, &[state.content.root], &json, expect, &written.session) {
+        match self.put_reference(&name, &[state.content.root], &json, expect, session) {
             // The same key is the same state.
             Err(error) if error.is_conflict() && *expect == Expect::Absent => Ok(()),
             other => other.map(|_| ()),

@@ -126,6 +126,40 @@ fn answer(mut stream: TcpStream, directory: &Path, stalls: &AtomicBool, waiting:
 }
 
 #[test]
+fn an_interrupt_ends_an_import_at_once_and_what_it_has_unpacked_goes_with_the_next_one() {
+    let files = "name: shop\nresources:\n  files: { path: files }\n";
+    let workspace = Workspace::of(&[("seedbed.yaml", files), ("files/a", "what is saved\n")]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace.seedbed(&["snapshot", "taken"]).ends_with(0);
+    workspace.seedbed(&["export", "taken.tar", "taken"]).ends_with(0);
+    let pipe = workspace.root().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let mut started = workspace.command(&["import", "pipe"]);
+    let said = workspace.root().join("said");
+    started.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&said).unwrap());
+    let mut child = started.spawn().unwrap();
+    // It is open when the other side has opened it, too; then it waits for what never comes.
+    let archive = fs::read(workspace.root().join("taken.tar")).unwrap();
+    let mut writing = fs::File::options().write(true).open(&pipe).unwrap();
+    writing.write_all(&archive[..archive.len() / 2]).unwrap();
+    let unpacked = || {
+        let names = fs::read_dir(workspace.root().join(".seedbed")).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with(".import-")).count()
+    };
+    let is_at_work = wait_until("it unpacks", PATIENCE, || (unpacked() == 1).then_some(()).ok_or("not yet"));
+    let code = interrupt(&mut child);
+    is_at_work.unwrap();
+    let said = fs::read_to_string(&said).unwrap();
+    assert_eq!(code, Some(130), "{said}");
+    assert!(said.contains("error: interrupted"), "{said}");
+    workspace.seedbed(&["delete", "taken", "--yes"]).ends_with(0);
+    workspace.seedbed(&["import", "taken.tar"]).ends_with(0);
+    assert_eq!(unpacked(), 0);
+    workspace.seedbed(&["restore", "taken"]).ends_with(0);
+}
+
+#[test]
 fn an_interrupt_ends_at_once_what_waits_for_a_remote_and_it_goes_on_when_it_is_repeated() {
     let files = "name: shop\nresources:\n  files: { path: files }\nremotes:\n  team: ../remote\n";
     let workspace = Workspace::of(&[("one/seedbed.yaml", files), ("one/files/a", "what is shared\n")]);
