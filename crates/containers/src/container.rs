@@ -66,7 +66,7 @@ impl Engine {
 
     /// Starts a container.
     pub async fn start_container(&self, id: &str) -> Result<(), EngineError> {
-        self.post(&format!("/containers/{id}/start"), None).await.map(drop)
+        self.order(&format!("/containers/{id}/start"), None).await
     }
 
     /// Asks to be told of the next end of a container. When this returns the engine has heard of it; what it returns waits.
@@ -88,7 +88,7 @@ impl Engine {
 
     /// Sends a signal to the first process of a container; that it does not run any more is as good.
     pub async fn signal_container(&self, id: &str, signal: &str) -> Result<(), EngineError> {
-        match self.post(&format!("/containers/{id}/kill?signal={}", escaped(signal)), None).await {
+        match self.order(&format!("/containers/{id}/kill?signal={}", escaped(signal)), None).await {
             Err(error) if !error.is_missing() && !error.is_conflict() => Err(error),
             _ => Ok(()),
         }

@@ -105,12 +105,20 @@ impl Engine {
 
     /// Sends a document, for another; where the answer has none, for `null`.
     pub(crate) async fn post(&self, path: &str, body: Option<String>) -> Result<Value, EngineError> {
+        document(self.send(path, body).await?, path).await
+    }
+
+    /// Sends a document or nothing, for an answer of which only counts that it is one: some engines write words into it.
+    pub(crate) async fn order(&self, path: &str, body: Option<String>) -> Result<(), EngineError> {
+        whole(self.send(path, body).await?, path).await.map(drop)
+    }
+
+    async fn send(&self, path: &str, body: Option<String>) -> Result<Response<Incoming>, EngineError> {
         let (headers, body) = match body {
             Some(text) => (&[DOCUMENT][..], full(text.into())),
             None => (&[][..], empty()),
         };
-        let response = self.ask(Method::POST, path, headers, body).await?;
-        document(response, path).await
+        self.ask(Method::POST, path, headers, body).await
     }
 
     /// Removes something; that it is not there is as good.

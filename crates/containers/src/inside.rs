@@ -139,7 +139,7 @@ impl Engine {
     /// Tells a program the size of its terminal; one that has ended, or an engine that cannot, needs none.
     async fn resize(&self, exec: &str, (columns, rows): (u16, u16)) {
         let path = format!("/exec/{exec}/resize?h={rows}&w={columns}");
-        let _ = self.post(&path, None).await;
+        let _ = self.order(&path, None).await;
     }
 
     /// Ends a program whose partner is gone, as the end of a terminal would. Engines have no request for that; where the program

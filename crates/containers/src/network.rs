@@ -45,6 +45,6 @@ impl Engine {
 
     /// Connects a container with a further network.
     pub async fn connect_network(&self, network: &str, body: &str) -> Result<(), EngineError> {
-        self.post(&format!("/networks/{}/connect", escaped(network)), Some(body.to_owned())).await.map(drop)
+        self.order(&format!("/networks/{}/connect", escaped(network)), Some(body.to_owned())).await
     }
 }

@@ -125,6 +125,7 @@ impl Containers {
         let output = engine.attach(&made.id, spec.has_terminal).await?;
         let exit = Box::pin(engine.next_exit(&made.id).await?);
         engine.start_container(&made.id).await?;
+        self.relays.container_started();
         let inspection = engine.inspect_container(&made.id).await?;
         let contained = Contained { engine: engine.clone(), id: made.id.clone(), inspection };
         Ok(Started { contained: Rc::new(contained), output, exit })

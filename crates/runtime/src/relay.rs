@@ -2,28 +2,41 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use supervisor::Relay;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 /// The relays of an environment, each on the address that the machine has in a network of containers.
 #[derive(Default)]
-pub(crate) struct Relays(RefCell<HashMap<(String, Relay), AbortHandle>>);
+pub(crate) struct Relays {
+    open: RefCell<HashMap<(String, Relay), AbortHandle>>,
+    /// Tells those that wait for their address that a container was started: some engines have a network only from then on.
+    started: Rc<Notify>,
+}
 
 impl Relays {
-    /// Opens those of these that are not open. Where the address is not one of this machine, the engine is elsewhere, or in a
-    /// virtual machine that has relays of its own.
+    /// Opens those of these that are not open. Where the address never becomes one of this machine, the engine is elsewhere, or in
+    /// a virtual machine that has relays of its own.
     pub(crate) fn open(&self, address: &str, relays: &[Relay]) {
         for relay in relays {
             let key = (address.to_owned(), *relay);
-            if self.0.borrow().contains_key(&key) {
+            if self.open.borrow().contains_key(&key) {
                 continue;
             }
             let (address, relay) = (address.to_owned(), *relay);
+            let started = Rc::clone(&self.started);
             let task = tokio::task::spawn_local(async move {
-                let Ok(listener) = TcpListener::bind((address.as_str(), relay.port)).await else { return };
+                let listener = loop {
+                    let next = started.notified();
+                    match TcpListener::bind((address.as_str(), relay.port)).await {
+                        Ok(listener) => break listener,
+                        Err(_) => next.await,
+                    }
+                };
                 loop {
                     let Ok((mut near, _)) = listener.accept().await else {
                         // There are too many open files; not as fast as possible then.
@@ -38,13 +51,18 @@ impl Relays {
                     });
                 }
             });
-            self.0.borrow_mut().insert(key, task.abort_handle());
+            self.open.borrow_mut().insert(key, task.abort_handle());
         }
+    }
+
+    /// Says that a container was started.
+    pub(crate) fn container_started(&self) {
+        self.started.notify_waiters();
     }
 
     /// Closes all.
     pub(crate) fn close(&self) {
-        for (_, task) in self.0.borrow_mut().drain() {
+        for (_, task) in self.open.borrow_mut().drain() {
             task.abort();
         }
     }

@@ -296,7 +296,7 @@ fn what_is_wrong_with_a_container_is_said_with_its_place() {
     ]);
 
     let never = service("    image: seedbed-test-no-such-image\n    pull: never\n");
-    never.seedbed(&["up"]).ends_with(1).says(&["No such image: seedbed-test-no-such-image", "seedbed.yaml:3"]);
+    never.seedbed(&["up"]).ends_with(1).says(&["seedbed-test-no-such-image", "seedbed.yaml:3"]);
 
     let build = service("    build: web\n");
     build.seedbed(&["up"]).ends_with(4).says(&["nothing", "COPY", "seedbed.yaml:3"]);
