@@ -24,7 +24,8 @@ use crate::{Error, Progress, times, wanted};
 /// What to load.
 #[derive(Debug, Clone)]
 pub struct LoadOptions<'a> {
-    /// The spec: a scenario of the workspace, a path, or an address.
+    /// The spec: a scenario of the workspace, a path, or an address. Without it and without `fill`: what is declared, in the
+    /// mode in which `up` loads it.
     pub what: Option<&'a str>,
     /// The service that a service spec is of; the root workspace when it is not given. Of every service otherwise, every
     /// table is filled.
@@ -54,6 +55,10 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
         return Err(Error::NoWorkspace { wanted: service, known });
     }
     let mut problems = Problems::default();
+    if options.what.is_none() && options.fill.is_none() {
+        // What is declared; a plan of it is made whenever the manifests are read.
+        return execute(&session, &session.inputs.loaded, &Material::of("load"));
+    }
     let Some(what) = options.what else {
         let spec = Spec { fill: options.fill, seed: options.seed.unwrap_or(0), ..Spec::default() };
         let own = OwnSpec { name: FILL.to_owned(), service, spec, chosen: BTreeMap::new() };

@@ -388,8 +388,8 @@ pub struct CriticalPathArguments {
 #[derive(Debug, Args)]
 pub struct LoadArguments {
     /// A scenario of the workspace, or the path or address of a spec: one of records and counts (`seedbed: 1`), a service
-    /// spec, or a top spec that lists service specs
-    #[arg(required_unless_present = "fill", add = completion_data::specs())]
+    /// spec, or a top spec that lists service specs. Default: what the manifests declare, unless --fill is given
+    #[arg(add = completion_data::specs())]
     pub spec: Option<String>,
     /// The service that a spec is of; default: this workspace
     #[arg(long, value_name = "SERVICE", add = completion_data::services())]

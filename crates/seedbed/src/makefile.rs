@@ -24,13 +24,23 @@ const fn target(name: &'static str, about: &'static str, words: &'static str) ->
 }
 
 /// All of them, in the order of a day's work.
-pub const TARGETS: [Target; 22] = [
-    target(
-        "dev.up",
-        "Bring everything up: build, create, migrate, load, start what is missing",
-        "up $(if $(PROFILE),--profile $(PROFILE))",
-    ),
-    target("dev.provision", "The same, under the name of the first time", "up $(if $(PROFILE),--profile $(PROFILE))"),
+pub const TARGETS: [Target; 24] = [
+    Target {
+        each: Some(("SERVICE", "up $(if $(PROFILE),--profile $(PROFILE)) $*")),
+        ..target(
+            "dev.up",
+            "Bring everything up: build, create, migrate, load, start what is missing",
+            "up $(if $(PROFILE),--profile $(PROFILE))",
+        )
+    },
+    Target {
+        each: Some(("SERVICE", "up $(if $(PROFILE),--profile $(PROFILE)) $*")),
+        ..target(
+            "dev.provision",
+            "The same, under the name of the first time",
+            "up $(if $(PROFILE),--profile $(PROFILE))",
+        )
+    },
     target("dev.status", "Show what runs, and what `dev.up` would do", "status"),
     Target {
         each: Some(("SERVICE", "logs --follow $*")),
@@ -41,13 +51,22 @@ pub const TARGETS: [Target; 22] = [
         ..target("dev.shell", "Open a shell where the service runs", "shell")
     },
     Target { needs: Some("TASK"), ..target("dev.run", "Run TASK=NAME, after what it needs", "run $(TASK)") },
+    Target {
+        each: Some(("SERVICE", "restart $*")),
+        needs: Some("SERVICE"),
+        ..target("dev.restart", "Start SERVICE=NAME anew, as it is declared now", "restart $(SERVICE)")
+    },
+    target("dev.config", "Show the settings that services are given", "config show"),
     target("dev.ports", "Show who has which port", "ports"),
     target("dev.stats", "Show what each service takes of memory and processors", "stats"),
     Target {
         each: Some(("DATABASE", "db shell $*")),
         ..target("dev.dbshell", "Open the engine's own client on the database", "db shell")
     },
-    target("dev.migrate", "Run what is new of the schemas, and what `dev.up` does besides", "up"),
+    Target {
+        each: Some(("SERVICE", "up $*")),
+        ..target("dev.migrate", "Run what is new of the schemas, and what `dev.up` does besides", "up")
+    },
     target("dev.load_dev_data", "Load the declared records, or those of SPEC=FILE", "load $(SPEC)"),
     target("dev.describe", "Show what the tables hold", "describe"),
     target("dev.reset", "Bring all databases back to their declared state", "reset"),
@@ -72,7 +91,10 @@ pub const TARGETS: [Target; 22] = [
         "check $(if $(PROFILE),--profile $(PROFILE))",
     ),
     target("dev.verify", "Build all states twice from nothing and compare them", "verify"),
-    target("dev.down", "Stop everything; what is stored stays", "down"),
+    Target {
+        each: Some(("SERVICE", "stop $*")),
+        ..target("dev.down", "Stop everything; what is stored stays", "down")
+    },
     target("dev.destroy", "Remove the environment with its databases; snapshots stay", "destroy $(if $(YES),--yes)"),
 ];
 
@@ -130,7 +152,7 @@ mod tests {
     fn typed(words: &str) -> Vec<String> {
         let words = words.replace("$(if $(PROFILE),--profile $(PROFILE))", "--profile qa");
         let words = words.replace("$(if $(YES),--yes)", "--yes").replace("$(TAG)", "first").replace("$(TASK)", "build");
-        let words = words.replace("$(SPEC)", "spec.yaml").replace("$*", "web");
+        let words = words.replace("$(SERVICE)", "web").replace("$(SPEC)", "spec.yaml").replace("$*", "web");
         words.split_whitespace().map(str::to_owned).collect()
     }
 

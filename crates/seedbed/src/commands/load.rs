@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::table::table;
 
 pub fn run(job: &Job<'_>, arguments: &LoadArguments) -> Result<Outcome, Failure> {
+    check_declared(arguments)?;
     let options = LoadOptions {
         what: arguments.spec.as_deref(),
         service: arguments.service.as_deref(),
@@ -44,4 +45,22 @@ pub fn run(job: &Job<'_>, arguments: &LoadArguments) -> Result<Outcome, Failure>
     let done = if report.is_dry { "tried; nothing was written" } else { "loaded" };
     let text = format!("{table}\n{}{done}: {}\n", up::loaded(&report), duration(total_ms));
     Ok(Outcome::of(text, json!({ "load": up::load_json(&report), "total_ms": total_ms })))
+}
+
+/// What is declared is loaded as it is declared.
+fn check_declared(arguments: &LoadArguments) -> Result<(), Failure> {
+    let LoadArguments { service, scenario, strict, seed, set, mode, dry_run, .. } = arguments;
+    let is_other = service.is_some()
+        || scenario.is_some()
+        || *strict
+        || seed.is_some()
+        || !set.is_empty()
+        || !matches!(mode, ModeArgument::Ensure)
+        || *dry_run;
+    if arguments.spec.is_some() || arguments.fill.is_some() || !is_other {
+        return Ok(());
+    }
+    let message = "error: which spec? without one, what the manifests declare is loaded, and that takes no options\n\
+                   help: name a spec, as in `seedbed load SPEC --mode update`, or give --fill ROWS\n";
+    Err(Failure { code: 2, kind: "command-line", message: message.to_owned() })
 }

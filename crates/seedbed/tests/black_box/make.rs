@@ -15,6 +15,7 @@ databases:
   shop: { engine: sqlite, schema: { sql: [schema.sql] } }
 services:
   web: { run: sleep 1000 }
+  worker: { run: sleep 1000 }
 ";
 
 fn make(workspace: &Workspace, words: &[&str]) -> Ran {
@@ -37,8 +38,16 @@ fn the_targets_are_the_commands() {
     workspace.write("below/Makefile", "include ../seedbed.mk\n");
     let help = make(&workspace, &["-C", "below", "dev.help"]).ends_with(0).stdout;
     assert!(help.contains("dev.logs.SERVICE"), "{help}");
+    make(&workspace, &["-C", "below", "dev.up.web"]).ends_with(0);
+    assert_eq!(workspace.processes().into_keys().collect::<Vec<_>>(), ["shop/web"]);
     make(&workspace, &["-C", "below", "dev.up"]).ends_with(0);
-    assert_eq!(workspace.processes().len(), 1);
+    assert_eq!(workspace.processes().len(), 2);
+    for target in
+        ["dev.down.web", "dev.migrate.web", "dev.restart.worker", "dev.load_dev_data", "dev.config", "dev.ports"]
+    {
+        make(&workspace, &["-C", "below", target]).ends_with(0);
+    }
+    assert_eq!(workspace.processes().len(), 2);
     let untold = make(&workspace, &["-C", "below", "dev.snapshot"]).ends_with(2).stderr;
     assert!(untold.contains("say which: make dev.snapshot TAG=NAME"), "{untold}");
     make(&workspace, &["-C", "below", "dev.snapshot", "TAG=first"]).ends_with(0);

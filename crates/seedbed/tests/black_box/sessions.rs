@@ -40,6 +40,7 @@ sessions! {
     lazy
     life
     loading
+    local
     logs
     make
     names
