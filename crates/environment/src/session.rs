@@ -138,8 +138,7 @@ impl<'a> Session<'a> {
             return Err(Error::NoEnvironment(target.name.clone()));
         }
         let profile = profile(target, existing.as_ref(), mode.profile())?;
-        let applied = mode.configuration().or(existing.as_ref().map(|record| &record.config));
-        let applied = applied.cloned().unwrap_or_default();
+        let applied = applied(mode, existing.as_ref());
         // Everything that can be wrong in the files is said before anything is made.
         let Declared { tree, dependencies, data, mut warnings } =
             read_declared(context, &target.root, profile.as_deref(), &applied)?;
@@ -389,6 +388,11 @@ fn profile(target: &Target, existing: Option<&Record>, wanted: Option<String>) -
         (None, Some(wanted)) => Ok(Some(wanted)),
         (None, None) => dependencies::own_profile(&target.root),
     }
+}
+
+/// The configuration that a command brings with it, or else the one that was applied.
+fn applied(mode: &Mode, existing: Option<&Record>) -> Applied {
+    mode.configuration().or(existing.map(|record| &record.config)).cloned().unwrap_or_default()
 }
 
 struct Declared {

@@ -188,6 +188,15 @@ fn near(wanted: &str, known: &[String]) -> String {
 const NO_FILES: &str = "leave `--physical` out: they are dumped then; an environment that is made with `servers: own` has a server that \
                         can stop";
 
+/// Which configurations there are in the history.
+fn configuration_hint(known: &[String]) -> String {
+    if known.is_empty() {
+        "`seedbed up` and `seedbed config apply` write down what comes into force".to_owned()
+    } else {
+        format!("there are: {}", known.join(", "))
+    }
+}
+
 fn hint(error: &Error) -> Option<String> {
     if error.is_disk_full() {
         return Some("free some space and repeat the command; nothing is lost".to_owned());
@@ -215,10 +224,7 @@ fn hint(error: &Error) -> Option<String> {
         Error::NoProvider { known, .. } if known.is_empty() => {
             Some("a file of data types declares one: `providers: { NAME: { command: [PROGRAM, …] } }`".to_owned())
         }
-        Error::NoConfiguration { known, .. } if known.is_empty() => {
-            Some("`seedbed up` and `seedbed config apply` write down what comes into force".to_owned())
-        }
-        Error::NoConfiguration { known, .. } => Some(format!("there are: {}", known.join(", "))),
+        Error::NoConfiguration { known, .. } => Some(configuration_hint(known)),
         Error::NoSetting { wanted, known }
         | Error::NoService { wanted, known }
         | Error::NoDatabase { wanted, known }
