@@ -36,7 +36,7 @@ impl Session<'_> {
                     None => Default::default(),
                 };
                 let patterns = files.iter().map(|file| file.path.as_str());
-                MadeOf { before, words, inputs: inputs::listed(&workspace.directory, patterns)? }
+                MadeOf { before, words, inputs: inputs::listed(&workspace.directory, patterns, &|_| false)? }
             }
             ChainStep::Data => {
                 let mut before = Key::of("before data");

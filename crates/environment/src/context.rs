@@ -184,6 +184,8 @@ pub enum Mode {
     Make(Option<String>),
     /// Looks and plans as `Make` would, but writes nothing.
     Look(Option<String>),
+    /// Looks at what a run of these tasks would do, but writes nothing.
+    LookAt(Vec<String>),
     /// Makes it when it is not there, for a run of these tasks.
     Run(Vec<String>),
     /// It must be there.
@@ -197,7 +199,7 @@ pub enum Mode {
 impl Mode {
     /// Whether nothing is written.
     pub(crate) fn only_looks(&self) -> bool {
-        matches!(self, Self::Look(_) | Self::Weigh(_))
+        matches!(self, Self::Look(_) | Self::LookAt(_) | Self::Weigh(_))
     }
 
     /// The configuration that it brings with it.

@@ -18,6 +18,7 @@ use crate::loader_report::LoadReport;
 use crate::loader_stages;
 use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
+use crate::tasks::TaskRecord;
 use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks, unusable};
 
 /// What was done.
@@ -120,7 +121,18 @@ impl Session<'_> {
         }
     }
 
-    fn task(&self, id: &UnitId) -> (PathBuf, String) {
+    /// Remembers that a task has succeeded, and what it has made.
+    fn task_succeeded(&self, id: &UnitId, key: &Key) -> Result<(), Error> {
+        let (workspace, name) = self.task(id);
+        let declared = id.as_str().split_once('/').and_then(|(workspace, _)| self.tree.find(workspace));
+        let declared = declared.and_then(|workspace| self.tree.workspace(workspace).manifest.tasks.get(&name));
+        let patterns = declared.into_iter().flat_map(|task| &task.outputs).map(|file| file.path.as_str());
+        let outputs = tasks::outputs(&workspace, patterns)?;
+        let record = TaskRecord { key: key.to_string(), made_of: self.task_made_of(id), outputs };
+        tasks::succeeded(&workspace, &name, record)
+    }
+
+    pub(crate) fn task(&self, id: &UnitId) -> (PathBuf, String) {
         let (workspace, task) = id.as_str().split_once('/').expect("tasks are called WORKSPACE/TASK");
         let directory = self.model.directory(workspace).expect("the plan was made from this model");
         (directory.clone(), task.to_owned())
@@ -335,8 +347,8 @@ impl Worker<'_> {
         let session = self.session;
         match (&step.action, &status.state) {
             (Action::RunTask { key, .. }, UnitState::Succeeded) => {
-                let (workspace, task) = session.task(&step.id);
-                tasks::succeeded(&workspace, &task, key.as_str())?;
+                session.task_succeeded(&step.id, key)?;
+                session.give_turn_back(&step.id);
             }
             (Action::RunSchema { database, key, .. }, UnitState::Succeeded) => self.schema_done(database, key)?,
             _ => {}

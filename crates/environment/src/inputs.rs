@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 use ignore::WalkBuilder;
@@ -60,11 +60,18 @@ pub fn remembered_digest<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// The digest of each file that these patterns name, by its name.
-pub fn listed<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<BTreeMap<String, String>, Error> {
+/// The digest of each file that these patterns name, by its name, but for those that `is_left_out` says of.
+pub fn listed<'a>(
+    root: &Path,
+    patterns: impl IntoIterator<Item = &'a str>,
+    is_left_out: &dyn Fn(&Path) -> bool,
+) -> Result<BTreeMap<String, String>, Error> {
     let mut listed = BTreeMap::new();
     for pattern in patterns {
         for (name, path) in files(root, pattern)? {
+            if is_left_out(&path) {
+                continue;
+            }
             let mut hasher = blake3::Hasher::new();
             hash_file(&path, &mut hasher)?;
             listed.insert(name, hasher.finalize().to_hex().to_string());
@@ -73,11 +80,52 @@ pub fn listed<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> R
     Ok(listed)
 }
 
+/// The digest of files that were [`listed`].
+pub fn digest_of(listed: &BTreeMap<String, String>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (name, digest) in listed {
+        for text in [name, digest] {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// The files that somebody has made under these patterns, whether git sees them or not.
+pub fn made<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<Vec<(String, PathBuf)>, Error> {
+    let mut made = Vec::new();
+    for pattern in patterns {
+        made.extend(walk(root, pattern, false)?);
+    }
+    Ok(made)
+}
+
+/// Whether a pattern names this file, which need not be there.
+pub fn covers(root: &Path, pattern: &str, file: &Path) -> bool {
+    let (fixed, rest) = split(pattern);
+    let Ok(below) = normal(file).strip_prefix(normal(&root.join(fixed))).map(Path::to_owned) else { return false };
+    rest.is_empty() || glob(rest).is_some_and(|glob| glob.is_match(below))
+}
+
+/// A path without `.` and `..`, by its words alone.
+fn normal(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::ParentDir => drop(normal.pop()),
+            Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
 /// The first of these patterns that names nothing that exists.
 pub fn first_missing<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str>) -> Result<Option<String>, Error> {
     for pattern in patterns {
         let plain = root.join(pattern);
-        if !plain.exists() && files(root, pattern)?.is_empty() {
+        if !plain.exists() && walk(root, pattern, false)?.is_empty() {
             return Ok(Some(pattern.to_owned()));
         }
     }
@@ -86,6 +134,10 @@ pub fn first_missing<'a>(root: &Path, patterns: impl IntoIterator<Item = &'a str
 
 /// The files that a pattern names, by name, in order: a file, all below a directory, or what a glob matches.
 fn files(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>, Error> {
+    walk(root, pattern, true)
+}
+
+fn walk(root: &Path, pattern: &str, heeds_git: bool) -> Result<Vec<(String, PathBuf)>, Error> {
     let (fixed, rest) = split(pattern);
     let base = root.join(fixed);
     if rest.is_empty() && base.is_file() {
@@ -103,7 +155,8 @@ fn files(root: &Path, pattern: &str) -> Result<Vec<(String, PathBuf)>, Error> {
     let crosses = rest.is_empty() || rest.contains("**");
     let mut walk = WalkBuilder::new(&base);
     // Only `.gitignore` counts, which all who work on the repository share.
-    walk.standard_filters(false).git_ignore(crosses).parents(crosses).require_git(false);
+    let heeds_git = heeds_git && crosses;
+    walk.standard_filters(false).git_ignore(heeds_git).parents(heeds_git).require_git(false);
     walk.max_depth(if crosses { None } else { Some(rest.split('/').count()) });
     walk.filter_entry(|entry| entry.file_name() != ".git" && entry.file_name() != crate::place::DIRECTORY);
     let mut found = Vec::new();
@@ -234,6 +287,22 @@ mod tests {
         fs::remove_file(tree.path().join("src/link")).unwrap();
         std::os::unix::fs::symlink("elsewhere", tree.path().join("src/link")).unwrap();
         assert_ne!(digest(tree.path(), ["src/**"]).unwrap(), before, "where a link goes is its content");
+    }
+
+    #[test]
+    fn what_a_pattern_names_is_known_before_it_is_there() {
+        let cases = [
+            ("out", "/w/out/a/b", true),
+            ("out", "/w/outer", false),
+            ("out/*.js", "/w/out/a.js", true),
+            ("out/*.js", "/w/out/deep/a.js", false),
+            ("out/**/*.js", "/w/out/deep/a.js", true),
+            ("../lib/x", "/lib/x", true),
+            ("a", "/w/b/../a", true),
+        ];
+        for (pattern, file, expected) in cases {
+            assert_eq!(covers(Path::new("/w"), pattern, Path::new(file)), expected, "{pattern} {file}");
+        }
     }
 
     #[test]

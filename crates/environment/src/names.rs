@@ -61,7 +61,7 @@ pub(crate) fn find_task(tree: &WorkspaceTree, wanted: &str) -> Result<UnitId, Er
 
 /// The tasks that a command of this mode wants beside those that others need.
 pub(crate) fn wanted_tasks(mode: &Mode, tree: &WorkspaceTree) -> Result<BTreeSet<UnitId>, Error> {
-    let Mode::Run(names) = mode else { return Ok(BTreeSet::new()) };
+    let (Mode::Run(names) | Mode::LookAt(names)) = mode else { return Ok(BTreeSet::new()) };
     names.iter().map(|name| find_task(tree, name)).collect()
 }
 

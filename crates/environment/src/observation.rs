@@ -1,6 +1,7 @@
 //! What is there: running units, databases, tasks that ran, and the digests of declared inputs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 use database::{Location, ServerPlace};
 use dataset::LoadPlan;
@@ -36,21 +37,16 @@ pub(crate) fn digests(
     model: &Model,
     data: String,
     declared: &LoadPlan,
-) -> Result<InputDigests, Error> {
+) -> Result<(InputDigests, TaskInputs), Error> {
     let loaded = declared
         .batches
         .iter()
         .map(|batch| DatabaseId { workspace: batch.service.clone(), name: batch.database.clone() });
     let mut digests = InputDigests { data, loaded: loaded.collect(), ..InputDigests::default() };
+    let of_tasks = task_inputs(tree, model)?;
+    digests.tasks = of_tasks.iter().map(|(id, listed)| (id.clone(), inputs::digest_of(listed))).collect();
     for (_, workspace) in tree.iter() {
         let manifest = &workspace.manifest;
-        for task in manifest.tasks.values() {
-            let id = UnitId::new(format!("{}/{}", manifest.name, task.name));
-            if model.tasks.contains_key(&id) {
-                let patterns = task.inputs.iter().map(|file| file.path.as_str());
-                digests.tasks.insert(id, inputs::digest(&workspace.directory, patterns)?);
-            }
-        }
         for database in manifest.databases.values() {
             let id = DatabaseId { workspace: manifest.name.to_string(), name: database.name.clone() };
             let files = match &database.schema {
@@ -63,7 +59,41 @@ pub(crate) fn digests(
         }
     }
     digests.bases = bases(tree)?;
-    Ok(digests)
+    Ok((digests, of_tasks))
+}
+
+/// By task: the digests of its inputs, by their names.
+pub(crate) type TaskInputs = BTreeMap<UnitId, BTreeMap<String, String>>;
+
+/// The digests of what tasks declare as their inputs. What a task makes that comes before is left out: the key of that one
+/// stands for it, and is known before it has run.
+pub(crate) fn task_inputs(tree: &WorkspaceTree, model: &Model) -> Result<TaskInputs, Error> {
+    let mut declared = BTreeMap::new();
+    for (_, workspace) in tree.iter() {
+        for task in workspace.manifest.tasks.values() {
+            let id = UnitId::new(format!("{}/{}", workspace.manifest.name, task.name));
+            declared.insert(id, (&workspace.directory, task));
+        }
+    }
+    let mut inputs_of = TaskInputs::new();
+    for (id, (directory, task)) in declared.iter().filter(|(id, _)| model.tasks.contains_key(*id)) {
+        let mut before = BTreeSet::new();
+        let mut open: Vec<&UnitId> = model.tasks[id].after.iter().map(|condition| &condition.unit).collect();
+        while let Some(unit) = open.pop() {
+            if let Some(task) = model.tasks.get(unit).filter(|_| before.insert(unit)) {
+                open.extend(task.after.iter().map(|condition| &condition.unit));
+            }
+        }
+        let made: Vec<(&PathBuf, &str)> = before
+            .into_iter()
+            .filter_map(|unit| declared.get(unit))
+            .flat_map(|(root, task)| task.outputs.iter().map(|file| (*root, file.path.as_str())))
+            .collect();
+        let is_made = |file: &Path| made.iter().any(|(root, pattern)| inputs::covers(root, pattern, file));
+        let patterns = task.inputs.iter().map(|file| file.path.as_str());
+        inputs_of.insert(id.clone(), inputs::listed(directory, patterns, &is_made)?);
+    }
+    Ok(inputs_of)
 }
 
 /// The digests of bases that are files of the workspaces, and of the scripts that make them harmless. A base that is
@@ -94,10 +124,14 @@ pub(crate) fn observed_tasks(tree: &WorkspaceTree, model: &Model) -> Result<BTre
             if !model.tasks.contains_key(&id) {
                 continue;
             }
-            if let Some(key) = tasks::last_key(&workspace.directory, &task.name)? {
+            if let Some(record) = tasks::last(&workspace.directory, &task.name)? {
                 let outputs = task.outputs.iter().map(|file| file.path.as_str());
-                let missing_output = inputs::first_missing(&workspace.directory, outputs)?;
-                observed.insert(id, TaskObserved { key: plan::Key::from_text(key), missing_output });
+                let missing = inputs::first_missing(&workspace.directory, outputs)?;
+                let changed = record.first_changed(&workspace.directory);
+                let gone = changed.clone().filter(|(_, is_gone)| *is_gone).map(|(name, _)| name);
+                let changed_output = changed.filter(|(_, is_gone)| !is_gone).map(|(name, _)| name);
+                let (key, missing_output) = (plan::Key::from_text(record.key), missing.or(gone));
+                observed.insert(id, TaskObserved { key, missing_output, changed_output });
             }
         }
     }

@@ -25,14 +25,18 @@ use crate::library::Purpose;
 use crate::lock::Lock;
 use crate::lost::forget_lost;
 use crate::names::wanted_tasks;
-use crate::observation::{digests, is_there, observed_databases, observed_tasks, running_units, watched_tasks};
+use crate::observation::{
+    TaskInputs, digests, is_there, observed_databases, observed_tasks, running_units, task_inputs, watched_tasks,
+};
 use crate::place::Place;
 use crate::private::Private;
 use crate::record::{DatabaseRecord, Record};
 use crate::shared_server::{self, Seat};
 use crate::specs::OwnSpec;
+use crate::task_turns::Turns;
+use crate::tasks::TaskMadeOf;
 use crate::unusable::Unusable;
-use crate::{Error, Progress};
+use crate::{Error, Progress, inputs};
 
 /// One command on one environment.
 pub struct Session<'a> {
@@ -44,6 +48,10 @@ pub struct Session<'a> {
     pub(crate) model: Model,
     pub(crate) observed: Observed,
     pub(crate) inputs: InputDigests,
+    /// What the digests of the inputs of tasks are made of.
+    pub(crate) task_inputs: TaskInputs,
+    /// The tasks that nobody else runs meanwhile.
+    pub(crate) turns: Mutex<Turns>,
     pub(crate) types: dataset::Registry,
     pub(crate) declared: LoadPlan,
     /// The specs of our own form that are declared, which are loaded after the records.
@@ -201,7 +209,7 @@ impl<'a> Session<'a> {
         }
         let model = plan::resolve(&tree, &facts).map_err(Error::Problems)?;
         let declared = dataset::order(&data.types, data.specs, &data::options(false)).map_err(Error::Problems)?;
-        let mut inputs = digests(&tree, &model, data.digest, &declared)?;
+        let (mut inputs, task_inputs) = digests(&tree, &model, data.digest, &declared)?;
         inputs.loaded.extend(data.own.iter().flat_map(|spec| spec.databases(&tree, &data.types)));
         warnings.extend(declared.warnings.iter().cloned());
         tell(context, &warnings);
@@ -216,6 +224,8 @@ impl<'a> Session<'a> {
             model,
             observed,
             inputs,
+            task_inputs,
+            turns: Mutex::default(),
             types: data.types,
             declared,
             own: data.own,
@@ -358,6 +368,29 @@ impl<'a> Session<'a> {
             images,
             states,
         })
+    }
+
+    /// Looks at the tasks again, since others may have run them; says whether anything is otherwise.
+    pub(crate) fn look_at_tasks(&mut self) -> Result<bool, Error> {
+        let observed = observed_tasks(&self.tree, &self.model)?;
+        let task_inputs = task_inputs(&self.tree, &self.model)?;
+        let is_other = observed != self.observed.tasks || task_inputs != self.task_inputs;
+        self.inputs.tasks = task_inputs.iter().map(|(id, listed)| (id.clone(), inputs::digest_of(listed))).collect();
+        (self.observed.tasks, self.task_inputs) = (observed, task_inputs);
+        Ok(is_other)
+    }
+
+    /// What the key of a task is made of.
+    pub(crate) fn task_made_of(&self, id: &UnitId) -> TaskMadeOf {
+        let keys = plan::task_keys(&self.model, &self.inputs);
+        let task = &self.model.tasks[id];
+        let before = task.after.iter().map(|condition| &condition.unit);
+        let tasks = before.filter_map(|unit| Some((unit.to_string(), keys.get(unit)?.to_string())));
+        TaskMadeOf {
+            words: task.words.to_string(),
+            inputs: self.task_inputs.get(id).cloned().unwrap_or_default(),
+            tasks: tasks.collect(),
+        }
     }
 
     /// The wall clock, in RFC 3339.

@@ -80,8 +80,14 @@ impl Session<'_> {
     ) -> Result<(Plan, Execution), Error> {
         loop {
             states_search::find(self, &wanted(self), Reach::Needed)?;
-            let planned = plan(self);
-            match self.execute(&planned, material) {
+            let mut planned = plan(self);
+            // Another command may have run a task meanwhile, or be at it.
+            while self.take_turns(&planned, material.command)? {
+                planned = plan(self);
+            }
+            let executed = self.execute(&planned, material);
+            self.turns.get_mut().expect("nothing panics while it holds this").clear();
+            match executed {
                 Err(Error::UnusableState(state, cause)) => {
                     self.set_aside(state, &cause)?;
                     self.observed = self.observe_again()?;

@@ -158,6 +158,6 @@ impl Session<'_> {
         let Some((workspace, name)) = id.as_str().split_once('/') else { return Ok(false) };
         let Some(workspace) = self.tree.find(workspace).map(|id| self.tree.workspace(id)) else { return Ok(false) };
         let is_task = workspace.manifest.tasks.contains_key(name);
-        Ok(is_task && tasks::last_key(&workspace.directory, name)?.is_some())
+        Ok(is_task && tasks::last(&workspace.directory, name)?.is_some())
     }
 }

@@ -5,7 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use supervisor::{Condition, UnitId};
 
 use crate::keys::Keys;
-use crate::{DatabaseId, DatabaseModel, Model, Observed, ServiceModel, TaskModel};
+use crate::{DatabaseId, DatabaseModel, InputDigests, Model, Observed, ServiceModel, TaskModel, TaskObserved};
+
+/// Why a task runs whose key is another one.
+pub const INPUTS_CHANGED: &str = "its inputs changed";
+
+/// The tasks that `up` would run, each with its reason.
+pub fn due_tasks(model: &Model, observed: &Observed, inputs: &InputDigests) -> BTreeMap<UnitId, String> {
+    let due = Due::for_up(model, observed, &Keys::new(model, inputs));
+    due.tasks.into_iter().map(|(id, reason)| (id.clone(), reason)).collect()
+}
 
 /// The tasks that run and the databases that are made, migrated or replaced, each with its reason.
 #[derive(Debug, Default)]
@@ -119,8 +128,12 @@ fn why_run(task: &TaskModel, model: &Model, observed: &Observed, keys: &Keys) ->
     }
     match observed.tasks.get(&task.id) {
         None => Some("it has not run yet".to_owned()),
-        Some(observed) if observed.key != keys.tasks[&task.id] => Some("its inputs changed".to_owned()),
-        Some(observed) => observed.missing_output.as_ref().map(|output| format!("its output {output} is missing")),
+        Some(observed) if observed.key != keys.tasks[&task.id] => Some(INPUTS_CHANGED.to_owned()),
+        Some(TaskObserved { missing_output: Some(output), .. }) => Some(format!("its output {output} is missing")),
+        Some(TaskObserved { changed_output: Some(output), .. }) => {
+            Some(format!("its output {output} was changed since"))
+        }
+        Some(_) => None,
     }
 }
 

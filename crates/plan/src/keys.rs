@@ -58,6 +58,11 @@ pub fn chains(model: &Model, inputs: &InputDigests) -> BTreeMap<DatabaseId, Chai
     Keys::new(model, inputs).chains
 }
 
+/// The keys of all tasks of a model.
+pub fn task_keys(model: &Model, inputs: &InputDigests) -> BTreeMap<UnitId, Key> {
+    Keys::new(model, inputs).tasks
+}
+
 impl Keys {
     pub(crate) fn new(model: &Model, inputs: &InputDigests) -> Self {
         let digest = |digest: Option<&String>| digest.map_or("", String::as_str).to_owned();

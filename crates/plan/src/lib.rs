@@ -26,8 +26,9 @@ mod up;
 
 pub use around::{Parts, StateWork, around_state, load, servers, unload};
 pub use container::{ContainerFacts, GATEWAY, ImageModel, LABEL};
+pub use due::{INPUTS_CHANGED, due_tasks};
 pub use key::Key;
-pub use keys::{Chain, chains};
+pub use keys::{Chain, chains, task_keys};
 pub use model::{
     BaseModel, DatabaseId, DatabaseModel, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
     ServiceModel, TaskModel, WorkspaceModel,

@@ -108,6 +108,8 @@ pub struct TaskObserved {
     pub key: Key,
     /// The first declared output that is no longer there.
     pub missing_output: Option<String>,
+    /// The first thing that it made and that somebody has changed.
+    pub changed_output: Option<String>,
 }
 
 /// Digests of the files that steps declare as their inputs, as they are now.

@@ -338,6 +338,9 @@ pub struct RunArguments {
     /// TASK or WORKSPACE/TASK; it runs in any case, and what it needs when `up` would run it
     #[arg(add = completion::tasks())]
     pub task: String,
+    /// Run nothing; say of the task, and of those that it comes after, whether `up` would run them, and why
+    #[arg(long)]
+    pub why: bool,
 }
 
 /// Arguments of `wait`.

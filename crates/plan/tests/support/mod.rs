@@ -175,7 +175,7 @@ impl World {
     fn step(&mut self, model: &Model, step: &Step) {
         match &step.action {
             Action::RunTask { key, .. } => {
-                let task = TaskObserved { key: key.clone(), missing_output: None };
+                let task = TaskObserved { key: key.clone(), missing_output: None, changed_output: None };
                 self.observed.tasks.insert(step.id.clone(), task);
                 self.observed.watched.insert(step.id.clone(), key.to_string());
             }

@@ -21,6 +21,7 @@ mod program;
 mod redaction;
 mod refusals;
 mod repositories;
+mod run_once;
 mod services_in_containers;
 mod session;
 mod sessions;
