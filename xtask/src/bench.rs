@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::run::{cargo, output, root, run};
 
 /// One measured figure.
-struct Figure {
+pub struct Figure {
     what: String,
     values: Vec<f64>,
     unit: &'static str,
@@ -18,7 +18,8 @@ struct Figure {
 }
 
 impl Figure {
-    fn new(what: impl Into<String>, values: Vec<f64>, unit: &'static str, bar: f64) -> Self {
+    /// Makes one with its bar.
+    pub fn new(what: impl Into<String>, values: Vec<f64>, unit: &'static str, bar: f64) -> Self {
         Self { what: what.into(), values, unit, bar }
     }
 
@@ -28,7 +29,8 @@ impl Figure {
         sorted[sorted.len() / 2]
     }
 
-    fn line(&self) -> String {
+    /// Says what was measured, and whether the bar is met.
+    pub fn line(&self) -> String {
         let bound = |pick: fn(f64, f64) -> f64, start| self.values.iter().copied().fold(start, pick);
         let (least, most) = (bound(f64::min, f64::INFINITY), bound(f64::max, f64::NEG_INFINITY));
         let verdict = if self.median() <= self.bar { "met" } else { "MISSED" };
@@ -88,7 +90,7 @@ impl Drop for Environment {
 }
 
 /// A program in the environment of a plain shell: cargo's variables make every start of a process slower.
-fn measured(program: &Path) -> Command {
+pub fn measured(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();

@@ -1,9 +1,10 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bless`, `cargo xtask compose`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bench repositories`, `cargo xtask bless`, `cargo xtask compose`.
 
 mod bench;
 mod compose;
 mod load;
 mod postgres;
+mod repositories;
 mod run;
 mod running;
 mod state;
@@ -22,6 +23,7 @@ const HELP: &str = "usage:
   cargo xtask torture       commands killed at random moments, two at once in half of the runs; --runs 2000 --seed 1
   cargo xtask bench up      figures of `up` and `reset` of the campus, with their bars
   cargo xtask bench state   figures of snapshots, resets and shared states beside those of other tools; --help says more
+  cargo xtask bench repositories  how long 101 workspaces of 100 repositories take to be resolved, with its bar; --program PATH: of another build
   cargo xtask bench run     figures of services that are started and looked after, with their bars; --peers DIRECTORY: beside other managers
   cargo xtask bench load    figures of generated rows beside COPY of ready-made files, with their bars; --peers DIRECTORY: beside Django, factory_boy and drizzle-seed, installed there
 ";
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         ["bench", "up"] => bench::up(),
         ["bench", "load", rest @ ..] => load::load(rest),
         ["bench", "run", rest @ ..] => running::run(rest),
+        ["bench", "repositories", rest @ ..] => repositories::repositories(rest),
         ["bench", "state", rest @ ..] => state::state(rest),
         // How `bench state` starts what it measures.
         ["measured", report, program, rest @ ..] => {

@@ -33,6 +33,7 @@ impl Server {
             port,
             password: Secret::new("campus"),
             durability: Durability::Relaxed,
+            is_shared: false,
             templates: None,
             is_shared: false,
         };

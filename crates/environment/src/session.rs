@@ -168,15 +168,7 @@ impl<'a> Session<'a> {
         }
         let journal = Journal::open(place.directory())?;
 
-        let mut client = match lock {
-            // Whoever had it may have been killed: what it asked the supervisor for is taken back first.
-            Some(_) => supervisor(&place)?,
-            None => Client::connect(&place.socket()).map_err(Error::Supervisor)?,
-        };
-        if lock.is_some() && client.is_none() && !Record::exists(place.directory()) {
-            // Its directory was removed by hand: nobody knows the passwords of the servers that are left.
-            place.remove_servers()?;
-        }
+        let mut client = connect(&place, lock.is_some())?;
         let statuses = client.as_mut().map_or_else(|| Ok(Vec::new()), Client::status).map_err(Error::Supervisor)?;
         let running = running_units(&statuses);
 
@@ -402,6 +394,20 @@ impl<'a> Session<'a> {
     pub(crate) fn running_services(&self) -> BTreeSet<UnitId> {
         self.model.services.keys().filter(|id| self.observed.running.contains_key(*id)).cloned().collect()
     }
+}
+
+/// The connection to the supervisor, for a command that only looks or one that has the right to change.
+fn connect(place: &Place, may_change: bool) -> Result<Option<Client>, Error> {
+    if !may_change {
+        return Client::connect(&place.socket()).map_err(Error::Supervisor);
+    }
+    // Whoever had the right may have been killed: what it asked the supervisor for is taken back first.
+    let client = supervisor(place)?;
+    if client.is_none() && !Record::exists(place.directory()) {
+        // Its directory was removed by hand: nobody knows the passwords of the servers that are left.
+        place.remove_servers()?;
+    }
+    Ok(client)
 }
 
 /// The connection to the supervisor when it has nothing under way; `None` when there is none, or it was about to end.

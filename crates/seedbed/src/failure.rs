@@ -184,6 +184,10 @@ fn near(wanted: &str, known: &[String]) -> String {
     }
 }
 
+/// What to do when no server here can read files of another one.
+const NO_SERVER: &str =
+    "install that server, or take the snapshot with `--logical` where it is: a dump can be read everywhere";
+
 /// What to do when files of a shared server are wanted.
 const NO_FILES: &str = "leave `--physical` out: they are dumped then; an environment that is made with `servers: own` has a server that \
                         can stop";
@@ -260,10 +264,7 @@ fn hint(error: &Error) -> Option<String> {
             Some(format!("give yours another tag: `seedbed tag {tag} NEW`, and push that"))
         }
         Error::WhichDatabase { .. } | Error::WhichService { .. } => Some("name one".to_owned()),
-        Error::Unreadable { .. } => Some(
-            "install that server, or take the snapshot with `--logical` where it is: a dump can be read everywhere"
-                .to_owned(),
-        ),
+        Error::Unreadable { .. } => Some(NO_SERVER.to_owned()),
         Error::StateGone { .. } => Some("repeat the command; it is made then".to_owned()),
         Error::NotProved { .. } => Some("nothing was changed".to_owned()),
         Error::NotRestored(_) => Some(

@@ -92,6 +92,9 @@ fn whoever_waits_for_one_that_is_killed_runs_it_and_whoever_comes_later_uses_tha
     assert_eq!(runs(&workspace), 2);
 }
 
+/// What somebody does by hand.
+type Change = fn(&Workspace);
+
 #[test]
 fn what_a_task_has_made_is_made_again_when_somebody_has_changed_or_removed_it() {
     let workspace = workspaces(2);
@@ -109,7 +112,6 @@ fn what_a_task_has_made_is_made_again_when_somebody_has_changed_or_removed_it() 
     let skipped = "false: its 2 inputs are unchanged since it succeeded, and what it made is there";
     assert_eq!((why(0), why(1)), (skipped.to_owned(), skipped.to_owned()));
 
-    type Change = fn(&Workspace);
     let changes: [(Change, &str); 6] = [
         (|at| at.write("lib/out/lib.txt", "by hand\n"), "its output out/lib.txt was changed since"),
         (|at| fs::remove_file(at.root().join("lib/out/lib.txt")).unwrap(), "its output out/** is missing"),
