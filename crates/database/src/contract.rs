@@ -51,7 +51,10 @@ pub use kept::{
     a_kept_state_can_be_opened, a_kept_state_can_be_renamed, a_kept_state_can_be_replaced_and_forgotten,
     a_kept_state_gives_the_content_back_twice, a_state_that_is_not_kept_is_an_error, every_row_is_read,
 };
-pub use ledger::{the_ledger_changes_with_the_rows, the_ledger_is_seen_by_nobody_and_goes_along};
+pub use ledger::{
+    rows_that_nobody_has_changed_are_known, the_ledger_changes_with_the_rows,
+    the_ledger_is_seen_by_nobody_and_goes_along,
+};
 pub use life::{
     a_missing_database_is_reported_as_missing, create_and_destroy_can_be_repeated, destroy_takes_the_kept_states_along,
 };
@@ -203,6 +206,7 @@ macro_rules! table_contract {
             rows_are_updated_by_their_keys
             all_rows_of_a_key_are_found
             references_can_be_checked_late
+            rows_that_nobody_has_changed_are_known
             the_ledger_changes_with_the_rows
             the_ledger_is_seen_by_nobody_and_goes_along
             names_of_any_kind_are_quoted

@@ -29,6 +29,30 @@ pub(crate) fn piece(client: &mut Client, load: u64, number: u64) -> Result<Optio
     Ok(client.query_opt(&sql, &[&load.cast_signed(), &number.cast_signed()])?.map(|row| row.get(0)))
 }
 
+/// Counts the rows of a table, as it is written in SQL, that the transactions wrote which wrote these loads. A row that is
+/// changed later is the work of another transaction, and so are all rows where a dump was read in; where that has made the
+/// table, too, it has written rows that were changed before, and nothing can be told.
+pub(crate) fn untouched(client: &mut Client, table: &str, loads: &[u64]) -> Result<Option<u64>, Error> {
+    let loads = loads.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+    if loads.is_empty() || !is_there(client)? {
+        return Ok(None);
+    }
+    let sql = format!("SELECT xmin::text FROM {TABLE} WHERE piece = 0 AND number IN ({loads})");
+    let writers: Vec<String> = client.query(&sql, &[])?.iter().map(|row| row.get(0)).collect();
+    let writers = format!("ANY ('{{{}}}'::xid[])", writers.join(","));
+    let sql = format!(
+        "SELECT NOT EXISTS (
+            SELECT FROM pg_attribute WHERE attrelid = '{}'::regclass AND attnum > 0 AND xmin = {writers}
+        )",
+        table.replace('\'', "''")
+    );
+    if !client.query_one(&sql, &[])?.get::<_, bool>(0) {
+        return Ok(None);
+    }
+    let count: i64 = client.query_one(&format!("SELECT count(*) FROM {table} WHERE xmin = {writers}"), &[])?.get(0);
+    Ok(Some(count.cast_unsigned()))
+}
+
 /// Writes one piece.
 pub(crate) fn write(client: &mut Client, load: u64, number: u64, piece: &[u8]) -> Result<(), Error> {
     if !is_there(client)? {

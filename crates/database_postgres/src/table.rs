@@ -28,6 +28,11 @@ pub(crate) struct ColumnShape {
 }
 
 impl Shape {
+    /// The table as it is written in SQL.
+    pub(crate) fn quoted(&self) -> &str {
+        &self.quoted
+    }
+
     /// Reads a table's columns; `None` when there is no such table.
     pub(crate) fn read(client: &mut Client, table: &str) -> Result<Option<Self>, Error> {
         // Without a length, "char" would mean one character; -1 stands for any.

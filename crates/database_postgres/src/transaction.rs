@@ -241,6 +241,21 @@ impl Transaction for PostgresTransaction<'_> {
         self.attempt(|this| ledger::cut(this.client, load, from).map_err(refused(&this.database, "write the ledger")))
     }
 
+    fn untouched(&mut self, tables: &[String], loads: &[u64]) -> Result<Option<Vec<u64>>, DatabaseError> {
+        self.attempt(|this| {
+            let mut counts = Vec::new();
+            for table in tables {
+                let shape = this.shape(table)?;
+                let count = ledger::untouched(this.client, shape.quoted(), loads);
+                match count.map_err(refused(&this.database, format!("count the rows of {table}")))? {
+                    Some(count) => counts.push(count),
+                    None => return Ok(None),
+                }
+            }
+            Ok(Some(counts))
+        })
+    }
+
     fn bulk<'b>(&'b mut self, tables: &'b [BulkTable]) -> Result<Box<dyn Bulk + 'b>, DatabaseError> {
         if self.failed {
             return Err(DatabaseError::Aborted { database: self.database.clone() });

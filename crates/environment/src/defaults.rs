@@ -1,5 +1,7 @@
 //! The defaults of data types, as far as rows that are generated can have them.
 
+use std::collections::BTreeSet;
+
 use database::Datum;
 use dataset::{DataType, FieldKind};
 use factory::{Given, Template};
@@ -9,16 +11,19 @@ use source::Tree;
 use crate::specs::compile;
 use crate::wanted::Target;
 
-/// Gives the defaults that the data type has for what is not given.
-pub(crate) fn give_defaults(target: Target<'_>, given: &mut IndexMap<String, Given>) {
-    let Some(data_type) = target.data_type else { return };
+/// Gives the defaults that the data type has for what is not given, and says of which columns.
+pub(crate) fn give_defaults(target: Target<'_>, given: &mut IndexMap<String, Given>) -> BTreeSet<String> {
+    let mut columns = BTreeSet::new();
+    let Some(data_type) = target.data_type else { return columns };
     for declared in data_type.fields.values() {
         let (Some(column), FieldKind::Plain) = (&declared.column, &declared.kind) else { continue };
         let default = declared.default.as_ref().and_then(|default| declared_default(default, data_type));
         if let (Some(default), false) = (default, given.contains_key(column)) {
             given.insert(column.clone(), default);
+            columns.insert(column.clone());
         }
     }
+    columns
 }
 
 /// The default of a declared field: a value, or a template over stored fields of the record; `None` for another one.

@@ -500,9 +500,9 @@ impl Error {
         Self::Io { action: error.action, path: error.path, source: error.source }
     }
 
-    pub(crate) fn database(id: &DatabaseId) -> impl FnOnce(database::DatabaseError) -> Self {
+    pub(crate) fn database(id: &DatabaseId) -> impl Fn(database::DatabaseError) -> Self {
         let id = id.clone();
-        move |source| Self::Database { id, source }
+        move |source| Self::Database { id: id.clone(), source }
     }
 
     pub(crate) fn provider(name: &dataset::ProviderName, source: crate::ProviderFailure) -> Self {

@@ -16,7 +16,9 @@ use source::Problems;
 
 use crate::elsewhere::{self, Referred};
 use crate::generation_again::{Again, MadeRows};
+use crate::generation_compare::{Comparison, Differing, Givens, Suspects, find_records, givens, resolved};
 use crate::generation_copies;
+use crate::generation_rows::key_text;
 use crate::journal::Journal;
 use crate::journal_rows::FormerRows;
 use crate::ledger::{Did, LoadIdentity, LoadMode, PieceHead, PieceWriter};
@@ -24,7 +26,7 @@ use crate::ledger_identity;
 use crate::load::relational;
 use crate::loader_commit::{Open, Transactions, commit};
 use crate::loader_part::Part;
-use crate::loader_report::LoadReport;
+use crate::loader_report::{Difference, LoadReport};
 use crate::session::Session;
 use crate::specs::{OwnSpec, datum, json};
 use crate::wanted::{Places, Wants, problem, wanted};
@@ -121,6 +123,7 @@ fn once(
     // What others refer to is planned before them: their rows are known then, though none is written.
     for id in elsewhere::order(&links) {
         let Some(Wants { mut wanted, places, links }) = wants.remove(&id) else { continue };
+        let givens = givens(&wanted);
         elsewhere::resolve(&links, &mut wanted, &places, &mut |other, take| {
             let Some((database, description)) = opened.get_mut(other) else { return Ok(()) };
             take(Referred { database: &mut **database, description, plan: plans.get(other).cloned() })
@@ -133,24 +136,26 @@ fn once(
             wanted = work.free_copy(&wanted)?;
         }
         let plan = work.plan_what_is_missing(&wanted)?;
+        let suspects = if mode == LoadMode::Add { Suspects::default() } else { work.compare(&wanted, &givens)? };
         let places = work.places;
         let is_concerned = plan.is_some() || mode.updates();
         plans.extend(plan.map(|plan| (id.clone(), Arc::new(plan))));
         if is_concerned {
-            order.push((id, wanted, places));
+            order.push((id, wanted, places, (givens, suspects)));
         }
     }
     if mode == LoadMode::Replace {
         // There may be something that an earlier form of the spec wanted.
         let others = opened.keys().filter(|id| order.iter().all(|(other, ..)| other != *id));
-        let others: Vec<_> = others.map(|id| (id.clone(), Wanted::default(), Places::new())).collect();
+        let nothing = |id: &DatabaseId| (id.clone(), Wanted::default(), Places::new(), Default::default());
+        let others: Vec<_> = others.map(nothing).collect();
         order.extend(others);
     }
     let mut planned: Vec<Planned> = Vec::new();
-    for (id, wanted, places) in order {
+    for (id, wanted, places, (givens, suspects)) in order {
         let (database, description) = opened.remove(&id).expect("it was opened");
         let (plan, is_only) = (plans.get(&id).cloned(), is_only(generation, &id));
-        planned.push(Planned { id, database, description, is_only, wanted, plan, places });
+        planned.push(Planned { id, database, description, is_only, wanted, givens, suspects, plan, places });
     }
     let mut lacks_rows = false;
     if !generation.is_dry || mode.updates() {
@@ -172,6 +177,9 @@ struct Planned {
     description: Description,
     is_only: bool,
     wanted: Wanted,
+    givens: Givens,
+    /// The rows that are there and may hold something else than is wanted.
+    suspects: Suspects,
     plan: Option<Arc<Plan>>,
     places: Places,
 }
@@ -221,23 +229,20 @@ fn write_all(
     let is_undoable = (planned.len() > 1 || journal.keeps_undoable()) && load.mode.updates() && !is_dry;
     let mut former = FormerRows::new(journal.rows(), is_undoable);
     let (mut transactions, mut loads) = (Transactions::new(), BTreeMap::new());
-    for Planned { id, database, description, is_only, wanted, plan, places } in planned {
+    for Planned { id, database, description, is_only, wanted, givens, suspects, plan, places } in planned {
         let schema = database.inspect().map_err(Error::database(id))?;
         let mut part = Part::begin(id, &mut **database).map_err(Error::database(id))?;
-        if load.mode.updates() {
-            let former = &mut former;
-            let mut again =
-                Again { id, description, schema: &schema, wanted, load, interrupt, former, lacks_rows: false };
-            for (table, change) in again.carry_out(&mut part)? {
-                let report = report.of(&named(id, *is_only, &table));
-                report.changed += change.changed;
-                report.removed += change.removed;
+        let mut again = Again { id, description, schema: &schema, wanted, load, interrupt, former: &mut former };
+        if load.mode == LoadMode::Replace {
+            let (removed, is_lacking) = again.remove(&mut part)?;
+            lacks_rows |= is_lacking;
+            for (table, rows) in removed {
+                report.of(&named(id, *is_only, &table)).removed += rows;
             }
-            lacks_rows |= again.lacks_rows;
         }
         if let Some(plan) = plan.as_ref().filter(|_| !is_dry) {
             let tables = plan.bulk_tables();
-            let mut made = Made::new(description, plan, &tables);
+            let mut made = Made::new(description, plan, &tables, givens);
             let filled = fill(&mut *part.transaction, plan, &tables, interrupt, Some(&mut made));
             filled.map_err(|(table, error)| match error {
                 None => match plan.failure() {
@@ -250,6 +255,12 @@ fn write_all(
                 *part.made.entry(table.name.clone()).or_default() += table.rows;
             }
             part.pieces.extend(made.pieces());
+        }
+        if load.mode.updates() {
+            // After what is new, so that rows can refer to that.
+            for (table, rows) in again.update(&mut part, suspects)? {
+                report.of(&named(id, *is_only, &table)).changed += rows;
+            }
         }
         loads.extend(part.write(id, load)?.map(|load| (id.clone(), load)));
         transactions.insert(id.clone(), part.transaction);
@@ -270,10 +281,14 @@ fn named(id: &DatabaseId, is_only: bool, table: &str) -> String {
 }
 
 /// What is written down of rows while they are made.
-struct Made(Vec<(Vec<usize>, PieceWriter)>);
+struct Made<'g> {
+    givens: &'g Givens,
+    /// By table: where its keys stand in a row, what is written down, and the group of the last row.
+    tables: Vec<(Vec<usize>, PieceWriter, Option<u64>)>,
+}
 
-impl Made {
-    fn new(description: &Description, plan: &Plan, tables: &[BulkTable]) -> Self {
+impl<'g> Made<'g> {
+    fn new(description: &Description, plan: &Plan, tables: &[BulkTable], givens: &'g Givens) -> Self {
         let of_table = |(number, table): (usize, &BulkTable)| {
             let place = |column: &String| table.columns.iter().position(|written| written == column);
             let described = description.table(&table.name);
@@ -291,24 +306,32 @@ impl Made {
                 provided: false,
                 changed: Vec::new(),
                 group: None,
+                given: None,
                 generated: true,
                 implied: plan.is_implied(number),
             };
-            (head.keys.iter().filter_map(place).collect(), PieceWriter::new(head))
+            (head.keys.iter().filter_map(place).collect(), PieceWriter::new(head), None)
         };
-        Self(tables.iter().enumerate().map(of_table).collect())
+        Self { givens, tables: tables.iter().enumerate().map(of_table).collect() }
     }
 
     fn add(&mut self, plan: &Plan, number: usize, from: u64, rows: &Rows) {
-        let (places, writer) = &mut self.0[number];
+        let (places, writer, last) = &mut self.tables[number];
         for (position, row) in (from..).zip(rows) {
-            writer.go_to(plan.group(number, position));
+            let place = plan.group(number, position);
+            let group = place.map(|(group, _)| group);
+            if group != *last {
+                let given = group.and_then(|group| self.givens.get(&(writer.table().to_owned(), group)));
+                writer.give(given.cloned());
+                *last = group;
+            }
+            writer.go_to(place);
             writer.add(places.iter().map(|place| json(&row[*place])));
         }
     }
 
     fn pieces(self) -> Vec<Vec<u8>> {
-        self.0.into_iter().flat_map(|(_, writer)| writer.finish()).collect()
+        self.tables.into_iter().flat_map(|(_, writer, _)| writer.finish()).collect()
     }
 }
 
@@ -361,6 +384,42 @@ impl Work<'_> {
 
     fn named(&self, table: &str) -> String {
         named(self.id, self.is_only, table)
+    }
+
+    /// Compares what is there with what is given of it: says what differs, or, where that will be changed, what may.
+    fn compare(&mut self, wanted: &Wanted, givens: &Givens) -> Result<Suspects, Error> {
+        let failed = Error::database(self.id);
+        let mut transaction = self.database.begin().map_err(&failed)?;
+        let wanted = resolved(&mut *transaction, self.id, &self.description, wanted)?;
+        transaction.rollback().map_err(&failed)?;
+        let (id, description, load) = (self.id, &self.description, self.load);
+        let comparison = Comparison { id, description, load, interrupt: self.interrupt };
+        let suspects = comparison.suspects(self.database, &wanted, givens)?;
+        if load.mode.updates() {
+            return Ok(suspects);
+        }
+        let mut transaction = self.database.begin().map_err(&failed)?;
+        let (is_only, report) = (self.is_only, &mut *self.report);
+        let mut told = |_: &mut dyn Transaction, found: &Differing<'_>| {
+            let table = named(id, is_only, &found.head.table);
+            for (row, columns) in &found.rows {
+                let known: Vec<String> = found.shown[*row].iter().map(key_text).collect();
+                for column in columns {
+                    report.differs(Difference {
+                        record: format!("{table}[{}]", known.join(", ")),
+                        field: found.columns[*column].clone(),
+                        is: found.there[*row].as_ref().map_or(Value::Null, |there| there[*column].clone()),
+                        declared: found.given[*row][*column].clone(),
+                    });
+                }
+            }
+            Ok(())
+        };
+        let records = find_records(&mut *transaction, id, description, &wanted)?;
+        comparison.records(&mut *transaction, &wanted, &records, &mut told)?;
+        comparison.differing(&mut *transaction, &wanted, &suspects, &mut told)?;
+        transaction.rollback().map_err(&failed)?;
+        Ok(Suspects::default())
     }
 
     /// How many rows of groups, or of a fill, a table shall have; and whether records of it are missing.
@@ -664,7 +723,7 @@ fn fill(
     plan: &Plan,
     tables: &[BulkTable],
     interrupt: &Interrupt,
-    mut made: Option<&mut Made>,
+    mut made: Option<&mut Made<'_>>,
 ) -> Result<(), Refused> {
     let mut bulk = transaction.bulk(tables).map_err(|error| (None, Some(error)))?;
     for (number, table) in tables.iter().enumerate() {
@@ -701,7 +760,7 @@ fn fill(
 }
 
 /// Replaces references to records by what their rows hold, where those are there; else what of the records is there.
-fn refer(
+pub(crate) fn refer(
     transaction: &mut dyn Transaction,
     description: &Description,
     key: &ForeignKeyDescription,

@@ -126,6 +126,9 @@ pub(crate) struct PieceHead {
     /// For generated rows: which group of the table, and the index in it of the first row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) group: Option<(u64, u64)>,
+    /// The digest of what the group was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) given: Option<String>,
     /// Whether they are generated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) generated: bool,
@@ -159,12 +162,20 @@ pub(crate) fn identity(values: &[Value]) -> String {
     Value::from(values.to_vec()).to_string()
 }
 
+impl PieceHead {
+    /// Reads the head of a piece, how many rows it has, and where they begin.
+    fn read(bytes: &[u8]) -> Option<(Self, usize, usize)> {
+        let end = bytes.iter().position(|byte| *byte == b'\n')?;
+        let (head, count): (PieceHead, usize) = serde_json::from_slice(&bytes[..end]).ok()?;
+        Some((head, count, end + 1))
+    }
+}
+
 impl Piece {
     /// Reads a piece.
     fn read(bytes: &[u8]) -> Option<Self> {
-        let end = bytes.iter().position(|byte| *byte == b'\n')?;
-        let (head, count): (PieceHead, usize) = serde_json::from_slice(&bytes[..end]).ok()?;
-        let rows = ledger_column::read(&bytes[end + 1..], head.width(), count)?;
+        let (head, count, begin) = PieceHead::read(bytes)?;
+        let rows = ledger_column::read(&bytes[begin..], head.width(), count)?;
         Some(Self { head, rows })
     }
 }
@@ -193,6 +204,17 @@ impl PieceWriter {
         if self.count == ROWS {
             self.cut();
         }
+    }
+
+    /// The table of its rows.
+    pub(crate) fn table(&self) -> &str {
+        &self.head.table
+    }
+
+    /// Says what the group of the rows that come next was given.
+    pub(crate) fn give(&mut self, given: Option<String>) {
+        self.cut();
+        self.head.given = given;
     }
 
     /// Says which row of which group comes next; `None` for one of no group.
@@ -271,6 +293,18 @@ pub(crate) fn piece(
 ) -> Result<Piece, DatabaseError> {
     let bytes = transaction.ledger_piece(entry, number)?;
     bytes.and_then(|bytes| Piece::read(&bytes)).ok_or_else(|| unreadable(database, entry))
+}
+
+/// Reads the head of one piece of an entry, and how many rows it has.
+pub(crate) fn head(
+    transaction: &mut dyn Transaction,
+    database: &str,
+    entry: u64,
+    number: u64,
+) -> Result<(PieceHead, usize), DatabaseError> {
+    let bytes = transaction.ledger_piece(entry, number)?;
+    let read = bytes.and_then(|bytes| PieceHead::read(&bytes)).map(|(head, count, _)| (head, count));
+    read.ok_or_else(|| unreadable(database, entry))
 }
 
 /// Writes an entry with its pieces.
@@ -363,6 +397,7 @@ mod tests {
             provided: false,
             changed: Vec::new(),
             group: None,
+            given: None,
             generated: false,
             implied: false,
         }

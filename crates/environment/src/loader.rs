@@ -641,6 +641,7 @@ fn head(batch: &Batch, source: &Source, did: Did) -> PieceHead {
         provided: false,
         changed: Vec::new(),
         group: None,
+        given: None,
         generated: false,
         implied: false,
     }

@@ -99,15 +99,15 @@ pub(crate) struct Target<'a> {
 }
 
 /// The rows in which others are listed.
-pub(crate) struct Parent<'p> {
+pub(crate) struct Parent {
     /// The column of the children that refers to them.
     column: String,
-    rows: ParentRows<'p>,
+    rows: ParentRows,
 }
 
-enum ParentRows<'p> {
-    /// One record, with what is given of it.
-    Record(&'p IndexMap<String, Given>),
+enum ParentRows {
+    /// One record, with that by which it is known.
+    Record(IndexMap<String, Given>),
     /// So many rows of the group with this number.
     Group { number: u64, count: u64 },
 }
@@ -131,7 +131,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes in an entry; `parent` are the rows in which it lists children.
-    fn entry(&mut self, target: Target<'a>, entry: &SpecEntry, parent: Option<&Parent<'_>>) {
+    fn entry(&mut self, target: Target<'a>, entry: &SpecEntry, parent: Option<&Parent>) {
         let mut places: BTreeMap<String, Place> = BTreeMap::new();
         for (field, place) in &entry.fields {
             match column_of(target, field) {
@@ -151,7 +151,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn group(&mut self, target: Target<'a>, spec: &SpecGroup, parent: Option<&Parent<'_>>) {
+    fn group(&mut self, target: Target<'a>, spec: &SpecGroup, parent: Option<&Parent>) {
         let mut given: IndexMap<String, Given> = IndexMap::new();
         for (field, value) in &spec.group.given {
             self.give(target, field, value.clone(), &mut given);
@@ -162,16 +162,11 @@ impl<'a> Builder<'a> {
         for (name, place) in traits.into_iter().rev() {
             self.give_trait(target, name, place, &mut given);
         }
-        give_defaults(target, &mut given);
-        let mut group = Group { count: spec.group.count, is_record: spec.group.is_record, given };
+        let defaults = give_defaults(target, &mut given);
+        let mut group = Group { count: spec.group.count, is_record: spec.group.is_record, given, defaults };
         match parent {
-            Some(Parent { column, rows: ParentRows::Record(values) }) => {
-                let known = |(name, given): (&String, &Given)| match given {
-                    Given::Value(value) if *value != Datum::Null => Some((name.clone(), given.clone())),
-                    _ => None,
-                };
-                let by: IndexMap<String, Given> = values.iter().filter_map(known).collect();
-                group.given.insert(column.clone(), Given::Records(vec![(RecordRef::By(by), 1)]));
+            Some(Parent { column, rows: ParentRows::Record(by) }) => {
+                group.given.insert(column.clone(), Given::Records(vec![(RecordRef::By(by.clone()), 1)]));
             }
             Some(Parent { column, rows: ParentRows::Group { number, count } }) => {
                 group.given.insert(column.clone(), Given::Pick(Pick::Each { group: *number, times: group.count }));
@@ -312,7 +307,7 @@ impl<'a> Builder<'a> {
         let parent_field = child.data_type.and_then(|data_type| data_type.fields.get(&of.parent_field));
         let Some(column) = parent_field.and_then(|field| field.column.clone()) else { return };
         let rows = if group.is_record {
-            ParentRows::Record(&group.given)
+            ParentRows::Record(known_by(target, &group.given))
         } else {
             ParentRows::Group { number, count: group.count }
         };
@@ -370,6 +365,29 @@ impl<'a> Builder<'a> {
             .at(&entry.place, "neither a data type nor a table")
             .help(help)
     }
+}
+
+/// By what a record is known, of all that is given of it: a key, since what else is given may differ from what is there; where
+/// no key is given, everything.
+fn known_by(target: Target<'_>, given: &IndexMap<String, Given>) -> IndexMap<String, Given> {
+    let is_known = |given: &Given| match given {
+        Given::Value(value) => *value != Datum::Null,
+        Given::Records(_) => true,
+        _ => false,
+    };
+    let natural = target.data_type.map(|data_type| {
+        let columns = data_type.key.iter().map(|(name, _)| column_of(target, name).ok().flatten());
+        columns.collect::<Option<Vec<String>>>()
+    });
+    let plain = target.table.keys.iter().filter(|key| key.expressions.is_empty() && key.condition.is_none());
+    let mut keys = natural.flatten().into_iter().chain(plain.map(|key| key.columns.clone()));
+    let key = keys.find(|key| key.iter().all(|column| given.get(column).is_some_and(is_known)));
+    let is_meant = |column: &String, value: &Given| match &key {
+        Some(key) => key.contains(column),
+        None => matches!(value, Given::Value(value) if *value != Datum::Null),
+    };
+    let known = given.iter().filter(|(column, value)| is_meant(column, value));
+    known.map(|(column, value)| (column.clone(), value.clone())).collect()
 }
 
 /// The column of a field: `None` for one that has none; an error for a field that is not there.

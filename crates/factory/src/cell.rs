@@ -78,7 +78,7 @@ fn reference_cell(tables: &[Table], number: usize, row: &RowAt, pool: &Pool, pos
         cell(tables, reference.parent, &parent, reference.referenced[position])
     };
     if !pool.chosen.is_empty() {
-        return match pool.choose(reference, row) {
+        return match reference.choose(&pool.chosen, row) {
             Some(Chosen::There(values)) => values[position].clone(),
             Some(Chosen::Made(made)) => made_cell(*made, position),
             None => Datum::Null,
@@ -133,12 +133,27 @@ fn each(parent: &Table, group: u64, index: u64, there: u64, size: u64) -> u64 {
 /// What is worked out from other cells of the row.
 fn derived_cell(tables: &[Table], number: usize, row: &RowAt, column: usize, given: &Given) -> Datum {
     let table = &tables[number];
-    let limits = &table.columns[column];
     let other = |name: &str| {
         let other = table.columns.iter().position(|column| column.name == name);
         other.map_or(Datum::Null, |other| cell(tables, number, row, other))
     };
-    match given {
+    derive(table, row, column, given, &other).unwrap_or_else(|said| {
+        // Whoever writes the rows asks for it; the first is enough.
+        let _ = table.failure.set((column, said));
+        Datum::Null
+    })
+}
+
+/// Works out what is given from the values of other columns of the row; an error says why a template cannot be.
+pub(crate) fn derive(
+    table: &Table,
+    row: &RowAt,
+    column: usize,
+    given: &Given,
+    other: &dyn Fn(&str) -> Datum,
+) -> Result<Datum, String> {
+    let limits = &table.columns[column];
+    Ok(match given {
         Given::Made(pieces) => {
             let mut text = String::new();
             for (piece, column) in pieces {
@@ -151,14 +166,7 @@ fn derived_cell(tables: &[Table], number: usize, row: &RowAt, column: usize, giv
         }
         Given::Template(template) => {
             let values: Vec<Datum> = template.columns.iter().map(|column| other(column)).collect();
-            match template.formula.evaluate(&values, row.index_shown()) {
-                Ok(value) => fitted(limits, value),
-                Err(said) => {
-                    // Whoever writes the rows asks for it; the first is enough.
-                    let _ = table.failure.set((column, said));
-                    Datum::Null
-                }
-            }
+            fitted(limits, template.formula.evaluate(&values, row.index_shown())?)
         }
         Given::SameAs(column) => fitted(limits, other(column)),
         Given::Mapped { from, map, otherwise } => {
@@ -167,8 +175,8 @@ fn derived_cell(tables: &[Table], number: usize, row: &RowAt, column: usize, giv
         }
         Given::Beside { column: of, greater, distance } => {
             let comparison = if *greater { Comparison::Greater } else { Comparison::Less };
-            let (Some(Domain::Numbers(numbers)), value) = (&limits.domain, other(of)) else { return Datum::Null };
-            let Some(value) = value_in(numbers.form, &value) else { return Datum::Null };
+            let (Some(Domain::Numbers(numbers)), value) = (&limits.domain, other(of)) else { return Ok(Datum::Null) };
+            let Some(value) = value_in(numbers.form, &value) else { return Ok(Datum::Null) };
             let digits = table.draws[column].at(row.identity);
             let beside = match distance {
                 Some((least, greatest)) => numbers.away(value, *greater, *least, *greatest, digits),
@@ -177,7 +185,7 @@ fn derived_cell(tables: &[Table], number: usize, row: &RowAt, column: usize, giv
             beside.map_or(Datum::Null, |value| numbers.datum(value))
         }
         _ => Datum::Null,
-    }
+    })
 }
 
 /// A value as a column holds it, where it is one of another type.

@@ -12,6 +12,7 @@
 
 mod cell;
 mod condition;
+mod declared;
 mod domain;
 mod draw;
 mod expression;
@@ -35,6 +36,7 @@ mod texts;
 mod wanted;
 mod words;
 
+pub use declared::{Declared, DeclaredRows, Stated};
 pub use locale::Locale;
 pub use plan::{Impossible, Plan, PlannedColumn};
 pub use rule::{Compile, RULES, read_given};

@@ -211,7 +211,7 @@ impl SpecEntry {
         words.push_str(&self.name);
         for SpecGroup { group, traits, children, .. } in &self.groups {
             let traits: Vec<&String> = traits.iter().map(|(name, _)| name).collect();
-            let Group { count, is_record, given } = group;
+            let Group { count, is_record, given, .. } = group;
             write!(words, " ({count} {is_record} {traits:?} {given:?}").expect("writing to a string cannot fail");
             for entry in children {
                 entry.write(words);

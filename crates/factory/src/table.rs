@@ -282,25 +282,25 @@ impl Reference {
         let draw = Draw::of(seed, &described.name, &key.columns.join("\0")).other(3);
         Some(Self { key: key.clone(), columns: columns?, parent: parent.0, referenced: referenced?, draw })
     }
+
+    /// Which row a row refers to, of some that each come as often as their weight says.
+    pub(crate) fn choose<'c, T>(&self, chosen: &'c [(T, u64)], row: &RowAt) -> Option<&'c T> {
+        let all = chosen.iter().map(|(_, weight)| weight).sum::<u64>().max(1);
+        let mut place = below(self.draw.at(row.identity), all);
+        for (chosen, weight) in chosen {
+            if place < *weight {
+                return Some(chosen);
+            }
+            place -= weight;
+        }
+        chosen.first().map(|(chosen, _)| chosen)
+    }
 }
 
 /// How many rows of a nullable column have a value, for each that has none.
 const PER_NULL: u64 = 8;
 
 impl Pool {
-    /// Which row it refers to, of those that are chosen.
-    pub(crate) fn choose(&self, reference: &Reference, row: &RowAt) -> Option<&Chosen> {
-        let all = self.chosen.iter().map(|(_, weight)| weight).sum::<u64>().max(1);
-        let mut place = below(reference.draw.at(row.identity), all);
-        for (chosen, weight) in &self.chosen {
-            if place < *weight {
-                return Some(chosen);
-            }
-            place -= weight;
-        }
-        self.chosen.first().map(|(chosen, _)| chosen)
-    }
-
     /// Whether it is given which rows it refers to, so that it is not free to make keys differ.
     pub(crate) fn is_given(&self) -> bool {
         !self.chosen.is_empty() || self.each.is_some()
@@ -355,6 +355,11 @@ impl Part {
     /// How many indexes were skipped before one.
     fn behind(&self, index: u64) -> u64 {
         self.skipped.partition_point(|skipped| *skipped < index) as u64
+    }
+
+    /// The row with an index, wherever it stands.
+    pub(crate) fn row(&self, index: u64) -> RowAt {
+        RowAt { part: 0, position: 0, identity: self.identity(index), index, counter: 0 }
     }
 
     pub(crate) fn identity(&self, index: u64) -> u64 {

@@ -1,6 +1,6 @@
 //! What is wanted of the tables of one database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -55,12 +55,14 @@ pub struct Group {
     pub is_record: bool,
     /// What is given, by column.
     pub given: IndexMap<String, Given>,
+    /// The columns of these for which nothing is given but a default: a row that is there may have something else.
+    pub defaults: BTreeSet<String>,
 }
 
 impl Group {
     /// So many rows of which nothing is given.
     pub fn of(count: u64) -> Self {
-        Self { count, is_record: false, given: IndexMap::new() }
+        Self { count, is_record: false, given: IndexMap::new(), defaults: BTreeSet::new() }
     }
 }
 
@@ -214,7 +216,7 @@ impl PartialEq for Template {
 
 impl Given {
     /// Whether the value depends on nothing but the seed and the row's place in its group, so that it can be worked out again.
-    pub fn is_steady(&self) -> bool {
+    pub(crate) fn is_steady(&self) -> bool {
         matches!(
             self,
             Given::Value(_)

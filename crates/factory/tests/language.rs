@@ -7,7 +7,7 @@ use std::sync::Arc;
 use database::{
     ColumnDescription, Datum, Description, Filled, ForeignKeyDescription, KeyDescription, Kind, TableDescription,
 };
-use factory::{GENERATOR, Given, Group, Locale, Pick, Plan, RowTemplate, Spread, Template, Wanted};
+use factory::{Declared, GENERATOR, Given, Group, Locale, Pick, Plan, RowTemplate, Spread, Stated, Template, Wanted};
 use proptest::prelude::*;
 
 fn column(name: &str, kind: Kind) -> ColumnDescription {
@@ -209,6 +209,36 @@ proptest! {
         let after = all(&plan(&description, &more));
         for (name, values) in before.iter().filter(|((table, _), _)| table == "users") {
             prop_assert_eq!(&values[..], &after[name][..values.len()], "{:?}", name);
+        }
+    }
+
+    #[test]
+    fn what_is_given_of_a_row_is_told_from_the_row_as_it_is(wanted in specs(), changed in 0..14_usize) {
+        let (description, plan) = (school(), plan(&school(), &wanted));
+        let declared = Declared::of(&description, &wanted);
+        for (number, table) in plan.bulk_tables().iter().enumerate() {
+            let columns = &description.table(&table.name).unwrap().columns;
+            for (position, row) in (0..).zip(&plan.rows(number, 0, table.rows)) {
+                let Some((group, index)) = plan.group(number, position) else { continue };
+                let Some(rows) = declared.group(&table.name, group) else { continue };
+                let place = |column: usize| table.columns.iter().position(|name| *name == columns[column].name);
+                let stored = |column: usize| place(column).and_then(|place| row[place].text());
+                for column in rows.columns() {
+                    match rows.stated(index, *column, &stored) {
+                        Stated::Value(value) => {
+                            let is_same = rows.is_surely(*column, stored(*column).as_deref(), &value);
+                            prop_assert!(is_same, "{} {:?} {:?}", rows.name(*column), stored(*column), value);
+                        }
+                        Stated::OfRow { table, column, .. } => prop_assert_eq!((table.as_str(), column.as_str()), ("courses", "id")),
+                        Stated::Nothing => prop_assert!(false, "all of it is known"),
+                    }
+                }
+                // What another value is worked out from is what the spec gives, whatever stands there.
+                let other = |column: usize| if column == changed { Some("2001-01-01".to_owned()) } else { stored(column) };
+                for column in rows.columns().iter().filter(|_| rows.columns().contains(&changed)) {
+                    prop_assert_eq!(rows.stated(index, *column, &stored), rows.stated(index, *column, &other));
+                }
+            }
         }
     }
 

@@ -386,7 +386,7 @@ fn users() -> Description {
 
 fn group(count: u64, is_record: bool, given: &[(&str, Given)]) -> Group {
     let given = given.iter().map(|(name, given)| ((*name).to_owned(), given.clone())).collect();
-    Group { count, is_record, given }
+    Group { is_record, given, ..Group::of(count) }
 }
 
 fn text(text: &str) -> Datum {

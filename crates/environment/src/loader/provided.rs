@@ -292,6 +292,7 @@ fn head(batch: &dataset::Batch) -> PieceHead {
         provided: true,
         changed: Vec::new(),
         group: None,
+        given: None,
         generated: false,
         implied: false,
     }

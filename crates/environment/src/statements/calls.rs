@@ -165,6 +165,10 @@ impl Transaction for LostTransaction<'_> {
         self.fault.changing(|| self.inner.check_now())
     }
 
+    fn untouched(&mut self, tables: &[String], loads: &[u64]) -> Result<Option<Vec<u64>>, DatabaseError> {
+        self.fault.reading(|| self.inner.untouched(tables, loads))
+    }
+
     fn ledger(&mut self) -> Result<Vec<(u64, Vec<u8>)>, DatabaseError> {
         self.fault.reading(|| self.inner.ledger())
     }
