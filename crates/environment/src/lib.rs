@@ -125,6 +125,7 @@ mod update;
 mod verify;
 mod versions;
 mod wait;
+mod waiting;
 mod wanted;
 mod why;
 
@@ -199,4 +200,5 @@ pub use up::{UpOptions, UpReport, plan_up, restart, start, up};
 pub use update::{RepositoryChange, UpdateOptions, UpdateReport, update};
 pub use verify::{Verified, verify};
 pub use wait::{Awaited, WaitOptions, WaitReport, wait};
+pub use waiting::{WaitedFor, Waiting, waiting};
 pub use why::{ChainReport, StepOfChain, why};

@@ -96,6 +96,8 @@ pub enum Command {
     Stats(StatsArguments),
     /// Show which steps made the last `up` take as long as it did
     CriticalPath(CriticalPathArguments),
+    /// Show how long commands have taken since the environment was made, and which steps it was
+    Times(TimesArguments),
     /// Make sure that the records of a spec are there, and as many rows as are wanted
     Load(LoadArguments),
     /// Remove what loads of a spec have made, and nothing else
@@ -377,6 +379,14 @@ pub struct StatsArguments {
     /// Go on showing new figures
     #[arg(short, long)]
     pub watch: bool,
+}
+
+/// Arguments of `times`.
+#[derive(Debug, Args)]
+pub struct TimesArguments {
+    /// How many steps are shown, those that took most first
+    #[arg(long, default_value_t = 10, value_name = "NUMBER")]
+    pub steps: usize,
 }
 
 /// Arguments of `critical-path`.

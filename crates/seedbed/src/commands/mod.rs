@@ -36,6 +36,7 @@ mod stop;
 mod store;
 mod supervise;
 mod tend;
+mod times;
 mod types;
 mod undo;
 mod unload;
@@ -181,6 +182,7 @@ pub fn run() -> ExitCode {
         Command::Hold(options) => hold::run(&job, options),
         Command::Stats(options) => stats::run(&job, options),
         Command::CriticalPath(options) => critical_path::run(&job, options),
+        Command::Times(options) => times::run(&job, options),
         Command::Load(options) => load::run(&job, options),
         Command::Unload(options) => unload::run(&job, options),
         Command::Loads => loads::run(&job),

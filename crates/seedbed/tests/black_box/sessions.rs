@@ -53,6 +53,7 @@ sessions! {
     services
     snapshots
     states
+    times
     undo
     verify
     watch
