@@ -416,8 +416,7 @@ impl Worker<'_> {
             Action::PrepareServer(id) => {
                 let (found, place) = session.server(id);
                 crate::images::note(&session.place, found)?;
-                let engine = session.engine(kind_of(id.engine));
-                engine.prepare_server(found, place).map_err(|source| {
+                session.engine(kind_of(id.engine)).prepare_server(found, place).map_err(|source| {
                     let database =
                         session.model.databases.values().find(|database| database.server.as_ref() == Some(id));
                     let database = database.expect("a server is planned for a database").id.clone();

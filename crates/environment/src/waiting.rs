@@ -42,7 +42,8 @@ pub fn waiting(context: &Context<'_>, target: &Target) -> Result<Waiting, Error>
         return Err(Error::NoEnvironment(target.name.clone()));
     }
     let lines = times::read(&place)?;
-    let (mut commands, mut steps): (BTreeMap<&str, Vec<u64>>, BTreeMap<&str, Vec<u64>>) = Default::default();
+    let mut commands: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    let mut steps: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
     for line in &lines {
         commands.entry(&line.command).or_default().push(line.total_ms);
         for step in &line.steps {
