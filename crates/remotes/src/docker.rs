@@ -82,8 +82,11 @@ fn host(key: &str) -> &str {
 
 fn files(settings: &Settings) -> Vec<PathBuf> {
     let docker = settings.file("DOCKER_CONFIG", ".docker").join("config.json");
-    let more = settings.variable("REGISTRY_AUTH_FILE").map(Into::into);
-    [docker].into_iter().chain(more).collect()
+    // Where Podman writes them: the second for as long as the machine runs.
+    let named = settings.variable("REGISTRY_AUTH_FILE").map(PathBuf::from);
+    let session =
+        settings.variable("XDG_RUNTIME_DIR").map(|directory| Path::new(directory).join("containers/auth.json"));
+    [docker].into_iter().chain(named).chain(session).collect()
 }
 
 fn read(path: &Path, registry: &str) -> Result<Option<Config>, RemoteError> {
@@ -101,7 +104,7 @@ fn unusable(path: &Path, registry: &str, reason: &str) -> RemoteError {
     RemoteError::NoCredentials { place: registry.to_owned(), reason }
 }
 
-/// Looks in `DOCKER_CONFIG` (else `~/.docker`) and `REGISTRY_AUTH_FILE`, and asks the credential helpers they name.
+/// Looks in `DOCKER_CONFIG` (else `~/.docker`), `REGISTRY_AUTH_FILE` and below `XDG_RUNTIME_DIR`, and asks the credential helpers they name.
 pub(crate) fn login(registry: &str, settings: &Settings) -> Result<Login, RemoteError> {
     let files = files(settings);
     for path in &files {
@@ -208,11 +211,20 @@ mod tests {
         .expect("written");
         std::fs::set_permissions(&helper, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("executable");
         let path = format!("{}:/usr/bin:/bin", home.path().display());
-        let settings =
-            Settings { home: home.path().to_owned(), env: [("PATH".to_owned(), path)].into(), ..Settings::default() };
+        let session = home.path().join("run/containers");
+        std::fs::create_dir_all(&session).expect("a directory");
+        std::fs::write(session.join("auth.json"), r#"{"auths": {"podman.example": {"auth": "dTpwOnE="}}}"#)
+            .expect("written");
+        let runtime = home.path().join("run").display().to_string();
+        let settings = Settings {
+            home: home.path().to_owned(),
+            env: [("PATH".to_owned(), path), ("XDG_RUNTIME_DIR".to_owned(), runtime)].into(),
+            ..Settings::default()
+        };
         let pair = |user: &str, password: &str| Some((user.to_owned(), password.to_owned()));
         for (registry, basic) in [
             ("plain.example", pair("u", "p:q")),
+            ("podman.example", pair("u", "p:q")),
             ("registry-1.docker.io", pair("h", "s")),
             ("token.example", None),
             ("helped.example", pair("helped.example", "s")),
@@ -221,7 +233,7 @@ mod tests {
             assert_eq!(login(registry, &settings).expect("readable").basic, basic, "of {registry}");
         }
         let known: Vec<String> = known_registries(&settings).expect("readable").into_iter().collect();
-        assert_eq!(known, ["docker.io", "helped.example", "plain.example", "token.example"]);
+        assert_eq!(known, ["docker.io", "helped.example", "plain.example", "podman.example", "token.example"]);
         let token = registry_login("token.example", &settings).expect("readable");
         assert_eq!(token, Some(RegistryLogin::IdentityToken("T".to_owned())));
         assert_eq!(registry_login("other.example", &settings).expect("readable"), None);
