@@ -35,7 +35,6 @@ impl Server {
             durability: Durability::Relaxed,
             is_shared: false,
             templates: None,
-            is_shared: false,
         };
         std::fs::create_dir_all(&directory)?;
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
