@@ -12,7 +12,7 @@ use crate::place::{FIXTURE, Place};
 fn garbage_is_answered_with_an_error_and_harms_nobody() {
     let place = Place::new();
     let mut client = place.client();
-    let hello = "{\"seedbed\":3,\"version\":\"0\",\"pid\":1}\n";
+    let hello = "{\"seedbed\":4,\"version\":\"0\",\"pid\":1}\n";
     for (garbage, kind) in [
         ("hello\n".to_owned(), "malformed"),
         ("GET / HTTP/1.1\r\n\r\n".to_owned(), "malformed"),
@@ -26,7 +26,7 @@ fn garbage_is_answered_with_an_error_and_harms_nobody() {
         let mut stream = UnixStream::connect(place.socket()).expect("a connection");
         stream.write_all(garbage.as_bytes()).expect("an open connection");
         let mut lines = BufReader::new(stream).lines().map(|line| line.expect("a line"));
-        assert!(lines.next().expect("a greeting").starts_with("{\"seedbed\":3,"));
+        assert!(lines.next().expect("a greeting").starts_with("{\"seedbed\":4,"));
         let reply: serde_json::Value = serde_json::from_str(&lines.next().expect("a reply")).expect("a document");
         assert_eq!((&reply["reply"], &reply["kind"]), (&"error".into(), &kind.into()), "{garbage}");
     }
