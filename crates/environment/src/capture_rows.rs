@@ -9,7 +9,7 @@ use survey::{Reference, Row};
 
 use crate::capture::Capture;
 use crate::copy::Copy;
-use crate::{Error, states};
+use crate::{Error, Progress, states};
 
 /// Types whose records follow those that they refer to, each with how many for each of them.
 pub(crate) type Children = BTreeMap<(DatabaseId, usize), Option<u64>>;
@@ -45,6 +45,7 @@ impl Capture<'_, '_> {
         if self.sources.contains_key(id) {
             return Ok(());
         }
+        self.tell(&id.to_string());
         let file = states::Scratch::new(self.session, "captured", id)?;
         let mut database = self.session.database(id)?;
         database.dump(file.path()).map_err(Error::database(id))?;
@@ -70,12 +71,20 @@ impl Capture<'_, '_> {
         self.sources[id].description.tables.iter().position(|described| described.name == table)
     }
 
+    /// Says how far it is.
+    fn tell(&self, from: &str) {
+        let rows = self.sources.values().flat_map(|source| source.taken.values()).map(BTreeMap::len).sum();
+        self.session.context.monitor.on(Progress::Captured { from, rows });
+    }
+
     /// Takes the rows of a database that are looked for, and looks for what they need.
     pub(crate) fn take(&mut self, id: &DatabaseId, children: &Children) -> Result<(), Error> {
         let source = self.sources.get_mut(id).expect("it was opened");
         let Some((table, wants)) = source.wanted.pop_first() else { return Ok(()) };
         assert!(source.is_clean, "rows are taken of a copy that is clean");
         let name = source.description.tables[table].name.clone();
+        self.tell(&format!("{}.{name}", id.workspace));
+        let source = self.sources.get_mut(id).expect("it was opened");
         let mut counts: Vec<HashMap<Row, u64>> = wants.iter().map(|_| HashMap::new()).collect();
         let taken = source.taken.entry(table).or_default();
         let mut new: Vec<(Row, bool)> = Vec::new();

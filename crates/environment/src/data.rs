@@ -31,11 +31,13 @@ pub(crate) struct DeclaredData {
 impl DeclaredData {
     /// Reads the files that the manifests name. Problems of all of them are gathered.
     pub(crate) fn read(context: &Context<'_>, root: &Path, tree: &WorkspaceTree, problems: &mut Problems) -> Self {
+        let before = problems.len();
         let mut reader = Reader::new(context, root, tree, Registry::default(), problems);
         for (_, workspace) in tree.iter() {
             reader.types_of(workspace);
         }
         reader.types.check(reader.files.problems);
+        let are_types_sound = reader.files.problems.len() == before;
         let mut words = Vec::new();
         for (_, workspace) in tree.iter() {
             let databases = workspace.manifest.databases.values();
@@ -59,8 +61,23 @@ impl DeclaredData {
                 ),
             }
         }
+        if are_types_sound && files.problems.has_errors() {
+            add_circles(&types, specs.clone(), files.problems);
+        }
         let digest = Key::of("data").texts(files.texts.iter().map(String::as_str)).end().to_string();
         Self { types, specs, own, digest, files: files.digests, words: words.join("\n") }
+    }
+}
+
+/// Adds the circles of records to the problems that were found while the specs were read. What else is found when records
+/// are put in order may only follow from those.
+pub(crate) fn add_circles(types: &Registry, specs: SpecSet, problems: &mut Problems) {
+    const CIRCLES: [&str; 2] = ["dataset::record-circle", "dataset::field-circle"];
+    if let Err(found) = dataset::order(types, specs, &options(false)) {
+        found
+            .iter()
+            .filter(|problem| CIRCLES.contains(&problem.code))
+            .for_each(|problem| problems.push(problem.clone()));
     }
 }
 
@@ -252,8 +269,14 @@ impl<'a> Reader<'a> {
             }
         }
         crate::versions::bring_up_to_date(&mut spec, service, &self.types, self.files.problems);
-        let name = location.name(self.files.root);
-        self.own.push(OwnSpec { name, service: service.to_owned(), spec, chosen: chosen(choice) });
+        let (name, service) = (location.name(self.files.root), service.to_owned());
+        let own = OwnSpec { name, service, spec, chosen: chosen(choice) };
+        // What is named twice is wanted once: it would be loaded again, and again be removed or added to.
+        let is_same =
+            |other: &OwnSpec| (&other.name, &other.service, &other.chosen) == (&own.name, &own.service, &own.chosen);
+        if !self.own.iter().any(is_same) {
+            self.own.push(own);
+        }
     }
 
     fn unknown_service(&mut self, entry: &dataset::TopEntry) {

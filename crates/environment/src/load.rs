@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use database::{Description, EngineKind};
 use factory::{Choice, Spec};
-use plan::DatabaseId;
+use plan::{Action, DatabaseId, Plan};
 use source::{Problem, Problems};
 
 use crate::context::{Context, Mode, Target};
@@ -80,17 +80,23 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
                 .help("--fill and --seed are for specs that begin with `seedbed: 1`"),
         );
     }
+    let is_read = !problems.has_errors();
+    if !is_read {
+        data::add_circles(&session.types, specs.clone(), &mut problems);
+    }
     let generations: Vec<Generation<'_>> = own.iter().map(|own| generation(&session, own, options)).collect();
     for generation in &generations {
         check(&session, generation, &mut problems)?;
     }
     let has_records = !specs.is_empty();
-    if problems.has_errors() {
-        return Err(Error::Problems(problems));
-    }
     let make_copy =
         |copy: u64| dataset::order_copy(&session.types, specs.clone(), &data::options(options.strict), copy);
-    let ordered = make_copy(1).map_err(Error::Problems)?.expect("the first copy has the keys of the specs");
+    let ordered = if is_read { make_copy(1) } else { Ok(None) };
+    let ordered = ordered.unwrap_or_else(|found| {
+        problems.extend(found);
+        None
+    });
+    let Some(ordered) = ordered.filter(|_| !problems.has_errors()) else { return Err(Error::Problems(problems)) };
     if options.mode == LoadMode::Add {
         // What cannot be made once more is said before anything begins.
         make_copy(2).map_err(Error::Problems)?;
@@ -127,6 +133,30 @@ fn generation<'s>(session: &'s Session<'_>, own: &OwnSpec, options: &LoadOptions
     generation.identity.mode = options.mode;
     generation.is_dry = options.is_dry;
     generation
+}
+
+/// Finds what is wrong with the specs of manifests before anything begins, where the databases are what they will be.
+pub(crate) fn check_declared(session: &Session<'_>, plan: &Plan) -> Result<(), Error> {
+    let changes = |action: &Action| {
+        matches!(
+            action,
+            Action::CreateDatabase(_)
+                | Action::ClearDatabase(_)
+                | Action::RunSchema { .. }
+                | Action::ExecuteSchema { .. }
+                | Action::ImportBase { .. }
+                | Action::Adopt { .. }
+        )
+    };
+    let loads = plan.steps.iter().any(|step| matches!(step.action, Action::Load { .. }));
+    if !loads || plan.steps.iter().any(|step| changes(&step.action)) {
+        return Ok(());
+    }
+    let mut problems = Problems::default();
+    for own in &session.own {
+        check(session, &Generation::of(session, own), &mut problems)?;
+    }
+    problems.into_result(()).map_err(Error::Problems)
 }
 
 /// Finds what is wrong before anything begins, where the databases can be looked into already.

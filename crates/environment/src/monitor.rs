@@ -47,6 +47,13 @@ pub enum Progress<'a> {
         /// Objects that are done.
         objects: u64,
     },
+    /// Records are captured.
+    Captured {
+        /// The database that is copied, or the table that is read.
+        from: &'a str,
+        /// Rows that are taken so far, of all tables.
+        rows: usize,
+    },
     /// A file comes from elsewhere.
     Downloaded {
         /// Bytes that are there.

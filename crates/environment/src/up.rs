@@ -12,7 +12,7 @@ use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, WatchReport, millis, service_reports, step_reports, watch_reports};
 use crate::session::Session;
 use crate::states_search::{self, Reach};
-use crate::{Error, Progress, times, toggles, with_causes};
+use crate::{Error, Progress, load, times, toggles, with_causes};
 
 /// What to bring up.
 #[derive(Debug, Clone, Default)]
@@ -110,6 +110,7 @@ impl Order<'_> {
             // Which services are started does not depend on which states can be had.
             session.check_memory(&self.plan(&session, &chosen))?;
         }
+        load::check_declared(&session, &self.plan(&session, &chosen))?;
         let material = Material::of(self.command);
         let (plan, execution) = session
             .execute_with_states(&material, Session::missing_databases, |session| self.plan(session, &chosen))?;

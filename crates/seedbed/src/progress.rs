@@ -94,6 +94,9 @@ impl Monitor for Display {
             Progress::Transferred { bytes, objects } => {
                 self.tell(&mut running, "transfer", &format!("objects: {objects}, {}", size(bytes)));
             }
+            Progress::Captured { from, rows } => {
+                self.tell(&mut running, "capture", &format!("capture from {from}: rows: {rows}"));
+            }
             Progress::Downloaded { bytes, of } => {
                 let of = of.map_or_else(String::new, |of| format!(" of {}", size(of)));
                 self.tell(&mut running, "download", &format!("download: {}{of}", size(bytes)));

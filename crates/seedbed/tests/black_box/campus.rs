@@ -80,6 +80,33 @@ impl Campus {
     }
 }
 
+impl Campus {
+    /// Enrolments that the learning management system makes itself, asked through its interface.
+    fn takes_enrollments_through_its_interface(&self) {
+        let spec = concat!(env!("CARGO_MANIFEST_DIR"), "/../../campus/lms/data/late_enrollments.yaml");
+        let load = || {
+            let ran = self.seedbed(&["load", spec, "--service", "lms", "--json"]).ends_with(0).json();
+            ran["load"].clone()
+        };
+        let of = |username: &str| {
+            let path = format!("/api/enrollment/v1/enrollment?user={username}");
+            let list = self.get("lms/web", &path, "dev-staff");
+            let list = list.as_array().unwrap_or_else(|| panic!("{list}")).clone();
+            let shown = |one: &Value| (one["course_details"]["course_id"].clone(), one["mode"].clone());
+            list.iter().map(shown).collect::<Vec<_>>()
+        };
+        let before = of("audit");
+        let loaded = load();
+        assert_eq!(loaded["created"], 3, "{loaded}");
+        assert_eq!(of("late"), [(json!(DEMO), json!("audit"))]);
+        assert!(of("audit").contains(&(json!(SEEDS), json!("verified"))), "{:?}", of("audit"));
+        let again = load();
+        assert_eq!((&again["created"], &again["differing"]), (&json!(0), &json!(0)), "{again}");
+        self.seedbed(&["unload", spec, "--force"]).ends_with(0);
+        assert_eq!(of("audit"), before);
+    }
+}
+
 impl Drop for Campus {
     fn drop(&mut self) {
         let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../campus/programs");
@@ -133,6 +160,7 @@ fn from_up_to_destroy(engine: &str, up: &[&str]) {
     let reset = campus.seedbed(&["reset", "--json"]).ends_with(0).json();
     assert_eq!(reset["from_copy"], json!(["commerce/commerce", "lms/lms", "programs/programs"]));
     campus.has_the_demonstration();
+    campus.takes_enrollments_through_its_interface();
 
     let nothing = campus.seedbed(&["up", "--json"]).ends_with(0).json();
     assert_eq!(nothing["steps"], json!([]), "all of it runs");

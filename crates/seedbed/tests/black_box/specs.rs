@@ -456,6 +456,58 @@ fn a_top_spec_lists_records_and_rows_that_are_generated() {
     assert_eq!(sql(&workspace, "SELECT count(*) FROM forums WHERE name = 'first'"), "1\n");
 }
 
+#[test]
+fn a_spec_that_is_named_twice_is_loaded_once() {
+    let top = "- { ida: school, path: rows.yaml }\n- { ida: school, path: rows.yaml }\n";
+    let rows = |count: u32| format!("seedbed: 1\nrecords: {{ forums: [{{ name: first }}, {{ count: {count} }}] }}\n");
+    let workspace = school(&[("top.yaml", top), ("rows.yaml", &rows(4))]);
+    let load = |mode: &str| {
+        let ran = workspace.seedbed(&["load", "top.yaml", "--mode", mode, "--json"]).ends_with(0).json();
+        ["created", "changed", "removed"].map(|what| ran["load"][what].as_u64().unwrap())
+    };
+    assert_eq!(load("replace"), [5, 0, 0]);
+    assert_eq!(load("replace"), [0, 0, 0]);
+    workspace.write("rows.yaml", &rows(2));
+    assert_eq!(load("replace"), [0, 0, 2]);
+    assert_eq!(load("add"), [3, 0, 0]);
+    assert_eq!(sql(&workspace, "SELECT count(*) FROM forums"), "6\n");
+}
+
+#[test]
+fn problems_of_all_files_and_of_their_order_are_said_together_before_anything_begins() {
+    let schema =
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, username TEXT NOT NULL UNIQUE, boss_id INTEGER REFERENCES users);";
+    let types = "types:
+  user: { table: users, key: [username], fields: { username: {}, boss: { references: user, column: boss_id } } }
+";
+    let top = "- { ida: school, path: records.yaml }\n- { ida: school, path: more.yaml }\n- { ida: school, path: rows.yaml }\n";
+    let records = "users: [{ username: ada, boss: bob }, { username: bob, boss: ada }]\n";
+    let more = "users: [{ username: eve, bos: ada }]\n";
+    let rows = "seedbed: 1\nrecords: { users: { count: 3, nickname: x } }\n";
+    let workspace = school(&[
+        ("schema.sql", schema),
+        ("types.yaml", types),
+        ("top.yaml", top),
+        ("records.yaml", records),
+        ("more.yaml", more),
+        ("rows.yaml", rows),
+    ]);
+    let wrong = workspace.seedbed(&["load", "top.yaml"]).ends_with(3).stderr;
+    for said in [
+        "dataset::record-circle",
+        "records.yaml:1:",
+        "no field `bos`",
+        "more.yaml:1:",
+        "no field `nickname`",
+        "rows.yaml:2:",
+    ] {
+        assert!(wrong.contains(said), "{said}: {wrong}");
+    }
+    workspace.write("seedbed.yaml", &MANIFEST.replace("types: types.yaml", "types: types.yaml, data: [rows.yaml]"));
+    let wrong = workspace.seedbed(&["up"]).ends_with(3).stderr;
+    assert!(wrong.contains("no field `nickname`") && !wrong.contains("load data"), "{wrong}");
+}
+
 const EVERYTHING: &str = "CREATE TABLE users (id INTEGER PRIMARY KEY, username VARCHAR(60) NOT NULL UNIQUE, is_staff BOOLEAN NOT NULL,
     level INTEGER NOT NULL, twice BIGINT NOT NULL, price NUMERIC(9, 2) NOT NULL, joined DATE NOT NULL, seen TIMESTAMP NOT NULL,
     copied DATE NOT NULL, rating DOUBLE PRECISION NOT NULL, bio VARCHAR(90) NOT NULL, kind VARCHAR(10) NOT NULL);
