@@ -82,6 +82,9 @@ fn choose_ports(
             if service.lazy.is_some() {
                 wanted.insert(format!("{name}{}", plan::BEHIND), Wanted::Any);
             }
+            for (port_name, port) in service.ports.iter().filter(|_| container.is_none()) {
+                wanted.insert(format!("{name}:{port_name}"), wish(*port, None));
+            }
             for port in container.into_iter().flat_map(|container| &container.ports) {
                 wanted.insert(format!("{name}:{}", port.name), wish(port.host, Some(port.container)));
             }
@@ -118,7 +121,7 @@ fn is_inside(tree: &WorkspaceTree, name: &str) -> bool {
 /// Says where the manifest asks for a port that is taken.
 fn with_place(error: Error, tree: &WorkspaceTree) -> Error {
     let Error::PortTaken { service, port, holder, place: None } = error else { return error };
-    let (workspace, name) = service.split_once('/').unwrap_or_default();
+    let (workspace, name) = ports::owner(&service).split_once('/').unwrap_or_default();
     let declared = tree.find(workspace).and_then(|id| tree.workspace(id).manifest.services.get(name));
     let place = declared.map(|service| format!("{}:{}", service.place.file().name(), service.place.line()));
     Error::PortTaken { service, port, holder, place }

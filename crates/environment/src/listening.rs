@@ -79,8 +79,12 @@ fn fixed(tree: &WorkspaceTree) -> BTreeMap<String, u16> {
     let mut ports = BTreeMap::new();
     for (_, workspace) in tree.iter() {
         for service in workspace.manifest.services.values() {
-            if let Some(manifest::Port::Fixed(port)) = service.port {
-                ports.insert(format!("{}/{}", workspace.manifest.name, service.name), port);
+            let id = format!("{}/{}", workspace.manifest.name, service.name);
+            let further = service.ports.iter().map(|(name, port)| (format!("{id}:{name}"), *port));
+            for (name, port) in service.port.map(|port| (id.clone(), port)).into_iter().chain(further) {
+                if let manifest::Port::Fixed(port) = port {
+                    ports.insert(name, port);
+                }
             }
         }
     }

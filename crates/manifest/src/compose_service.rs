@@ -42,7 +42,9 @@ impl<'a> Conversion<'a> {
         let container = self.container(entry)?;
         let port = self.main_port(tree).map(|(port, _)| port);
         let ready = self.ready(entry);
+        let ports = container.ports.iter().map(|port| (port.name.clone(), port.host)).collect();
         Some(Service {
+            ports,
             name: entry.key.clone(),
             run: Workload::Container(Box::new(container)),
             env: self.env(tree),

@@ -11,6 +11,8 @@ use crate::{Engine, Reference};
 pub(crate) struct Declared {
     /// By name, whether it has a port.
     pub(crate) services: IndexMap<String, bool>,
+    /// By name of a service, the names of its further ports; those of other files are not known here.
+    pub(crate) ports: IndexMap<String, Vec<String>>,
     pub(crate) tasks: Vec<String>,
     /// By name, the engine if it is known.
     pub(crate) databases: IndexMap<String, Option<Engine>>,
@@ -23,8 +25,8 @@ pub(crate) struct Declared {
     pub(crate) exports: Vec<String>,
 }
 
-const FIRST_WORDS: [&str; 8] =
-    ["port", "services", "databases", "dependencies", "config", "files", "workspace", "environment"];
+const FIRST_WORDS: [&str; 9] =
+    ["port", "ports", "services", "databases", "dependencies", "config", "files", "workspace", "environment"];
 const OF_SERVICE: [&str; 3] = ["port", "host", "url"];
 const OF_DATABASE: [&str; 8] = ["url", "name", "path", "host", "port", "user", "password", "number"];
 const OF_SERVER: [&str; 4] = ["host", "port", "user", "password"];
@@ -37,6 +39,7 @@ impl Declared {
         let engine = |database: &Tree| database.get("engine").and_then(Tree::as_str).and_then(Engine::from_word);
         Self {
             services: entries("services").iter().map(|entry| (entry.key.clone(), has_port(&entry.value))).collect(),
+            ports: entries("services").iter().map(|entry| (entry.key.clone(), further_ports(&entry.value))).collect(),
             tasks: names("tasks"),
             databases: entries("databases").iter().map(|entry| (entry.key.clone(), engine(&entry.value))).collect(),
             dependencies: names("dependencies"),
@@ -64,6 +67,21 @@ impl Declared {
                         .help("write `${services.NAME.port}`"),
                 ),
                 Some(name) => self.check_port(name, unknown),
+            },
+            ["ports", name] => match service {
+                None => Some(
+                    unknown
+                        .problem(
+                            "`${ports…}` are ports of a service, and this is not inside of one",
+                            "not in a service",
+                        )
+                        .help("write `${services.NAME.ports.PORT}`"),
+                ),
+                Some(service) => self.check_further_port(service, name, unknown),
+            },
+            ["services", service, "ports", name] => match self.services.get(*service) {
+                None => Some(unknown.name("service", service, self.services.keys())),
+                Some(_) => self.check_further_port(service, name, unknown),
             },
             ["services", name, property] => match self.services.get(*name) {
                 None => Some(unknown.name("service", name, self.services.keys())),
@@ -101,6 +119,11 @@ impl Declared {
             ["environment", property] => Some(unknown.property("the environment", property, &["name", "directory"])),
             [first, ..] => Some(unknown.form(first)),
         }
+    }
+
+    fn check_further_port(&self, service: &str, port: &str, unknown: Unknown<'_>) -> Option<Problem> {
+        let known = self.ports.get(service)?;
+        (!known.iter().any(|known| known == port)).then(|| unknown.name("port", port, known))
     }
 
     fn check_port(&self, service: &str, unknown: Unknown<'_>) -> Option<Problem> {
@@ -148,6 +171,7 @@ impl Unknown<'_> {
         let whole = self.reference.path.join(".");
         let help = match first {
             "port" => "write `${port}`, or `${services.NAME.port}`".to_owned(),
+            "ports" => "write `${ports.NAME}`, or `${services.NAME.ports.PORT}`".to_owned(),
             "services" => "write `${services.NAME.url}`".to_owned(),
             "databases" => "write `${databases.NAME.url}`".to_owned(),
             "dependencies" => "write `${dependencies.NAME.EXPORT}`".to_owned(),
@@ -165,6 +189,12 @@ impl Unknown<'_> {
         };
         self.problem(&format!("`${{{whole}}}` refers to nothing"), "not a reference that there is").help(help)
     }
+}
+
+/// The names of the further ports of a service.
+fn further_ports(service: &Tree) -> Vec<String> {
+    let ports = service.get("ports").and_then(Tree::as_map).unwrap_or_default();
+    ports.iter().map(|entry| entry.key.clone()).collect()
 }
 
 /// The settings that are secrets, as they are declared.

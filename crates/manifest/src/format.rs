@@ -127,6 +127,8 @@ const NAMES: Shape = Shape::List(&Shape::Text(Some(&NAME)), 0);
 const TEXTS: Shape = Shape::List(&TEXT, 0);
 const TIME: Shape = Shape::Text(Some(&DURATION));
 const PORT: Shape = Shape::Integer(1, 65535);
+const OTHER_PORT: Shape = Shape::Either(&[PORT, Shape::Text(Some(&NAME))]);
+const PROBED_PORT: Shape = Shape::Either(&[Shape::True, PORT, Shape::Text(Some(&NAME))]);
 const STATUS: Shape = Shape::Integer(100, 599);
 const ENV: Shape = Shape::Map(&VARIABLE, &Shape::Scalar);
 const RUN: Shape = Shape::Either(&[TEXT, Shape::List(&Shape::Scalar, 1), Shape::Record(&SHELL)]);
@@ -404,6 +406,7 @@ static SERVICE: Record = Record {
             Shape::Either(&[Shape::Word(&["auto"]), PORT]),
             "`auto`: chosen before the start and kept; a number: that one.",
         ),
+        optional("ports", Shape::Map(&NAME, &HOST_PORT), "Further ports by a name: `auto`, or a number."),
         optional("ready", Shape::Record(&READY), "When it counts as ready. Default: the port accepts."),
         optional("stop", Shape::Record(&STOP), "How it is stopped."),
         optional(
@@ -727,7 +730,7 @@ static LIVE: Record = Record {
     what: "a liveness probe",
     fields: &[
         optional("http", Shape::Either(&[TEXT, Shape::Record(&HTTP)]), "A path that is answered."),
-        optional("tcp", Shape::Either(&[Shape::True, PORT]), "The port accepts: `true` for its own, or a number."),
+        optional("tcp", PROBED_PORT, "The port accepts: `true` for its own, a number, or the name of one of `ports`."),
         optional("command", RUN, "A command that ends with exit code 0."),
         optional("notify", Shape::True, "It says `WATCHDOG=1` on the socket of `NOTIFY_SOCKET`, once per interval."),
         optional("interval", TIME, "How long between two tries. Default: 10s."),
@@ -742,7 +745,7 @@ static READY: Record = Record {
     what: "a readiness probe",
     fields: &[
         optional("http", Shape::Either(&[TEXT, Shape::Record(&HTTP)]), "A path that is answered."),
-        optional("tcp", Shape::Either(&[Shape::True, PORT]), "The port accepts: `true` for its own, or a number."),
+        optional("tcp", PROBED_PORT, "The port accepts: `true` for its own, a number, or the name of one of `ports`."),
         optional("command", RUN, "A command that ends with exit code 0."),
         optional("log", TEXT, "A regular expression that a line of its output matches."),
         optional("health", Shape::True, "The health check of a container, its own or that of its image."),
@@ -767,7 +770,7 @@ static HTTP: Record = Record {
         optional("method", Shape::Text(Some(&METHOD)), "The method. Default: GET."),
         optional("headers", Shape::Map(&HEADER, &Shape::Scalar), "Headers that are sent."),
         optional("body", Shape::Either(&[TEXT, Shape::Record(&BODY)]), "A text that the body must have in it."),
-        optional("port", PORT, "The port. Default: the service's own."),
+        optional("port", OTHER_PORT, "The port, or the name of one of `ports`. Default: the service's own."),
     ],
     exclusive: &[],
 };

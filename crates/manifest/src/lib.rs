@@ -82,7 +82,7 @@ pub use local::{LOCAL_FILE_NAME, Link, Local, with_link, without_link};
 pub use locator::{ByPath, Locator, Wanted};
 pub use manifest::{Manifest, read};
 pub use name::Name;
-pub use probe::{Body, Http, Live, Probe, Ready};
+pub use probe::{Body, Http, Live, Probe, ProbedPort, Ready};
 pub use remote::Remote;
 pub use resource::Resource;
 pub use restart::{Restart, RestartLimit, RestartPolicy};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use source::{Entry, Place, Problem, Tree};
+use source::{Entry, Place, Problem, Tree, closest};
 
 use crate::command::Command;
 use crate::reading::Reading;
@@ -46,8 +46,8 @@ pub enum Probe {
     Http(Box<Http>),
     /// A port that accepts.
     Tcp {
-        /// The port; `None`: the service's own, which it has.
-        port: Option<u16>,
+        /// The port.
+        port: ProbedPort,
     },
     /// A command that ends with exit code 0.
     Command(Command),
@@ -60,13 +60,24 @@ pub enum Probe {
     Notify,
 }
 
+/// Which port is tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProbedPort {
+    /// The service's own, which it has.
+    Own,
+    /// This one.
+    Number(u16),
+    /// One of its further ports, by its name, which it has.
+    Named(String),
+}
+
 /// A request over HTTP, and the answer that is wanted.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Http {
     /// The path, which begins with a slash.
     pub path: Template,
-    /// The port; `None`: the service's own, which it has.
-    pub port: Option<u16>,
+    /// The port.
+    pub port: ProbedPort,
     /// `GET`, `POST`, and so on.
     pub method: String,
     /// Names and values.
@@ -92,17 +103,18 @@ impl Ready {
 
     /// Reads `ready`; its times are those of the health check, if that is what tells, unless they are said here.
     pub(crate) fn read(service: &Entry, health: Option<&HealthCheck>, reading: &mut Reading<'_>) -> Option<Self> {
-        let has_port = service.value.get("port").is_some();
+        let ports = Ports::of(&service.value);
+        let has_port = ports.has_own;
         let default = if service.value.get("health").is_some() {
             Probe::Health
         } else if has_port {
-            Probe::Tcp { port: None }
+            Probe::Tcp { port: ProbedPort::Own }
         } else {
             Probe::Started
         };
         let tree = service.value.get("ready");
         let probe = match tree {
-            Some(tree) if Probe::is_said(tree) => Probe::read(tree, has_port, reading)?,
+            Some(tree) if Probe::is_said(tree) => Probe::read(tree, &ports, reading)?,
             _ => default,
         };
         let duration = |key: &str| tree.and_then(|tree| tree.get(key)).and_then(duration::read);
@@ -121,13 +133,14 @@ impl Live {
     /// Reads what is tried, by default what tells whether the service is ready.
     pub(crate) fn read(service: &Entry, ready: &Probe, reading: &mut Reading<'_>) -> Option<Self> {
         let tree = service.value.get("live")?;
-        let has_port = service.value.get("port").is_some();
+        let ports = Ports::of(&service.value);
+        let has_port = ports.has_own;
         let probe = if Probe::is_said(tree) {
-            Probe::read(tree, has_port, reading)?
+            Probe::read(tree, &ports, reading)?
         } else if !matches!(ready, Probe::Started | Probe::Log(_)) {
             ready.clone()
         } else if has_port {
-            Probe::Tcp { port: None }
+            Probe::Tcp { port: ProbedPort::Own }
         } else {
             reading.problems.push(
                 Problem::error("manifest::probe", "nothing tells whether this service is alive")
@@ -154,16 +167,12 @@ impl Probe {
     }
 
     /// Reads the probe of a map that has one.
-    fn read(tree: &Tree, has_port: bool, reading: &mut Reading<'_>) -> Option<Self> {
+    fn read(tree: &Tree, ports: &Ports<'_>, reading: &mut Reading<'_>) -> Option<Self> {
         Some(if let Some(http) = tree.get("http") {
-            Self::Http(Box::new(Http::read(http, has_port, reading)?))
+            Self::Http(Box::new(Http::read(http, ports, reading)?))
         } else if let Some(tcp) = tree.get("tcp") {
-            let port = port_number(tcp);
-            if port.is_none() && !has_port {
-                reading.problems.push(no_port(&tcp.place, "`tcp: PORT`"));
-                return None;
-            }
-            Self::Tcp { port }
+            let said = Some(tcp).filter(|tcp| tcp.as_bool().is_none());
+            Self::Tcp { port: ports.read(said, tcp, "`tcp: PORT`", reading)? }
         } else if let Some(command) = tree.get("command") {
             Self::Command(Command::read(command, reading)?)
         } else if let Some(log) = tree.get("log") {
@@ -177,13 +186,9 @@ impl Probe {
 }
 
 impl Http {
-    fn read(tree: &Tree, has_port: bool, reading: &mut Reading<'_>) -> Option<Self> {
+    fn read(tree: &Tree, ports: &Ports<'_>, reading: &mut Reading<'_>) -> Option<Self> {
         let path_tree = tree.get("path").unwrap_or(tree);
-        let port = tree.get("port").and_then(port_number);
-        if port.is_none() && !has_port {
-            reading.problems.push(no_port(&tree.place, "`http: { path: /…, port: PORT }`"));
-            return None;
-        }
+        let port = ports.read(tree.get("port"), tree, "`http: { path: /…, port: PORT }`", reading)?;
         let path = reading.template(path_tree)?;
         if !matches!(path.parts().first(), Some(Part::Reference(_)))
             && !path_tree.as_str().is_some_and(|text| text.starts_with('/'))
@@ -243,6 +248,44 @@ fn pattern(tree: &Tree, reading: &mut Reading<'_>) -> Option<Template> {
         return None;
     }
     Some(template)
+}
+
+/// The ports that a service has.
+struct Ports<'t> {
+    has_own: bool,
+    further: Vec<&'t str>,
+}
+
+impl<'t> Ports<'t> {
+    fn of(service: &'t Tree) -> Self {
+        let further = service.get("ports").and_then(Tree::as_map).unwrap_or_default();
+        let further = further.iter().map(|entry| entry.key.as_str()).collect();
+        Self { has_own: service.get("port").is_some(), further }
+    }
+
+    /// Reads which port is tried; `other` is how another one is said than the service's own.
+    fn read(&self, said: Option<&Tree>, place: &Tree, other: &str, reading: &mut Reading<'_>) -> Option<ProbedPort> {
+        if let Some(number) = said.and_then(port_number) {
+            return Some(ProbedPort::Number(number));
+        }
+        let Some((name, said)) = said.and_then(|said| Some((said.as_str()?, said))) else {
+            if !self.has_own {
+                reading.problems.push(no_port(&place.place, other));
+                return None;
+            }
+            return Some(ProbedPort::Own);
+        };
+        if self.further.contains(&name) {
+            return Some(ProbedPort::Named(name.to_owned()));
+        }
+        let near = closest(name, self.further.iter().copied());
+        reading.problems.push(
+            Problem::error("manifest::no-port", format!("the service has no port `{name}`"))
+                .at(&said.place, "not one of its `ports`")
+                .maybe_help(near.map(|near| format!("did you mean `{near}`?"))),
+        );
+        None
+    }
 }
 
 pub(crate) fn port_number(tree: &Tree) -> Option<u16> {

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use source::{Entry, Node, Place, Problem, Problems, SourceFile, Tree};
 
+use crate::ProbedPort;
 use crate::after::After;
 use crate::import::Surroundings;
 use crate::manifest::Manifest;
@@ -168,6 +169,7 @@ impl Procfile {
                 limits: Limits::default(),
                 after: after.collect(),
                 port: Some(port),
+                ports: IndexMap::new(),
                 ready: ready(&value),
                 stop: Stop::default(),
                 restart: None,
@@ -199,6 +201,6 @@ fn own_port(place: &Place) -> Template {
 fn ready(command: &Tree) -> Ready {
     let text = command.as_str().unwrap_or_default();
     let names_port = text.contains("$PORT") || text.contains("${PORT");
-    let probe = if names_port { Probe::Tcp { port: None } } else { Probe::Started };
+    let probe = if names_port { Probe::Tcp { port: ProbedPort::Own } } else { Probe::Started };
     Ready { probe, timeout: Ready::TIMEOUT, interval: None, longest_pause: None, check_timeout: None }
 }

@@ -29,6 +29,8 @@ pub struct Service {
     pub after: Vec<After>,
     /// The port that it listens on, if it has one.
     pub port: Option<Port>,
+    /// Further ports by their names, those of a container too.
+    pub ports: IndexMap<String, Port>,
     /// When it counts as ready.
     pub ready: Ready,
     /// How it is stopped.
@@ -70,6 +72,7 @@ impl Service {
             let limits = tree.get("limits").map(|limits| Limits::read(limits, reading)).unwrap_or_default();
             let after = After::read_all(tree.get("after"), reading);
             let port = tree.get("port").and_then(Port::read);
+            let ports = Port::read_further(tree, run.as_ref());
             let container = run.as_ref().and_then(Workload::container);
             let ready = Ready::read(entry, container.and_then(|container| container.health.as_ref()), reading);
             for key in ["ready", "live"].iter().filter(|_| is_container) {
@@ -98,6 +101,7 @@ impl Service {
                 limits,
                 after,
                 port,
+                ports,
                 ready: ready?,
                 stop,
                 restart: tree.get("restart").map(Restart::read),
@@ -112,6 +116,15 @@ impl Service {
 }
 
 impl Port {
+    /// Reads the ports of `ports`; what a container has inside is read with the container.
+    fn read_further(service: &Tree, run: Option<&Workload>) -> IndexMap<String, Self> {
+        if let Some(container) = run.and_then(Workload::container) {
+            return container.ports.iter().map(|port| (port.name.clone(), port.host)).collect();
+        }
+        let ports = service.get("ports").and_then(Tree::as_map).unwrap_or_default();
+        ports.iter().filter_map(|entry| Some((entry.key.clone(), Self::read(&entry.value)?))).collect()
+    }
+
     /// Reads `auto` or a number; of a container also a map with the port inside, for which any outside will do.
     pub(crate) fn read(tree: &Tree) -> Option<Self> {
         if tree.as_map().is_some() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use manifest::{
     AfterTarget, Applied, ByPath, Command, Condition, FileContent, HealthTest, ImageSource, Local, Manifest,
-    MountSource, NetworkMode, Part, Port, Probe, StopSignal, Template, load,
+    MountSource, NetworkMode, Part, Port, Probe, ProbedPort, StopSignal, Template, load,
 };
 use source::{RenderOptions, render};
 
@@ -78,7 +78,7 @@ fn processes_of_a_procfile_are_services() {
     let env: Vec<_> = web.env.iter().map(|(name, value)| (name.as_str(), written(value))).collect();
     let expected = [("RAILS_ENV", "development"), ("SECRET", "a $b"), ("PORT", "<port>")];
     assert_eq!(env, expected.map(|(name, value)| (name, value.to_owned())));
-    assert_eq!((web.port, &web.ready.probe), (Some(Port::Auto), &Probe::Tcp { port: None }));
+    assert_eq!((web.port, &web.ready.probe), (Some(Port::Auto), &Probe::Tcp { port: ProbedPort::Own }));
     assert_eq!(manifest.services["worker"].ready.probe, Probe::Started);
     // What is to be done before anything runs is a task.
     assert_eq!(manifest.tasks.keys().collect::<Vec<_>>(), ["release"]);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use manifest::{
     AfterTarget, BaseSource, Body, Command, Condition, DependencySource, Digest, Durability, Engine, ImageSource,
-    Manifest, MountSource, NetworkMode, Part, Port, Probe, Pseudonym, Replacement, Restart, RestartLimit,
+    Manifest, MountSource, NetworkMode, Part, Port, Probe, ProbedPort, Pseudonym, Replacement, Restart, RestartLimit,
     RestartPolicy, SchemaStep, SettingValue, SnapshotForm, Snapshots, States, Stop, StopSignal, Template, read,
 };
 use source::{RenderOptions, SourceFile, render};
@@ -142,11 +142,11 @@ fn services_have_ports_probes_and_ways_to_stop() {
     let ready = |name: &str| &service(name).ready;
     let http = |name: &str| if let Probe::Http(http) = &ready(name).probe { http.clone() } else { panic!("{name}") };
     let web = http("web");
-    assert_eq!((written(&web.path).as_str(), web.port, web.method.as_str()), ("/heartbeat", None, "GET"));
+    assert_eq!((written(&web.path).as_str(), &web.port, web.method.as_str()), ("/heartbeat", &ProbedPort::Own, "GET"));
     assert!(web.headers.is_empty() && web.status.is_empty() && web.body.is_none());
-    assert_eq!((http("admin").status, http("admin").port), (vec![204], Some(8081)));
-    assert_eq!(ready("raw").probe, Probe::Tcp { port: None });
-    assert_eq!(ready("other").probe, Probe::Tcp { port: Some(9001) });
+    assert_eq!((http("admin").status, http("admin").port), (vec![204], ProbedPort::Number(8081)));
+    assert_eq!(ready("raw").probe, Probe::Tcp { port: ProbedPort::Own });
+    assert_eq!(ready("other").probe, Probe::Tcp { port: ProbedPort::Number(9001) });
     assert!(matches!(&ready("checked").probe, Probe::Command(Command::Shell { .. })));
     assert!(
         matches!(&ready("worker").probe, Probe::Log(log) if written(log) == "listening on .*:${services.web.port}$$")
@@ -154,7 +154,7 @@ fn services_have_ports_probes_and_ways_to_stop() {
     assert_eq!(ready("worker").interval, Some(Duration::from_millis(100)));
     assert_eq!(ready("worker").timeout, Duration::from_secs(3600));
     // Without a probe: the port accepts, or the process was started.
-    assert_eq!(ready("patient").probe, Probe::Tcp { port: None });
+    assert_eq!(ready("patient").probe, Probe::Tcp { port: ProbedPort::Own });
     assert_eq!(ready("patient").timeout, Duration::from_secs(300));
     assert_eq!((&ready("bare").probe, ready("bare").timeout), (&Probe::Started, Duration::from_secs(60)));
 }
@@ -196,7 +196,11 @@ fn services_have_lives() {
     let live = |name: &str| service(name).live.as_ref().map(|live| live.probe.clone());
     assert_eq!((&service("told").ready.probe, live("told")), (&Probe::Notify, Some(Probe::Notify)));
     assert!(matches!(live("never"), Some(Probe::Command(_))));
-    assert_eq!(live("rarely"), Some(Probe::Tcp { port: None }), "a line of the past says nothing of the present");
+    assert_eq!(
+        live("rarely"),
+        Some(Probe::Tcp { port: ProbedPort::Own }),
+        "a line of the past says nothing of the present"
+    );
 }
 
 #[test]

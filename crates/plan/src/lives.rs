@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use manifest::{Command, RestartLimit};
+use manifest::{Command, ProbedPort, RestartLimit};
 use source::Problem;
 use supervisor::{
     BodyPattern, Gate, HttpProbe, LazySpec, LifeSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy,
@@ -18,6 +18,8 @@ use crate::scope::{Form, Scope};
 pub(crate) struct Lives<'l, 'a> {
     /// Where its references are looked up.
     pub(crate) scope: &'l Scope<'a>,
+    /// Its name in its workspace.
+    pub(crate) name: &'l str,
     /// Its own port.
     pub(crate) port: Option<u16>,
     /// Its process: commands about it run as it does, and where it does.
@@ -61,7 +63,14 @@ impl<'a> Lives<'_, 'a> {
 
     fn probe(&self, probe: &'a manifest::Probe) -> Result<Probe, Problem> {
         let host = || "127.0.0.1".to_owned();
-        let port = |port: Option<u16>| port.or(self.port).expect("a probe of a port is only read where there is one");
+        let port = |port: &ProbedPort| {
+            let port = match port {
+                ProbedPort::Own => self.port,
+                ProbedPort::Number(number) => Some(*number),
+                ProbedPort::Named(name) => self.scope.port(&format!("{}:{name}", self.name)),
+            };
+            port.expect("a probe of a port is only read where there is one")
+        };
         Ok(match probe {
             manifest::Probe::Started => Probe::Started,
             manifest::Probe::Http(http) => {
@@ -76,7 +85,7 @@ impl<'a> Lives<'_, 'a> {
                 };
                 Probe::Http(Box::new(HttpProbe {
                     host: host(),
-                    port: port(http.port),
+                    port: port(&http.port),
                     path: text(&http.path)?,
                     method: http.method.clone(),
                     headers: headers.collect::<Result<_, Problem>>()?,
@@ -84,7 +93,7 @@ impl<'a> Lives<'_, 'a> {
                     body,
                 }))
             }
-            manifest::Probe::Tcp { port: other } => Probe::Tcp { host: host(), port: port(*other) },
+            manifest::Probe::Tcp { port: other } => Probe::Tcp { host: host(), port: port(other) },
             manifest::Probe::Command(command) => Probe::Command(Box::new(self.command(command)?)),
             manifest::Probe::Log(pattern) => Probe::Log(self.scope.text(pattern, Form::Pattern)?),
             manifest::Probe::Health => self.health.clone(),

@@ -195,7 +195,8 @@ impl<'a> Resolver<'a> {
                 resolved
             }
         };
-        let lives = Lives { scope: &scope, port: own_port, process: &process, health: &health, gate };
+        let lives =
+            Lives { name: &service.name, scope: &scope, port: own_port, process: &process, health: &health, gate };
         let (ready, stop, life) = (lives.ready(&service.ready)?, lives.stop(&service.stop)?, lives.life(service)?);
         let after = self.conditions(&service.after);
         let mut key = Key::of("service");

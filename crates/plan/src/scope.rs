@@ -109,6 +109,11 @@ impl<'a> Scope<'a> {
             // No process can be given this character, so no literal looks like a name.
             _ if form == Form::Symbol => Some(format!("\0{}\0", path.join("."))),
             ["port"] => self.service.and_then(|service| self.own_port(service)).map(|port| port.to_string()),
+            ["ports", name] => {
+                let service = self.service.unwrap_or_default();
+                self.further_port_inside(service, name).map(|port| port.to_string())
+            }
+            ["services", service, "ports", name] => self.further_port(service, name).map(|port| port.to_string()),
             ["services", service, property] => self
                 .place_of(service)
                 .map(|(host, port)| match *property {
@@ -157,6 +162,31 @@ impl<'a> Scope<'a> {
         let is_process = self.workspace().manifest.services.get(service)?.run.container().is_none();
         let behind = self.port_behind(service).filter(|_| is_process);
         behind.or_else(|| self.port_inside(service))
+    }
+
+    /// A further port of a service of this workspace, by its name, for whoever reads this.
+    fn further_port(&self, service: &str, name: &str) -> Option<u16> {
+        let port = self.port(&format!("{service}:{name}"))?;
+        if !self.in_network {
+            return Some(port);
+        }
+        let container = self.workspace().manifest.services.get(service)?.run.container();
+        match container.map(|container| &container.network) {
+            Some(NetworkMode::Environment(_) | NetworkMode::Networks(_)) => self.further_port_inside(service, name),
+            _ => Some(self.relayed(port)),
+        }
+    }
+
+    /// The port on which a service listens that has a name: that of a container in a network is inside of it.
+    fn further_port_inside(&self, service: &str, name: &str) -> Option<u16> {
+        let container = self.workspace().manifest.services.get(service)?.run.container();
+        let is_inside = |container: &&Container| {
+            self.facts.containers.has_networks && !matches!(container.network, NetworkMode::Host)
+        };
+        let inside = container
+            .filter(is_inside)
+            .and_then(|container| container.ports.iter().find(|port| port.name == name).map(|port| port.container));
+        inside.or_else(|| self.port(&format!("{service}:{name}")))
     }
 
     /// The port behind that of a lazy service.

@@ -44,6 +44,7 @@ sessions! {
     logs
     make
     names
+    ports
     procfile
     profiles
     providers
