@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use supervisor::{Signal, UnitId, UnitSpec, UnitStatus};
@@ -158,6 +158,15 @@ impl Client {
                 Reply::Signalled => return Ok(()),
                 other => return Err(ClientError::Unexpected(format!("{other:?}"))),
             }
+        }
+    }
+
+    /// Says where the socket of a unit's terminal is; `None` if it has none, or does not run.
+    pub fn terminal(&mut self, unit: &UnitId) -> Result<Option<PathBuf>, ClientError> {
+        self.writer.request(&Request::Terminal { unit: unit.to_string() })?;
+        match self.reader.reply()? {
+            Reply::Terminal { socket } => Ok(socket.map(PathBuf::from)),
+            other => Err(ClientError::Unexpected(format!("{other:?}"))),
         }
     }
 

@@ -60,6 +60,7 @@ impl wire::Spec {
                 live: life.live.map(|live| wire::Live::of(live, shared)).transpose()?.map(Box::new),
                 lazy: life.lazy.map(Into::into),
                 watch: life.watch.map(wire::Watch::of).transpose()?.map(Box::new),
+                terminal: life.has_terminal,
             },
             UnitKind::Task { process, timeout, watch, is_done } => wire::Kind::Task {
                 process: Box::new(wire::Process::of(process, shared)?),
@@ -86,7 +87,7 @@ impl wire::Spec {
     /// The unit that the document says, with what is shared.
     pub(crate) fn into_unit(self, shared: &Shared) -> Result<UnitSpec, ConversionError> {
         let kind = match self.kind {
-            wire::Kind::Service { process, ready, stop, restart, live, lazy, watch } => UnitKind::Service {
+            wire::Kind::Service { process, ready, stop, restart, live, lazy, watch, terminal } => UnitKind::Service {
                 process: process.into_process(shared),
                 ready: ready.into_ready(shared),
                 stop: stop.into_stop(shared)?,
@@ -95,6 +96,7 @@ impl wire::Spec {
                     live: live.map(|live| live.into_live(shared)),
                     lazy: lazy.map(Into::into),
                     watch: watch.map(|watch| watch.into_watch()),
+                    has_terminal: terminal,
                 }),
             },
             wire::Kind::Task { process, timeout_ms, watch, done } => UnitKind::Task {

@@ -261,6 +261,12 @@ impl Server {
                 }
                 Err(error) => self.say(id, &Reply::Error { kind: ErrorKind::Refused, message: error.to_string() }),
             },
+            Request::Terminal { unit } => {
+                let socket = self.runtime.terminal(&UnitId::new(unit));
+                // A path that is not text could not have been asked for.
+                let socket = socket.and_then(|path| path.to_str().map(str::to_owned));
+                self.say(id, &Reply::Terminal { socket });
+            }
             Request::Settle => {
                 self.settling.push(id);
                 self.settle();

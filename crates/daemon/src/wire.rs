@@ -49,6 +49,10 @@ pub(crate) enum Request {
         units: Vec<String>,
         signal: String,
     },
+    /// Where the terminal of a unit is.
+    Terminal {
+        unit: String,
+    },
     /// Answered when no apply is under way.
     Settle,
     /// The supervisor and its units are needed for as long as this connection lasts.
@@ -83,6 +87,10 @@ pub(crate) enum Reply {
     },
     Stopped,
     Signalled,
+    /// The socket of a terminal, if the unit has one and runs.
+    Terminal {
+        socket: Option<String>,
+    },
     Settled,
     Held,
     /// Others hold it still.
@@ -127,6 +135,9 @@ pub(crate) enum Kind {
         lazy: Option<Lazy>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         watch: Option<Box<Watch>>,
+        /// Whether its process has a terminal.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        terminal: bool,
     },
     Task {
         process: Box<Process>,

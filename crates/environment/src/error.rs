@@ -89,6 +89,9 @@ pub enum Error {
     /// A service does not run, and this needs it to.
     #[error("{0} does not run")]
     ServiceNotRunning(String),
+    /// A service has no terminal to attach to.
+    #[error("{0} has no terminal to attach to")]
+    NoTerminal(String),
     /// No service of the environment is called that.
     #[error("there is no service '{wanted}'")]
     NoService {

@@ -188,7 +188,7 @@ pub use spec_names::{SpecNames, scenarios_of, spec_names};
 pub use spec_schema::spec_schema;
 pub use stats::{Meter, UsageReport};
 pub use status::{DatabaseReport, ServerReport, StatusReport, environments, status};
-pub use stop::{KillReport, StopReport, kill, stop};
+pub use stop::{KillReport, StopReport, kill, stop, terminal};
 pub use supervisor::Signal;
 pub use task_reasons::{TaskReason, why_task};
 pub use tend::{TendReport, tend};

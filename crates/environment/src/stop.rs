@@ -2,6 +2,7 @@
 //! another command is doing meanwhile, the supervisor puts in order.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use daemon::{Client, ClientError};
@@ -74,6 +75,18 @@ pub fn kill(context: &Context<'_>, target: &Target, names: &[String], signal: Si
         client.signal(&units, signal).map_err(Error::Supervisor)?;
     }
     Ok(KillReport { signal: signal.name(), services: units.iter().map(ToString::to_string).collect() })
+}
+
+/// Where the terminal of a service that runs is: a socket, and the service's whole name.
+pub fn terminal(context: &Context<'_>, target: &Target, name: &str) -> Result<(String, PathBuf), Error> {
+    let (client, units) = find(context, target, &[name.to_owned()])?;
+    let id = units.first().expect("one was asked for, and found");
+    let Some((mut client, statuses)) = client else { return Err(Error::ServiceNotRunning(id.to_string())) };
+    if !statuses.iter().any(|status| status.id == *id && status.state.is_live()) {
+        return Err(Error::ServiceNotRunning(id.to_string()));
+    }
+    let socket = client.terminal(id).map_err(Error::Supervisor)?;
+    socket.map(|socket| (id.to_string(), socket)).ok_or_else(|| Error::NoTerminal(id.to_string()))
 }
 
 /// Whether a service has a process, or is about to have one.

@@ -57,6 +57,7 @@ impl<'a> Conversion<'a> {
             live: None,
             lazy: None,
             watch: None,
+            has_terminal: false,
             memory: None,
             limits: Self::limits(tree),
             place: entry.key_place.clone(),

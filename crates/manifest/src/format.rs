@@ -415,6 +415,7 @@ static SERVICE: Record = Record {
             "When it is started again after it has ended. Default: on-failure, once it has been ready.",
         ),
         optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
+        optional("tty", Shape::Boolean, "Whether it has a terminal, to which `attach` leads. Default: false."),
         optional(
             "watch",
             Shape::Either(&[Shape::List(&TEXT, 1), Shape::Record(&WATCH)]),

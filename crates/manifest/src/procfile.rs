@@ -176,6 +176,7 @@ impl Procfile {
                 live: None,
                 lazy: None,
                 watch: None,
+                has_terminal: false,
                 memory: None,
                 place,
                 name: name.clone(),

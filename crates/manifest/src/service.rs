@@ -43,6 +43,8 @@ pub struct Service {
     pub lazy: Option<Lazy>,
     /// The files of which a change starts it anew.
     pub watch: Option<Watch>,
+    /// Whether its process has a terminal; that of a container is a matter of its engine.
+    pub has_terminal: bool,
     /// How much memory it needs, in bytes, as far as that is known.
     pub memory: Option<u64>,
     /// Where its name stands.
@@ -108,6 +110,7 @@ impl Service {
                 live,
                 lazy,
                 watch,
+                has_terminal: !is_container && tree.get("tty").and_then(Tree::as_bool).unwrap_or(false),
                 memory: tree.get("memory").and_then(size::read),
                 place: entry.key_place.clone(),
             })

@@ -58,7 +58,13 @@ impl<'a> Lives<'_, 'a> {
         };
         let watch = service.watch.as_ref().map(|watch| self::watch(watch, self.scope));
         let lazy = service.lazy.zip(self.gate).map(|(lazy, gate)| LazySpec { gate, idle: lazy.idle, awake: false });
-        Ok(LifeSpec { restart: service.restart.as_ref().map(restart).unwrap_or_default(), live, lazy, watch })
+        Ok(LifeSpec {
+            restart: service.restart.as_ref().map(restart).unwrap_or_default(),
+            live,
+            lazy,
+            watch,
+            has_terminal: service.has_terminal,
+        })
     }
 
     fn probe(&self, probe: &'a manifest::Probe) -> Result<Probe, Problem> {
@@ -170,6 +176,9 @@ pub(crate) fn add_to(key: &mut KeyBuilder, ready: &ReadySpec, stop: &StopSpec, l
     if let Some(live) = &life.live {
         add_probe(key, &live.probe);
         key.text(&times([Some(live.interval), Some(live.check_timeout), None, None])).text(&live.failures.to_string());
+    }
+    if life.has_terminal {
+        key.text("terminal");
     }
     if let Some(watch) = &life.watch {
         let patterns = watch.patterns.iter().map(String::as_str);

@@ -13,6 +13,7 @@ use tokio::net::unix::pipe::Receiver;
 use crate::Clock;
 use crate::log_file::LogFile;
 use crate::log_line::{LETTER, Stream, prefix};
+use crate::terminal::Terminal;
 
 /// The longest line; a longer one is cut into pieces of this size.
 pub(crate) const LINE_LIMIT: usize = 64 * 1024;
@@ -96,6 +97,11 @@ impl Capture {
                 let text = output.len();
                 output.append(rest);
                 output.extend_from_slice(piece);
+                if output.ends_with(b"\r\n") {
+                    // So lines end in terminals.
+                    output.truncate(output.len() - 2);
+                    output.push(b'\n');
+                }
                 if let Some((pattern, _)) = &self.watch
                     && pattern.is_match(&output[text..output.len() - 1])
                     && let Some((_, tell)) = self.watch.take()
@@ -138,11 +144,19 @@ impl Capture {
 pub(crate) struct Source {
     pipe: Receiver,
     stream: Stream,
+    /// The terminal that this is the output of.
+    terminal: Option<Rc<Terminal>>,
 }
 
 impl Source {
     pub(crate) fn new(pipe: PipeReader, stream: Stream) -> io::Result<Self> {
-        Ok(Self { pipe: Receiver::from_owned_fd(OwnedFd::from(pipe))?, stream })
+        Ok(Self { pipe: Receiver::from_owned_fd(OwnedFd::from(pipe))?, stream, terminal: None })
+    }
+
+    /// The output of a terminal, which its users see, too.
+    pub(crate) fn of_terminal(terminal: Rc<Terminal>) -> io::Result<Self> {
+        let pipe = Receiver::from_owned_fd_unchecked(terminal.output()?)?;
+        Ok(Self { pipe, stream: Stream::Output, terminal: Some(terminal) })
     }
 
     /// Moves one block, which `read` gets from the pipe; 0 at the end of the stream.
@@ -158,6 +172,9 @@ impl Source {
         input.resize(BLOCK, 0);
         let count = read(&self.pipe, input)?;
         if count > 0 {
+            if let Some(terminal) = &self.terminal {
+                terminal.show(&input[..count]);
+            }
             capture.feed(self.stream, &input[..count], output);
         }
         Ok(count)

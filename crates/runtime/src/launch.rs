@@ -31,6 +31,8 @@ pub(crate) struct Image<'a> {
     /// The value of the variable by which the next supervisor finds the process.
     pub(crate) mark: &'a Path,
     pub(crate) stdio: [BorrowedFd<'a>; 3],
+    /// Whether `stdio` is a terminal that is to be its own: then it leads a session, too.
+    pub(crate) has_terminal: bool,
     pub(crate) lifeline: BorrowedFd<'a>,
 }
 

@@ -13,7 +13,7 @@ use supervisor::UserId;
 /// Starts a child and returns its id once its program is executed.
 pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
     let process = image.process;
-    let user = process.user;
+    let (user, has_terminal) = (process.user, image.has_terminal);
     let [input, output, errors] = image.stdio.map(|fd| fd.try_clone_to_owned());
     let _ = image.lifeline;
     let mut command = Command::new(image.path);
@@ -26,8 +26,10 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
         .current_dir(&process.directory)
         .stdin(Stdio::from(input.map_err(LaunchError::Prepare)?))
         .stdout(Stdio::from(output.map_err(LaunchError::Prepare)?))
-        .stderr(Stdio::from(errors.map_err(LaunchError::Prepare)?))
-        .process_group(0);
+        .stderr(Stdio::from(errors.map_err(LaunchError::Prepare)?));
+    if !has_terminal {
+        command.process_group(0);
+    }
     // SAFETY: only async-signal-safe system calls are made, and nothing is allocated.
     unsafe {
         let files = file_limit::of_programs();
@@ -35,6 +37,9 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
             if let Some(files) = &files
                 && libc::setrlimit(libc::RLIMIT_NOFILE, files) < 0
             {
+                return Err(io::Error::last_os_error());
+            }
+            if has_terminal && (libc::setsid() < 0 || libc::ioctl(0, libc::TIOCSCTTY.into(), 0) < 0) {
                 return Err(io::Error::last_os_error());
             }
             let Some(UserId { uid, gid }) = user else { return Ok(()) };

@@ -28,6 +28,7 @@ struct Child {
     environment: Vec<*const c_char>,
     directory: CString,
     stdio: [RawFd; 3],
+    has_terminal: bool,
     lifeline: RawFd,
     user: Option<UserId>,
     files: Option<libc::rlimit>,
@@ -60,6 +61,7 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
         environment: pointers(&variables),
         directory,
         stdio: image.stdio.map(|fd| fd.as_raw_fd()),
+        has_terminal: image.has_terminal,
         lifeline: image.lifeline.as_raw_fd(),
         user: process.user,
         files: file_limit::of_programs(),
@@ -133,9 +135,16 @@ unsafe fn prepare(child: &Child) -> Option<()> {
             // Those that cannot be set have no handler.
             libc::sigaction(signal, &raw const default, ptr::null_mut());
         }
-        done(libc::setpgid(0, 0))?;
+        if child.has_terminal {
+            done(libc::setsid())?;
+        } else {
+            done(libc::setpgid(0, 0))?;
+        }
         for (target, fd) in (0..).zip(child.stdio) {
             done(libc::dup2(fd, target))?;
+        }
+        if child.has_terminal {
+            done(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
         }
         done(libc::fcntl(child.lifeline, libc::F_SETFD, 0))?;
         done(libc::fcntl(child.lifeline, libc::F_SETOWN, -libc::getpid()))?;

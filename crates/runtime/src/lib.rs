@@ -44,6 +44,7 @@ mod relay;
 mod sites;
 mod spawn;
 mod tail;
+mod terminal;
 mod usage;
 
 pub use clock::Clock;

@@ -27,7 +27,8 @@ use crate::lookup::SpawnError;
 use crate::notify::{NotifySocket, Said};
 use crate::reaper::Reaper;
 use crate::register::Register;
-use crate::spawn::{Lifeline, Spawned, spawn};
+use crate::spawn::{Lifeline, Spawned, spawn, spawn_in_terminal};
+use crate::terminal::Terminal;
 use crate::{Clock, RuntimeError, file_limit, predecessor, probe, sites};
 
 /// Whether a process group is empty is looked at when a child was reaped, and this often for members that are others' children.
@@ -76,6 +77,7 @@ struct Running {
     notify: Option<AbortHandle>,
     /// Set when it has said that it is alive.
     heartbeat: Rc<Cell<bool>>,
+    terminal: Option<Rc<Terminal>>,
     /// The command that asks it to stop.
     stop: Option<AbortHandle>,
     /// Closed when the group is gone, and by the kernel when the supervisor is.
@@ -125,12 +127,19 @@ impl Runtime {
         self.events.recv().await.expect("this runtime holds a sender itself")
     }
 
+    /// Where the socket of a unit's terminal is, if it has one and runs.
+    pub fn terminal(&self, unit: &UnitId) -> Option<PathBuf> {
+        let running = self.processes.0.running.borrow();
+        let running = running.iter().filter(|((id, _), _)| id == unit);
+        running.filter_map(|(_, running)| Some(running.terminal.as_ref()?.path().to_owned())).next()
+    }
+
     /// Does what the machine says, as far as it is about processes; what comes of it is an event.
     pub fn execute(&mut self, action: &Action) {
         match action {
-            Action::Spawn { unit, run, process, watch, notify, why } => {
+            Action::Spawn { unit, run, process, watch, notify, terminal, why } => {
                 let (run, watch, why) = (*run, watch.as_deref(), why.as_deref());
-                let order = Order { unit, run, process, watch, notify: *notify, why };
+                let order = Order { unit, run, process, watch, notify: *notify, terminal: *terminal, why };
                 if let Some(spec) = &process.container {
                     self.processes.start_contained(&order, spec);
                 } else {
@@ -265,15 +274,10 @@ impl Processes {
         let file = LogFile::open(&process.log, ROTATE_AT)
             .map_err(|source| SpawnError::Log { path: process.log.clone(), source })?;
         let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
-        let (output, output_end) = io::pipe().map_err(failed)?;
-        let (errors, errors_end) = io::pipe().map_err(failed)?;
-        let sources = [
-            Rc::new(Source::new(output, Stream::Output).map_err(failed)?),
-            Rc::new(Source::new(errors, Stream::Errors).map_err(failed)?),
-        ];
         let (notify_socket, told) = self.notify_socket(order).map_err(failed)?.unzip();
         let process = told.as_ref().unwrap_or(process);
-        let Spawned { pid, lifeline } = spawn(process, &self.0.directory, None, &output_end, &errors_end)?;
+        let (Spawned { pid, lifeline }, sources, terminal) =
+            if order.terminal { self.launch_in_terminal(process, run)? } else { self.launch(process)? };
         let exit = self.0.reaper.exit_of(pid);
         let group = Group::of_leader(pid).expect("a child is not the system's first process");
         let mut capture = self.capture(file, watch);
@@ -283,12 +287,13 @@ impl Processes {
             capture.remark(&format!("cannot be written into the register of process groups: {error}"));
         }
         let capture = Rc::new(RefCell::new(capture));
-        for source in &sources {
+        for source in sources.iter() {
             tokio::task::spawn_local(Rc::clone(source).pump(Rc::clone(&capture)));
         }
         let heartbeat = Rc::<Cell<bool>>::default();
         let notify = notify_socket.map(|socket| self.listen(socket, unit, run, &heartbeat));
-        let running = Running { pid, group, capture, probe: None, notify, heartbeat, stop: None, _lifeline: lifeline };
+        let (probe, stop, _lifeline) = (None, None, lifeline);
+        let running = Running { pid, group, capture, probe, notify, heartbeat, terminal, stop, _lifeline };
         self.0.running.borrow_mut().insert((unit.clone(), run), running);
         let (processes, unit) = (self.clone(), unit.clone());
         tokio::task::spawn_local(async move {
@@ -296,6 +301,35 @@ impl Processes {
             processes.see_off(unit, run, exit, &sources).await;
         });
         Ok(pid)
+    }
+
+    /// Starts a process whose outputs are two pipes.
+    fn launch(&self, process: &ProcessSpec) -> Result<Launched, SpawnError> {
+        let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
+        let (output, output_end) = io::pipe().map_err(failed)?;
+        let (errors, errors_end) = io::pipe().map_err(failed)?;
+        let output = Source::new(output, Stream::Output).map_err(failed)?;
+        let errors = Source::new(errors, Stream::Errors).map_err(failed)?;
+        let spawned = spawn(process, &self.0.directory, None, &output_end, &errors_end)?;
+        Ok((spawned, vec![Rc::new(output), Rc::new(errors)], None))
+    }
+
+    /// Starts a process in a terminal of its own.
+    fn launch_in_terminal(&self, process: &ProcessSpec, run: Run) -> Result<Launched, SpawnError> {
+        let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
+        let (terminal, end) = Terminal::open(&self.0.sockets, &format!("{}.tty", run.0)).map_err(failed)?;
+        let source = Source::of_terminal(Rc::clone(&terminal)).map_err(failed)?;
+        let mut process = process.clone();
+        if process.env.get("TERM").is_none_or(|term| term == "dumb") {
+            process.env.own.insert("TERM".to_owned(), "xterm-256color".to_owned());
+        }
+        match spawn_in_terminal(&process, &self.0.directory, &end) {
+            Ok(spawned) => Ok((spawned, vec![Rc::new(source)], Some(terminal))),
+            Err(error) => {
+                terminal.close();
+                Err(error)
+            }
+        }
     }
 
     /// Makes the socket on which a process says how it is, if it is to have one, and the process that is told of it.
@@ -326,7 +360,7 @@ impl Processes {
     }
 
     /// Looks after what is to be done from the end of a unit's first process to the end of the last.
-    async fn see_off(&self, unit: UnitId, run: Run, exit: Exit, sources: &[Rc<Source>; 2]) {
+    async fn see_off(&self, unit: UnitId, run: Run, exit: Exit, sources: &[Rc<Source>]) {
         let key = (unit.clone(), run);
         let (group, capture) = {
             let mut running = self.0.running.borrow_mut();
@@ -357,6 +391,9 @@ impl Processes {
             self.0.register.borrow_mut().remove(running.pid);
             if let Some(stop) = running.stop {
                 stop.abort();
+            }
+            if let Some(terminal) = running.terminal {
+                terminal.close();
             }
         }
         self.tell(if leftovers { Event::Gone { unit, run } } else { Event::Exited { unit, run, exit, leftovers } });
@@ -447,6 +484,9 @@ impl Processes {
     }
 }
 
+/// A process that was started, its outputs, and its terminal if it has one.
+type Launched = (Spawned, Vec<Rc<Source>>, Option<Rc<Terminal>>);
+
 /// What is to be started.
 pub(crate) struct Order<'a> {
     pub(crate) unit: &'a UnitId,
@@ -454,6 +494,7 @@ pub(crate) struct Order<'a> {
     pub(crate) process: &'a ProcessSpec,
     pub(crate) watch: Option<&'a str>,
     notify: Option<NotifySpec>,
+    terminal: bool,
     why: Option<&'a str>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use supervisor::{ProcessSpec, UserId};
@@ -27,6 +27,16 @@ pub(crate) struct Spawned {
 #[derive(Debug)]
 pub(crate) struct Lifeline(#[expect(dead_code, reason = "it is held, not used")] PipeWriter);
 
+/// Starts a process in a terminal, whose end this is.
+pub(crate) fn spawn_in_terminal(
+    process: &ProcessSpec,
+    environment: &Path,
+    terminal: &impl AsFd,
+) -> Result<Spawned, SpawnError> {
+    let stdio = [terminal.as_fd(), terminal.as_fd(), terminal.as_fd()];
+    start(process, environment, stdio, true)
+}
+
 /// Starts a process with this input, or none, and this output.
 pub(crate) fn spawn(
     process: &ProcessSpec,
@@ -34,6 +44,18 @@ pub(crate) fn spawn(
     input: Option<&PipeReader>,
     output: &impl AsFd,
     errors: &impl AsFd,
+) -> Result<Spawned, SpawnError> {
+    let nothing = File::open("/dev/null");
+    let nothing = nothing.map_err(|source| SpawnError::System { path: "/dev/null".into(), source })?;
+    let input = input.map_or_else(|| nothing.as_fd(), AsFd::as_fd);
+    start(process, environment, [input, output.as_fd(), errors.as_fd()], false)
+}
+
+fn start(
+    process: &ProcessSpec,
+    environment: &Path,
+    stdio: [BorrowedFd<'_>; 3],
+    has_terminal: bool,
 ) -> Result<Spawned, SpawnError> {
     let path = find(process)?;
     if let Some(UserId { uid, .. }) = process.user
@@ -43,14 +65,7 @@ pub(crate) fn spawn(
     }
     let failed = |source| SpawnError::System { path: path.clone(), source };
     let (lifeline_end, lifeline) = io::pipe().map_err(failed)?;
-    let nothing = File::open("/dev/null").map_err(failed)?;
-    let image = Image {
-        path: &path,
-        process,
-        mark: environment,
-        stdio: [input.map_or_else(|| nothing.as_fd(), AsFd::as_fd), output.as_fd(), errors.as_fd()],
-        lifeline: lifeline_end.as_fd(),
-    };
+    let image = Image { path: &path, process, mark: environment, stdio, has_terminal, lifeline: lifeline_end.as_fd() };
     let pid = launch(&image).map_err(|error| match error {
         LaunchError::Prepare(source) => failed(source),
         LaunchError::Execute(source) => match source.raw_os_error() {

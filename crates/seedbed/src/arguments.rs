@@ -82,6 +82,8 @@ pub enum Command {
     Logs(LogsArguments),
     /// Run a program where a service runs: with its environment variables, in its directory, as its user; in its container
     Exec(ExecArguments),
+    /// Attach this terminal to that of a service
+    Attach(AttachArguments),
     /// Open a shell where a service runs
     Shell(ShellArguments),
     /// Run a task, after what it needs, and show what it prints; ends with its exit code
@@ -313,6 +315,39 @@ pub enum StreamArgument {
     Stderr,
     /// What the supervisor remarks: starts, signals, ends
     Supervisor,
+}
+
+/// Arguments of `attach`.
+#[derive(Debug, Args)]
+pub struct AttachArguments {
+    /// The service: `WORKSPACE/SERVICE`, or `SERVICE` where that means one
+    #[arg(value_name = "SERVICE", add = completion::services())]
+    pub service: String,
+    /// The key that detaches and is not passed on
+    #[arg(long, value_name = "KEY", default_value = "ctrl-]", value_parser = DetachKey::parse)]
+    pub detach_key: DetachKey,
+}
+
+/// A key together with Ctrl.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DetachKey(u8);
+
+impl DetachKey {
+    fn parse(text: &str) -> Result<Self, String> {
+        let key = text.strip_prefix("ctrl-").filter(|key| key.len() == 1).map(|key| key.as_bytes()[0]);
+        let key = key.map(|key| key.to_ascii_uppercase()).filter(|key| (b'A'..=b'_').contains(key));
+        key.map(Self).ok_or_else(|| "it is written like `ctrl-]` or `ctrl-a`".to_owned())
+    }
+
+    /// What a terminal sends for it.
+    pub fn byte(self) -> u8 {
+        self.0 & 0x1f
+    }
+
+    /// What people call it.
+    pub fn told(self) -> String {
+        format!("Ctrl-{}", char::from(self.0))
+    }
 }
 
 /// Arguments of `exec`.

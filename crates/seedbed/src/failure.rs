@@ -106,6 +106,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Supervisor(_) => (4, "supervisor"),
         Error::Record { .. } | Error::RecordVersion { .. } => (4, "record"),
         Error::ServiceNotRunning(_) => (5, "not-running"),
+        Error::NoTerminal(_) => (5, "no-terminal"),
         Error::NoEnvironment(_) | Error::NotRunning(_) => (5, "no-environment"),
         Error::NoService { .. } | Error::WhichService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
         Error::NoTask { .. } => (5, "no-task"),
@@ -224,6 +225,7 @@ fn hint(error: &Error) -> Option<String> {
             "nothing was started; stop something else, or say --over-budget to start them all the same".to_owned(),
         ),
         Error::NotRunning(_) => Some("`seedbed up` starts it".to_owned()),
+        Error::NoTerminal(_) => Some("write `tty: true` in the service, and `seedbed up`".to_owned()),
         Error::ServiceNotRunning(service) => Some(format!("`seedbed start {service}` starts it")),
         Error::NoProvider { known, .. } if known.is_empty() => {
             Some("a file of data types declares one: `providers: { NAME: { command: [PROGRAM, …] } }`".to_owned())

@@ -22,6 +22,8 @@ pub enum Action {
         watch: Option<String>,
         /// Whether it has a socket to say how it is.
         notify: Option<NotifySpec>,
+        /// Whether it has a terminal.
+        terminal: bool,
         /// Why it is started, where that is not a command's wish; for its log.
         why: Option<String>,
     },

@@ -92,6 +92,8 @@ pub struct LifeSpec {
     pub lazy: Option<LazySpec>,
     /// The files of which a change starts it anew.
     pub watch: Option<WatchSpec>,
+    /// Whether its process has a terminal, to which people attach.
+    pub has_terminal: bool,
 }
 
 /// How a service sleeps: without a process, while its port is listened on in its place.

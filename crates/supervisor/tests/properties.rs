@@ -141,7 +141,7 @@ fn life(number: usize) -> LifeSpec {
         idle: Some(Duration::from_secs(5)),
         awake: false,
     });
-    LifeSpec { restart, live, lazy, watch: (number == 2).then(watch) }
+    LifeSpec { restart, live, lazy, watch: (number == 2).then(watch), has_terminal: false }
 }
 
 /// 1 is stopped by a command.

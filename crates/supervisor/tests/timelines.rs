@@ -286,7 +286,7 @@ fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
         process: process(),
         ready: ReadySpec::new(probe, Duration::from_secs(60)),
         stop: StopSpec { command, timeout, discard: Some(Signal::Quit), ..usual },
-        life: Box::new(LifeSpec { restart, live, lazy, watch: watch(settings) }),
+        life: Box::new(LifeSpec { restart, live, lazy, watch: watch(settings), has_terminal: false }),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The commands: what each does with an environment, and how it shows the result.
 
 mod acceptance;
+mod attach;
 mod base;
 mod capture;
 mod completions;
@@ -174,6 +175,7 @@ pub fn run() -> ExitCode {
         Command::Status => status::run(&job),
         Command::Logs(options) => logs::run(&job, options),
         Command::Exec(options) => exec::run(&job, options),
+        Command::Attach(options) => attach::run(&job, options),
         Command::Shell(options) => exec::shell(&job, options),
         Command::Run(options) => run::run(&job, options),
         Command::Wait(options) => wait::run(&job, options),

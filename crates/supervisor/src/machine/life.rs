@@ -37,11 +37,12 @@ impl Machine {
             }
         };
         let notify = unit.spec.notify();
+        let terminal = unit.spec.life().is_some_and(|life| life.has_terminal);
         let why = unit.why.take();
         // Who wakes it is perhaps the dependent itself.
         let is_woken = std::mem::replace(&mut unit.sleep, Sleep::Awake) == Sleep::Woken;
         self.enter(id, UnitState::Starting, now);
-        self.actions.push(Action::Spawn { unit: id.clone(), run, process, watch, notify, why });
+        self.actions.push(Action::Spawn { unit: id.clone(), run, process, watch, notify, terminal, why });
         if !is_woken && self.units[id].spec.ready().is_some() {
             self.restart_dependents(id, now);
         }
