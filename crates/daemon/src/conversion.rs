@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use supervisor::{
-    BodyPattern, Condition, ConditionState, Exit, Failure, Gate, HttpProbe, KindTag, LazySpec, LifeSpec, LiveSpec,
-    Probe, ProcessSpec, ReadySpec, RestartPolicy, RestartSpec, Signal, StopSpec, Timestamp, UnitId, UnitKind, UnitSpec,
-    UnitState, UnitStatus, UserId, Variables, WatchSpec,
+    BodyPattern, Condition, ConditionState, Exit, Failure, Gate, HttpProbe, KindTag, LazySpec, LifeSpec, LimitSpec,
+    LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy, RestartSpec, Signal, StopSpec, Timestamp, UnitId, UnitKind,
+    UnitSpec, UnitState, UnitStatus, UserId, Variables, WatchSpec,
 };
 
 use crate::wire;
@@ -61,6 +61,7 @@ impl wire::Spec {
                 lazy: life.lazy.map(Into::into),
                 watch: life.watch.map(wire::Watch::of).transpose()?.map(Box::new),
                 terminal: life.has_terminal,
+                limits: (!life.limits.is_empty()).then_some(life.limits).map(Into::into),
             },
             UnitKind::Task { process, timeout, watch, is_done } => wire::Kind::Task {
                 process: Box::new(wire::Process::of(process, shared)?),
@@ -87,18 +88,21 @@ impl wire::Spec {
     /// The unit that the document says, with what is shared.
     pub(crate) fn into_unit(self, shared: &Shared) -> Result<UnitSpec, ConversionError> {
         let kind = match self.kind {
-            wire::Kind::Service { process, ready, stop, restart, live, lazy, watch, terminal } => UnitKind::Service {
-                process: process.into_process(shared),
-                ready: ready.into_ready(shared),
-                stop: stop.into_stop(shared)?,
-                life: Box::new(LifeSpec {
-                    restart: restart.into(),
-                    live: live.map(|live| live.into_live(shared)),
-                    lazy: lazy.map(Into::into),
-                    watch: watch.map(|watch| watch.into_watch()),
-                    has_terminal: terminal,
-                }),
-            },
+            wire::Kind::Service { process, ready, stop, restart, live, lazy, watch, terminal, limits } => {
+                UnitKind::Service {
+                    process: process.into_process(shared),
+                    ready: ready.into_ready(shared),
+                    stop: stop.into_stop(shared)?,
+                    life: Box::new(LifeSpec {
+                        restart: restart.into(),
+                        live: live.map(|live| live.into_live(shared)),
+                        lazy: lazy.map(Into::into),
+                        watch: watch.map(|watch| watch.into_watch()),
+                        has_terminal: terminal,
+                        limits: limits.map(Into::into).unwrap_or_default(),
+                    }),
+                }
+            }
             wire::Kind::Task { process, timeout_ms, watch, done } => UnitKind::Task {
                 process: process.into_process(shared),
                 timeout: timeout_ms.map(Duration::from_millis),
@@ -260,6 +264,20 @@ impl wire::Stop {
     }
 }
 
+impl From<LimitSpec> for wire::Limits {
+    fn from(limits: LimitSpec) -> Self {
+        let LimitSpec { memory, milli_cpus, pids } = limits;
+        Self { memory, milli_cpus, pids }
+    }
+}
+
+impl From<wire::Limits> for LimitSpec {
+    fn from(limits: wire::Limits) -> Self {
+        let wire::Limits { memory, milli_cpus, pids } = limits;
+        Self { memory, milli_cpus, pids }
+    }
+}
+
 impl wire::Watch {
     fn of(watch: WatchSpec) -> Result<Self, ConversionError> {
         let WatchSpec { root, patterns, ignore, debounce } = watch;
@@ -340,6 +358,7 @@ impl From<UnitStatus> for wire::Status {
                 Failure::Spawn(reason) => wire::Failure::Spawn(reason),
                 Failure::Exited(Exit::Code(code)) => wire::Failure::ExitCode(code),
                 Failure::Exited(Exit::Signal(signal)) => wire::Failure::ExitSignal(signal),
+                Failure::Exited(Exit::OutOfMemory) => wire::Failure::OutOfMemory,
                 Failure::NotReady { timeout } => wire::Failure::NotReady { timeout_ms: millis(timeout) },
                 Failure::NotLive { failures } => wire::Failure::NotLive { failures },
                 Failure::CrashLoop { restarts } => wire::Failure::CrashLoop { restarts },
@@ -386,6 +405,7 @@ impl From<wire::Status> for UnitStatus {
                 wire::Failure::Spawn(reason) => Failure::Spawn(reason),
                 wire::Failure::ExitCode(code) => Failure::Exited(Exit::Code(code)),
                 wire::Failure::ExitSignal(signal) => Failure::Exited(Exit::Signal(signal)),
+                wire::Failure::OutOfMemory => Failure::Exited(Exit::OutOfMemory),
                 wire::Failure::NotReady { timeout_ms } => {
                     Failure::NotReady { timeout: Duration::from_millis(timeout_ms) }
                 }

@@ -138,6 +138,8 @@ pub(crate) enum Kind {
         /// Whether its process has a terminal.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         terminal: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limits: Option<Limits>,
     },
     Task {
         process: Box<Process>,
@@ -215,6 +217,13 @@ pub(crate) struct Lazy {
     pub to: u16,
     pub idle_ms: Option<u64>,
     pub awake: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    pub memory: Option<u64>,
+    pub milli_cpus: Option<u32>,
+    pub pids: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -334,6 +343,7 @@ pub(crate) enum Failure {
     Spawn(String),
     ExitCode(i32),
     ExitSignal(i32),
+    OutOfMemory,
     NotReady { timeout_ms: u64 },
     NotLive { failures: u32 },
     CrashLoop { restarts: u32 },

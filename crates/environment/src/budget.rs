@@ -1,14 +1,17 @@
 //! Memory: what the services of an environment need, and whether it is there before they are started.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use plan::Plan;
 use serde::{Deserialize, Serialize};
-use supervisor::UnitId;
+use supervisor::{LimitSpec, UnitId};
 
+use crate::context::{Context, Target};
 use crate::place::Place;
+use crate::record::Record;
 use crate::stats::{Measured, measure};
-use crate::{Error, Session, durable};
+use crate::{Error, Progress, Session, durable};
 
 /// The version of the file.
 const FORMAT: u32 = 1;
@@ -65,6 +68,19 @@ pub(crate) fn remembered(place: &Place) -> BTreeMap<String, u64> {
     read(place).services.into_iter().map(|(unit, used)| (unit, used.memory)).collect()
 }
 
+/// The memory that services are declared to need, as far as the manifests can be read.
+pub(crate) fn declared(context: &Context<'_>, target: &Target) -> BTreeMap<String, u64> {
+    let record = Record::read(target.place(context).directory()).ok().flatten();
+    let Some(record) = record else { return BTreeMap::new() };
+    let loaded = crate::dependencies::load(context, &target.root, record.profile.as_deref(), &record.config);
+    let Some(tree) = loaded.ok().and_then(|loaded| loaded.tree) else { return BTreeMap::new() };
+    let services = tree.iter().flat_map(|(_, workspace)| {
+        let manifest = &workspace.manifest;
+        manifest.services.values().map(|service| (format!("{}/{}", manifest.name, service.name), service.memory))
+    });
+    services.filter_map(|(id, memory)| Some((id, memory?))).collect()
+}
+
 /// Measures all that runs before it is stopped, and remembers it.
 pub(crate) fn remember_running(place: &Place) {
     if let Ok(measured) = measure(&place.socket()) {
@@ -97,6 +113,42 @@ impl Session<'_> {
             within(MemoryLimit::Budget(budget), all.filter_map(|id| self.need(id, &remembered)).collect())?;
         }
         runtime::available_memory().map_or(Ok(()), |memory| within(MemoryLimit::Machine(memory), started))
+    }
+
+    /// The same, and waits for memory of the machine: others may end. The environment's own budget waits for nobody.
+    pub(crate) fn await_memory(&self, plan: &Plan) -> Result<(), Error> {
+        const PAUSE: Duration = Duration::from_millis(500);
+        let mut is_told = false;
+        loop {
+            let refused = match self.check_memory(plan) {
+                Err(Error::Memory { needed, limit: MemoryLimit::Machine(memory), .. }) => (needed, memory),
+                outcome => return outcome,
+            };
+            if self.context.interrupt.is_raised() {
+                return Err(Error::Interrupted);
+            }
+            if !std::mem::replace(&mut is_told, true) {
+                let (needed, memory) = refused;
+                let mega = |bytes: u64| bytes / 1_000_000;
+                self.context.monitor.on(Progress::Note(format!(
+                    "waiting for memory: {} MB are needed, and the machine has {} MB",
+                    mega(needed),
+                    mega(memory)
+                )));
+            }
+            self.context.interrupt.sleep(PAUSE);
+        }
+    }
+
+    /// Says of processes whether their limits cannot hold here.
+    pub(crate) fn tell_of_limits(&self) {
+        let limited = self.model.services.values().filter(|service| !service.life.limits.is_empty());
+        let (names, limits): (Vec<String>, Vec<LimitSpec>) =
+            limited.map(|service| (service.id.to_string(), service.life.limits)).unzip();
+        if let (Some(_), Err(reason)) = (names.first(), runtime::limits_hold(&limits)) {
+            let text = format!("the limits of {} do not hold: {reason}", names.join(", "));
+            self.context.monitor.on(Progress::Note(text));
+        }
     }
 
     fn need(&self, id: &UnitId, remembered: &BTreeMap<String, u64>) -> Option<Need> {

@@ -94,6 +94,9 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
             add("secrets", finding);
         }
         add("programs", programs(tree, context.variables.get("PATH").map_or("", String::as_str)));
+        if let Some(finding) = limits(tree) {
+            add("limits", finding);
+        }
         for (id, found) in find_servers(context, tree) {
             add(
                 &id,
@@ -178,6 +181,20 @@ fn engine(context: &Context<'_>, tree: &WorkspaceTree) -> Option<Finding> {
         });
     }
     Some(Finding::Good(what))
+}
+
+/// Whether limits of processes hold here; nothing if there are none.
+fn limits(tree: &manifest::WorkspaceTree) -> Option<Finding> {
+    let services = tree.iter().flat_map(|(_, workspace)| workspace.manifest.services.values());
+    let limits: Vec<supervisor::LimitSpec> =
+        services.map(plan::process_limits).filter(|limits| !limits.is_empty()).collect();
+    if limits.is_empty() {
+        return None;
+    }
+    Some(match runtime::limits_hold(&limits) {
+        Ok(()) => Finding::Good("processes can be limited".to_owned()),
+        Err(what) => Finding::Doubtful { what, help: "the services run without their limits".to_owned() },
+    })
 }
 
 fn environment(place: &crate::place::Place, record: &Record) -> Finding {

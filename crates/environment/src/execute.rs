@@ -9,7 +9,7 @@ use std::sync::{Mutex, OnceLock};
 use daemon::{Answerer, ApplyEvent};
 use database::{Database, DatabaseError, StateName};
 use plan::{Action, ChainStep, DatabaseId, Key, Plan, StateSource, Step};
-use supervisor::{Exit, Failure, UnitId, UnitState, UnitStatus};
+use supervisor::{Exit, Failure, KindTag, UnitId, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
 use crate::facts::kind_of;
@@ -341,9 +341,33 @@ impl Worker<'_> {
         })
     }
 
+    /// Shows a service that nobody named, and that restarts with what it needs since it has asked for that.
+    fn changed_along(&self, status: &UnitStatus) {
+        if status.kind != KindTag::Service {
+            return;
+        }
+        let (monitor, step) = (self.session.context.monitor, status.id.as_str());
+        let title = format!("restart {step}");
+        let mut shown = self.shown.lock().expect("nothing panics while it holds this");
+        match &status.state {
+            UnitState::Starting if shown.insert(status.id.clone()) => {
+                monitor.on(Progress::Began { step, title: &title, reason: "what it needs is started anew" });
+            }
+            UnitState::Ready | UnitState::Failed(_) if shown.remove(&status.id) => {
+                let failure = matches!(status.state, UnitState::Failed(_)).then(|| status.state.to_string());
+                let took_ms = status.ready_ms.unwrap_or_default();
+                monitor.on(Progress::Ended { step, title: &title, took_ms, failure: failure.as_deref() });
+            }
+            _ => {}
+        }
+    }
+
     /// Records and shows what happened to a unit of the supervisor.
     fn changed(&self, status: &UnitStatus) -> Result<(), Error> {
-        let Some(step) = self.steps.get(&status.id) else { return Ok(()) };
+        let Some(step) = self.steps.get(&status.id) else {
+            self.changed_along(status);
+            return Ok(());
+        };
         let session = self.session;
         match (&step.action, &status.state) {
             (Action::RunTask { key, .. }, UnitState::Succeeded) => {

@@ -27,6 +27,8 @@ pub struct UsageReport {
     pub memory: u64,
     /// The most memory that it was seen to use since it was started.
     pub most_memory: u64,
+    /// The memory that the manifest says it needs, in bytes.
+    pub declared_memory: Option<u64>,
     /// Memory in bytes that is in the machine, shared or not.
     pub resident: u64,
     /// How much of one processor it used since the last look, in percent.
@@ -39,6 +41,7 @@ pub struct UsageReport {
 pub struct Meter {
     place: Place,
     environment: String,
+    declared: BTreeMap<String, u64>,
     before: BTreeMap<u32, u64>,
     looked: Instant,
 }
@@ -50,8 +53,9 @@ impl Meter {
         if Record::read(place.directory())?.is_none() {
             return Err(Error::NoEnvironment(target.name.clone()));
         }
+        let declared = budget::declared(context, target);
         let mut meter =
-            Self { place, environment: target.name.clone(), before: BTreeMap::new(), looked: Instant::now() };
+            Self { declared, place, environment: target.name.clone(), before: BTreeMap::new(), looked: Instant::now() };
         meter.look()?;
         Ok(meter)
     }
@@ -74,7 +78,17 @@ impl Meter {
                 let used = self.before.get(pid).map_or(0, |before| cpu_ms.saturating_sub(*before));
                 let cpu_percent = Duration::from_millis(used).as_secs_f64() / passed.as_secs_f64() * 100.0;
                 let most_memory = most.get(unit).copied().unwrap_or(memory);
-                UsageReport { unit: unit.clone(), processes, memory, most_memory, resident, cpu_percent, cpu_ms }
+                let declared_memory = self.declared.get(unit).copied();
+                UsageReport {
+                    declared_memory,
+                    unit: unit.clone(),
+                    processes,
+                    memory,
+                    most_memory,
+                    resident,
+                    cpu_percent,
+                    cpu_ms,
+                }
             })
             .collect();
         reports.sort_by(|a, b| {

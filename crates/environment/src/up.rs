@@ -21,6 +21,8 @@ pub struct UpOptions {
     pub profile: Option<String>,
     /// Whether services are started for which there is no memory.
     pub over_budget: bool,
+    /// Whether it is waited until the machine has memory, in place of a refusal.
+    pub queue: bool,
     /// Only these services, and what they need; all when empty.
     pub services: Vec<String>,
 }
@@ -50,14 +52,14 @@ pub struct UpReport {
 
 /// Brings the environment up.
 pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
-    let UpOptions { services, over_budget, .. } = options;
-    let order = Order { command: "up", services, call: Call::Declared, over_budget: *over_budget };
+    let UpOptions { services, over_budget, queue, .. } = options;
+    let order = Order { command: "up", services, call: Call::Declared, over_budget: *over_budget, queue: *queue };
     order.carry_out(context, target, &Mode::Make(options.profile.clone()))
 }
 
 /// Starts services that do not run, with what they need.
 pub fn start(context: &Context<'_>, target: &Target, services: &[String]) -> Result<UpReport, Error> {
-    Order { command: "start", services, call: Call::Start, over_budget: false }.carry_out(
+    Order { command: "start", services, call: Call::Start, over_budget: false, queue: false }.carry_out(
         context,
         target,
         &Mode::Existing,
@@ -66,7 +68,7 @@ pub fn start(context: &Context<'_>, target: &Target, services: &[String]) -> Res
 
 /// Starts services anew, as they are declared now.
 pub fn restart(context: &Context<'_>, target: &Target, services: &[String]) -> Result<UpReport, Error> {
-    Order { command: "restart", services, call: Call::Restart, over_budget: false }.carry_out(
+    Order { command: "restart", services, call: Call::Restart, over_budget: false, queue: false }.carry_out(
         context,
         target,
         &Mode::Existing,
@@ -82,6 +84,8 @@ struct Order<'a> {
     call: Call,
     /// Whether services are started for which there is no memory.
     over_budget: bool,
+    /// Whether it is waited until the machine has memory.
+    queue: bool,
 }
 
 impl Order<'_> {
@@ -108,9 +112,11 @@ impl Order<'_> {
         let chosen = self.chosen(&session)?;
         if !self.over_budget {
             // Which services are started does not depend on which states can be had.
-            session.check_memory(&self.plan(&session, &chosen))?;
+            let plan = self.plan(&session, &chosen);
+            if self.queue { session.await_memory(&plan)? } else { session.check_memory(&plan)? }
         }
         load::check_declared(&session, &self.plan(&session, &chosen))?;
+        session.tell_of_limits();
         let material = Material::of(self.command);
         let (plan, execution) = session
             .execute_with_states(&material, Session::missing_databases, |session| self.plan(session, &chosen))?;
@@ -164,7 +170,7 @@ pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> R
     let missing = session.missing_databases();
     states_search::find(&mut session, &missing, Reach::Needed)?;
     let (services, over_budget) = (options.services.as_slice(), options.over_budget);
-    let order = Order { command: "up", services, call: Call::Declared, over_budget };
+    let order = Order { command: "up", services, call: Call::Declared, over_budget, queue: false };
     let chosen = order.chosen(&session)?;
     Ok(order.plan(&session, &chosen))
 }

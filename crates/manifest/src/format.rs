@@ -415,6 +415,7 @@ static SERVICE: Record = Record {
             "When it is started again after it has ended. Default: on-failure, once it has been ready.",
         ),
         optional("live", Shape::Record(&LIVE), "When it no longer counts as alive. Default: when it ends."),
+        optional("limits", Shape::Record(&LIMITS), "How much of the machine its processes may use together."),
         optional("tty", Shape::Boolean, "Whether it has a terminal, to which `attach` leads. Default: false."),
         optional(
             "watch",

@@ -227,6 +227,16 @@ fn check_word(word: &str, words: &[&str], place: &Place, problems: &mut Problems
     problems.push(Problem::error("manifest::unknown-word", message).at(place, "not known here").maybe_help(help));
 }
 
+/// What belongs to a request, and is easily written beside it.
+const IN_HTTP: [(&str, &str); 6] = [
+    ("path", "it stands in `http: { path: … }`"),
+    ("port", "it stands in `http: { path: /…, port: … }`"),
+    ("status", "it stands in `http: { path: /…, status: … }`"),
+    ("method", "it stands in `http: { path: /…, method: … }`"),
+    ("headers", "it stands in `http: { path: /…, headers: … }`"),
+    ("body", "it stands in `http: { path: /…, body: … }`"),
+];
+
 impl Record {
     fn check(&self, tree: &Tree, heading: &Place, in_overlay: bool, problems: &mut Problems) {
         let Some(mut reader) = MapReader::new(tree, problems, self.what) else { return };
@@ -241,6 +251,11 @@ impl Record {
             if let Some(entry) = entry {
                 let in_overlay = in_overlay || field.overlay;
                 field.shape.check(&entry.value, &entry.key_place, in_overlay, reader.problems());
+            }
+        }
+        if tree.get("http").is_some() && ["ready", "live"].contains(&self.name) {
+            for (key, help) in IN_HTTP {
+                reader.hint(key, help);
             }
         }
         for group in self.exclusive {

@@ -279,6 +279,7 @@ impl<'t> Ports<'t> {
             return Some(ProbedPort::Named(name.to_owned()));
         }
         let near = closest(name, self.further.iter().copied());
+        let near = near.or_else(|| ["yes", "on"].contains(&name).then_some("true"));
         reading.problems.push(
             Problem::error("manifest::no-port", format!("the service has no port `{name}`"))
                 .at(&said.place, "not one of its `ports`")

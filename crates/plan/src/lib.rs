@@ -29,6 +29,7 @@ pub use container::{ContainerFacts, GATEWAY, ImageModel, LABEL};
 pub use due::{INPUTS_CHANGED, due_tasks};
 pub use key::Key;
 pub use keys::{Chain, chains, task_keys};
+pub use lives::process_limits;
 pub use model::{
     BaseModel, DatabaseId, DatabaseModel, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
     ServiceModel, TaskModel, WorkspaceModel,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use manifest::{Command, ProbedPort, RestartLimit};
 use source::Problem;
 use supervisor::{
-    BodyPattern, Gate, HttpProbe, LazySpec, LifeSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy,
-    RestartSpec, Signal, StopSpec, WatchSpec,
+    BodyPattern, Gate, HttpProbe, LazySpec, LifeSpec, LimitSpec, LiveSpec, Probe, ProcessSpec, ReadySpec,
+    RestartPolicy, RestartSpec, Signal, StopSpec, WatchSpec,
 };
 
 use crate::container;
@@ -64,6 +64,7 @@ impl<'a> Lives<'_, 'a> {
             lazy,
             watch,
             has_terminal: service.has_terminal,
+            limits: process_limits(service),
         })
     }
 
@@ -116,6 +117,18 @@ impl<'a> Lives<'_, 'a> {
         let (program, arguments) = program(words, &self.process.directory);
         Ok(ProcessSpec { program, arguments, ..self.process.clone() })
     }
+}
+
+/// How much of the machine a process may use; of a container it is told to the engine.
+pub fn process_limits(service: &manifest::Service) -> LimitSpec {
+    if service.run.container().is_some() {
+        return LimitSpec::default();
+    }
+    let manifest::Limits { cpus, memory, pids, .. } = &service.limits;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is greater than 0, and few")]
+    let milli = |cpus: f64| (cpus * 1000.0).clamp(1.0, 1e9) as u32;
+    let pids = pids.and_then(|pids| u32::try_from(pids).ok());
+    LimitSpec { memory: *memory, milli_cpus: cpus.map(milli), pids }
 }
 
 /// The files of a service or a task.
@@ -176,6 +189,9 @@ pub(crate) fn add_to(key: &mut KeyBuilder, ready: &ReadySpec, stop: &StopSpec, l
     if let Some(live) = &life.live {
         add_probe(key, &live.probe);
         key.text(&times([Some(live.interval), Some(live.check_timeout), None, None])).text(&live.failures.to_string());
+    }
+    if !life.limits.is_empty() {
+        key.text(&format!("{:?}", life.limits));
     }
     if life.has_terminal {
         key.text("terminal");

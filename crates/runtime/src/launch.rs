@@ -34,6 +34,8 @@ pub(crate) struct Image<'a> {
     /// Whether `stdio` is a terminal that is to be its own: then it leads a session, too.
     pub(crate) has_terminal: bool,
     pub(crate) lifeline: BorrowedFd<'a>,
+    /// What it writes `0` to in order to be limited.
+    pub(crate) limits: Option<BorrowedFd<'a>>,
 }
 
 /// Why a child did not come to be.

@@ -30,6 +30,7 @@ struct Child {
     stdio: [RawFd; 3],
     has_terminal: bool,
     lifeline: RawFd,
+    limits: Option<RawFd>,
     user: Option<UserId>,
     files: Option<libc::rlimit>,
     parent: libc::pid_t,
@@ -63,6 +64,7 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
         stdio: image.stdio.map(|fd| fd.as_raw_fd()),
         has_terminal: image.has_terminal,
         lifeline: image.lifeline.as_raw_fd(),
+        limits: image.limits.map(|fd| fd.as_raw_fd()),
         user: process.user,
         files: file_limit::of_programs(),
         parent: rustix::process::getpid().as_raw_nonzero().get(),
@@ -125,6 +127,7 @@ unsafe fn prepare(child: &Child) -> Option<()> {
     // Not in the crate `libc` for all targets: include/uapi/asm-generic/fcntl.h.
     const F_SETSIG: c_int = 10;
     let done = |result: c_int| (result >= 0).then_some(());
+    let done_size = |result: libc::ssize_t| (result >= 0).then_some(());
     let done_long = |result: libc::c_long| (result >= 0).then_some(());
     // SAFETY: these are system calls with numbers, and with pointers to what the parent holds.
     unsafe {
@@ -151,6 +154,9 @@ unsafe fn prepare(child: &Child) -> Option<()> {
         done(libc::fcntl(child.lifeline, F_SETSIG, libc::SIGKILL))?;
         done(libc::fcntl(child.lifeline, libc::F_SETFL, libc::O_ASYNC))?;
         done(libc::chdir(child.directory.as_ptr()))?;
+        if let Some(limits) = child.limits {
+            done_size(libc::write(limits, c"0".as_ptr().cast(), 1))?;
+        }
         if let Some(files) = &child.files {
             done(libc::setrlimit(libc::RLIMIT_NOFILE, files))?;
         }

@@ -16,6 +16,7 @@
 //! [`LogReader`] reads what was captured. The format of logs is described in `docs/formats/log.md`.
 
 mod capture;
+mod cgroup;
 mod clock;
 mod companion;
 mod contained;
@@ -47,6 +48,7 @@ mod tail;
 mod terminal;
 mod usage;
 
+pub use cgroup::limits_hold;
 pub use clock::Clock;
 pub use companion::{Companion, CompanionPipes};
 pub use departure::wait_gone;

@@ -10,12 +10,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
-use supervisor::{Action, Event, Exit, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, Run, Signal, UnitId};
+use supervisor::{Action, Event, Exit, LimitSpec, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, Run, Signal, UnitId};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::capture::{Capture, Scratch, Source};
+use crate::cgroup::{Cgroup, Cgroups};
 use crate::contained::Containers;
 use crate::contained_unit::ContainedUnit;
 use crate::files::Files;
@@ -27,7 +28,7 @@ use crate::lookup::SpawnError;
 use crate::notify::{NotifySocket, Said};
 use crate::reaper::Reaper;
 use crate::register::Register;
-use crate::spawn::{Lifeline, Spawned, spawn, spawn_in_terminal};
+use crate::spawn::{Lifeline, Spawned, spawn, spawn_in_terminal, spawn_limited};
 use crate::terminal::Terminal;
 use crate::{Clock, RuntimeError, file_limit, predecessor, probe, sites};
 
@@ -78,6 +79,8 @@ struct Running {
     /// Set when it has said that it is alive.
     heartbeat: Rc<Cell<bool>>,
     terminal: Option<Rc<Terminal>>,
+    /// The group of the kernel that limits it.
+    cgroup: Option<Cgroup>,
     /// The command that asks it to stop.
     stop: Option<AbortHandle>,
     /// Closed when the group is gone, and by the kernel when the supervisor is.
@@ -137,9 +140,9 @@ impl Runtime {
     /// Does what the machine says, as far as it is about processes; what comes of it is an event.
     pub fn execute(&mut self, action: &Action) {
         match action {
-            Action::Spawn { unit, run, process, watch, notify, terminal, why } => {
+            Action::Spawn { unit, run, process, watch, notify, terminal, limits, why } => {
                 let (run, watch, why) = (*run, watch.as_deref(), why.as_deref());
-                let order = Order { unit, run, process, watch, notify: *notify, terminal: *terminal, why };
+                let order = Order { unit, run, process, watch, notify: *notify, terminal: *terminal, limits, why };
                 if let Some(spec) = &process.container {
                     self.processes.start_contained(&order, spec);
                 } else {
@@ -276,12 +279,23 @@ impl Processes {
         let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
         let (notify_socket, told) = self.notify_socket(order).map_err(failed)?.unzip();
         let process = told.as_ref().unwrap_or(process);
-        let (Spawned { pid, lifeline }, sources, terminal) =
-            if order.terminal { self.launch_in_terminal(process, run)? } else { self.launch(process)? };
+        let cgroup = self.limit(order);
+        let entrance =
+            cgroup.as_ref().ok().and_then(Option::as_ref).map(Cgroup::entrance).transpose().map_err(failed)?;
+        let entrance = entrance.as_ref();
+        let (Spawned { pid, lifeline }, sources, terminal) = if order.terminal {
+            self.launch_in_terminal(process, run, entrance)?
+        } else {
+            self.launch(process, entrance)?
+        };
         let exit = self.0.reaper.exit_of(pid);
         let group = Group::of_leader(pid).expect("a child is not the system's first process");
         let mut capture = self.capture(file, watch);
         capture.remark(&format!("started pid {pid}{}", order.because()));
+        if let Err(reason) = &cgroup {
+            capture.remark(&format!("its limits do not hold: {reason}"));
+        }
+        let cgroup = cgroup.ok().flatten();
         if let Err(error) = self.0.register.borrow_mut().add(pid) {
             // The kernel's two ways to end it with the supervisor do not need the register.
             capture.remark(&format!("cannot be written into the register of process groups: {error}"));
@@ -293,7 +307,7 @@ impl Processes {
         let heartbeat = Rc::<Cell<bool>>::default();
         let notify = notify_socket.map(|socket| self.listen(socket, unit, run, &heartbeat));
         let (probe, stop, _lifeline) = (None, None, lifeline);
-        let running = Running { pid, group, capture, probe, notify, heartbeat, terminal, stop, _lifeline };
+        let running = Running { pid, group, capture, probe, notify, heartbeat, terminal, cgroup, stop, _lifeline };
         self.0.running.borrow_mut().insert((unit.clone(), run), running);
         let (processes, unit) = (self.clone(), unit.clone());
         tokio::task::spawn_local(async move {
@@ -303,19 +317,33 @@ impl Processes {
         Ok(pid)
     }
 
+    /// Makes the group of the kernel that limits a unit; none if nothing is limited. The error says why it cannot be.
+    fn limit(&self, order: &Order<'_>) -> Result<Option<Cgroup>, String> {
+        if order.limits.is_empty() {
+            return Ok(None);
+        }
+        let group = Cgroups::find_all(&[*order.limits])?.make(order.run, order.limits);
+        group.map(Some).map_err(|error| error.to_string())
+    }
+
     /// Starts a process whose outputs are two pipes.
-    fn launch(&self, process: &ProcessSpec) -> Result<Launched, SpawnError> {
+    fn launch(&self, process: &ProcessSpec, limits: Option<&File>) -> Result<Launched, SpawnError> {
         let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
         let (output, output_end) = io::pipe().map_err(failed)?;
         let (errors, errors_end) = io::pipe().map_err(failed)?;
         let output = Source::new(output, Stream::Output).map_err(failed)?;
         let errors = Source::new(errors, Stream::Errors).map_err(failed)?;
-        let spawned = spawn(process, &self.0.directory, None, &output_end, &errors_end)?;
+        let spawned = spawn_limited(process, &self.0.directory, None, &output_end, &errors_end, limits)?;
         Ok((spawned, vec![Rc::new(output), Rc::new(errors)], None))
     }
 
     /// Starts a process in a terminal of its own.
-    fn launch_in_terminal(&self, process: &ProcessSpec, run: Run) -> Result<Launched, SpawnError> {
+    fn launch_in_terminal(
+        &self,
+        process: &ProcessSpec,
+        run: Run,
+        limits: Option<&File>,
+    ) -> Result<Launched, SpawnError> {
         let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
         let (terminal, end) = Terminal::open(&self.0.sockets, &format!("{}.tty", run.0)).map_err(failed)?;
         let source = Source::of_terminal(Rc::clone(&terminal)).map_err(failed)?;
@@ -323,7 +351,7 @@ impl Processes {
         if process.env.get("TERM").is_none_or(|term| term == "dumb") {
             process.env.own.insert("TERM".to_owned(), "xterm-256color".to_owned());
         }
-        match spawn_in_terminal(&process, &self.0.directory, &end) {
+        match spawn_in_terminal(&process, &self.0.directory, &end, limits) {
             Ok(spawned) => Ok((spawned, vec![Rc::new(source)], Some(terminal))),
             Err(error) => {
                 terminal.close();
@@ -373,6 +401,12 @@ impl Processes {
         for source in sources {
             source.drain(&capture);
         }
+        let exit = {
+            let running = self.0.running.borrow();
+            let cgroup = running.get(&key).and_then(|running| running.cgroup.as_ref());
+            // What was killed in it may also be another process than the first.
+            if cgroup.is_some_and(Cgroup::was_out_of_memory) && !exit.is_success() { Exit::OutOfMemory } else { exit }
+        };
         capture.borrow_mut().remark(&exit.to_string());
         let leftovers = !group.is_empty();
         if leftovers {
@@ -495,6 +529,7 @@ pub(crate) struct Order<'a> {
     pub(crate) watch: Option<&'a str>,
     notify: Option<NotifySpec>,
     terminal: bool,
+    limits: &'a LimitSpec,
     why: Option<&'a str>,
 }
 

@@ -32,9 +32,10 @@ pub(crate) fn spawn_in_terminal(
     process: &ProcessSpec,
     environment: &Path,
     terminal: &impl AsFd,
+    limits: Option<&File>,
 ) -> Result<Spawned, SpawnError> {
     let stdio = [terminal.as_fd(), terminal.as_fd(), terminal.as_fd()];
-    start(process, environment, stdio, true)
+    start(process, environment, stdio, true, limits)
 }
 
 /// Starts a process with this input, or none, and this output.
@@ -45,10 +46,22 @@ pub(crate) fn spawn(
     output: &impl AsFd,
     errors: &impl AsFd,
 ) -> Result<Spawned, SpawnError> {
+    spawn_limited(process, environment, input, output, errors, None)
+}
+
+/// The same, in a group of the kernel that it enters by writing to a file.
+pub(crate) fn spawn_limited(
+    process: &ProcessSpec,
+    environment: &Path,
+    input: Option<&PipeReader>,
+    output: &impl AsFd,
+    errors: &impl AsFd,
+    limits: Option<&File>,
+) -> Result<Spawned, SpawnError> {
     let nothing = File::open("/dev/null");
     let nothing = nothing.map_err(|source| SpawnError::System { path: "/dev/null".into(), source })?;
     let input = input.map_or_else(|| nothing.as_fd(), AsFd::as_fd);
-    start(process, environment, [input, output.as_fd(), errors.as_fd()], false)
+    start(process, environment, [input, output.as_fd(), errors.as_fd()], false, limits)
 }
 
 fn start(
@@ -56,6 +69,7 @@ fn start(
     environment: &Path,
     stdio: [BorrowedFd<'_>; 3],
     has_terminal: bool,
+    limits: Option<&File>,
 ) -> Result<Spawned, SpawnError> {
     let path = find(process)?;
     if let Some(UserId { uid, .. }) = process.user
@@ -65,7 +79,15 @@ fn start(
     }
     let failed = |source| SpawnError::System { path: path.clone(), source };
     let (lifeline_end, lifeline) = io::pipe().map_err(failed)?;
-    let image = Image { path: &path, process, mark: environment, stdio, has_terminal, lifeline: lifeline_end.as_fd() };
+    let image = Image {
+        path: &path,
+        process,
+        mark: environment,
+        stdio,
+        has_terminal,
+        limits: limits.map(AsFd::as_fd),
+        lifeline: lifeline_end.as_fd(),
+    };
     let pid = launch(&image).map_err(|error| match error {
         LaunchError::Prepare(source) => failed(source),
         LaunchError::Execute(source) => match source.raw_os_error() {

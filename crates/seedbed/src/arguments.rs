@@ -236,6 +236,9 @@ pub struct UpArguments {
     /// Start services also when the budget, or the machine, has no memory for them
     #[arg(long)]
     pub over_budget: bool,
+    /// Wait until the machine has memory for the services, in place of a refusal
+    #[arg(long, conflicts_with_all = ["over_budget", "dry_run"])]
+    pub queue: bool,
     /// Print what would be done, and do nothing
     #[arg(long)]
     pub dry_run: bool,

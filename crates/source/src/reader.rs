@@ -7,6 +7,8 @@ pub struct MapReader<'t, 'p> {
     entries: &'t [Entry],
     heading: Place,
     what: String,
+    /// What helps where a key is written that stands elsewhere.
+    hints: Vec<(&'static str, &'static str)>,
     known: Vec<String>,
     problems: &'p mut Problems,
 }
@@ -19,7 +21,8 @@ impl<'t, 'p> MapReader<'t, 'p> {
             problems.push(tree.wrong_type(&format!("{what}, which is a map")));
             return None;
         };
-        Some(Self { entries, heading: tree.place.clone(), what, known: Vec::new(), problems })
+        let (heading, known, hints) = (tree.place.clone(), Vec::new(), Vec::new());
+        Some(Self { entries, heading, what, known, hints, problems })
     }
 
     /// Says where a missing key is reported: the key under which this map stands, say. Default: where the map begins.
@@ -27,6 +30,11 @@ impl<'t, 'p> MapReader<'t, 'p> {
     pub fn heading(mut self, place: &Place) -> Self {
         self.heading = place.clone();
         self
+    }
+
+    /// Says what helps whoever writes a key here that stands elsewhere.
+    pub fn hint(&mut self, key: &'static str, help: &'static str) {
+        self.hints.push((key, help));
     }
 
     /// Returns the entry of a key that may be there.
@@ -90,7 +98,9 @@ impl<'t, 'p> MapReader<'t, 'p> {
     /// Reports every key that nobody asked for.
     pub fn finish(self) {
         for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key)) {
+            let hint = self.hints.iter().find(|(key, _)| *key == entry.key);
             let help = match closest(&entry.key, self.known.iter().map(String::as_str)) {
+                _ if hint.is_some() => hint.map(|(_, help)| (*help).to_owned()).unwrap_or_default(),
                 Some(near) => format!("did you mean `{near}`?"),
                 None if self.known.len() == 1 => format!("the only key of {} is {}", self.what, listed(&self.known)),
                 None => format!("the keys of {} are {}", self.what, listed(&self.known)),

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    ContainerSpec, Gate, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal, UnitId,
-    UnitStatus, WatchSpec,
+    ContainerSpec, Gate, LimitSpec, LiveSpec, NotifySpec, ProcessSpec, ReadySpec, RequestError, RequestId, Run, Signal,
+    UnitId, UnitStatus, WatchSpec,
 };
 
 /// Something that is to be done, in the order in which the machine says it.
@@ -24,6 +24,8 @@ pub enum Action {
         notify: Option<NotifySpec>,
         /// Whether it has a terminal.
         terminal: bool,
+        /// How much of the machine it may use.
+        limits: LimitSpec,
         /// Why it is started, where that is not a command's wish; for its log.
         why: Option<String>,
     },

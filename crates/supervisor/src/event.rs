@@ -162,6 +162,8 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
+    /// It was killed since it needed more memory than it may have.
+    OutOfMemory,
 }
 
 impl Exit {
@@ -175,6 +177,7 @@ impl fmt::Display for Exit {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code(code) => write!(formatter, "exited with code {code}"),
+            Self::OutOfMemory => formatter.write_str("was killed: it needed more memory than its limit"),
             Self::Signal(signal) => write!(formatter, "ended by signal {signal}"),
         }
     }

@@ -27,7 +27,7 @@ pub use action::Action;
 pub use container::{ContainerSpec, NeededNetwork, PlacedContent, PlacedFile, Relay};
 pub use event::{Event, Exit, Run};
 pub use machine::Machine;
-pub use process::{NotifySpec, ProcessSpec, UserId, Variables};
+pub use process::{LimitSpec, NotifySpec, ProcessSpec, UserId, Variables};
 pub use readiness::{BodyPattern, HttpProbe, LiveSpec, Probe, ReadySpec};
 pub use request::{RequestError, RequestId};
 pub use restart::{RestartPolicy, RestartSpec};

@@ -72,6 +72,24 @@ pub struct UserId {
     pub gid: u32,
 }
 
+/// How much of the machine the processes of a unit may use together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LimitSpec {
+    /// Memory in bytes; who needs more is killed.
+    pub memory: Option<u64>,
+    /// Thousandths of a processor.
+    pub milli_cpus: Option<u32>,
+    /// Processes and threads.
+    pub pids: Option<u32>,
+}
+
+impl LimitSpec {
+    /// Whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// A socket on which a process says how it is, as services of systemd do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotifySpec {

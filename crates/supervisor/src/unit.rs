@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::{LiveSpec, ProcessSpec, ReadySpec, RestartSpec, StopSpec, WatchSpec};
+use crate::{LimitSpec, LiveSpec, ProcessSpec, ReadySpec, RestartSpec, StopSpec, WatchSpec};
 
 /// The name of a unit, such as `lms/web` or `lms:build`; the machine reads no meaning into it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,6 +94,8 @@ pub struct LifeSpec {
     pub watch: Option<WatchSpec>,
     /// Whether its process has a terminal, to which people attach.
     pub has_terminal: bool,
+    /// How much of the machine it may use, if it is a process.
+    pub limits: LimitSpec,
 }
 
 /// How a service sleeps: without a process, while its port is listened on in its place.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use supervisor::{
-    Action, Condition, ConditionState, Event, Exit, Gate, KindTag, LazySpec, LifeSpec, LiveSpec, Machine, Probe,
-    ProcessSpec, ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind,
-    UnitSpec, UnitState, UnitStatus, WatchSpec,
+    Action, Condition, ConditionState, Event, Exit, Gate, KindTag, LazySpec, LifeSpec, LimitSpec, LiveSpec, Machine,
+    Probe, ProcessSpec, ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId,
+    UnitKind, UnitSpec, UnitState, UnitStatus, WatchSpec,
 };
 
 const UNITS: usize = 6;
@@ -141,7 +141,14 @@ fn life(number: usize) -> LifeSpec {
         idle: Some(Duration::from_secs(5)),
         awake: false,
     });
-    LifeSpec { restart, live, lazy, watch: (number == 2).then(watch), has_terminal: false }
+    LifeSpec {
+        restart,
+        live,
+        lazy,
+        watch: (number == 2).then(watch),
+        has_terminal: false,
+        limits: LimitSpec::default(),
+    }
 }
 
 /// 1 is stopped by a command.

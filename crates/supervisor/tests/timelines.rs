@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use supervisor::{
-    Action, Condition, ConditionState, ContainerSpec, Event, Exit, Gate, LazySpec, LifeSpec, LiveSpec, Machine, Probe,
-    ProcessSpec, ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp, UnitId, UnitKind,
-    UnitSpec, UnitStatus, WatchSpec,
+    Action, Condition, ConditionState, ContainerSpec, Event, Exit, Gate, LazySpec, LifeSpec, LimitSpec, LiveSpec,
+    Machine, Probe, ProcessSpec, ReadySpec, RequestId, RestartPolicy, RestartSpec, Run, Signal, StopSpec, Timestamp,
+    UnitId, UnitKind, UnitSpec, UnitStatus, WatchSpec,
 };
 
 #[test]
@@ -286,7 +286,14 @@ fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
         process: process(),
         ready: ReadySpec::new(probe, Duration::from_secs(60)),
         stop: StopSpec { command, timeout, discard: Some(Signal::Quit), ..usual },
-        life: Box::new(LifeSpec { restart, live, lazy, watch: watch(settings), has_terminal: false }),
+        life: Box::new(LifeSpec {
+            restart,
+            live,
+            lazy,
+            watch: watch(settings),
+            has_terminal: false,
+            limits: LimitSpec::default(),
+        }),
     }
 }
 

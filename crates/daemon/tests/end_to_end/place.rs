@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use daemon::{ApplyEvent, Client, ClientError};
 use supervisor::{
-    Condition, ConditionState, LifeSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy, RestartSpec, StopSpec,
-    UnitId, UnitKind, UnitSpec, UnitState, UnitStatus, UserId,
+    Condition, ConditionState, LifeSpec, LimitSpec, LiveSpec, Probe, ProcessSpec, ReadySpec, RestartPolicy,
+    RestartSpec, StopSpec, UnitId, UnitKind, UnitSpec, UnitState, UnitStatus, UserId,
 };
 use tempfile::TempDir;
 
@@ -113,6 +113,7 @@ impl Place {
                     lazy: None,
                     watch: None,
                     has_terminal: false,
+                    limits: LimitSpec::default(),
                 }),
             },
             after: vec![],

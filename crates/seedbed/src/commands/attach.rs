@@ -34,7 +34,7 @@ pub fn run(job: &Job<'_>, arguments: &AttachArguments) -> Result<Outcome, Failur
     let stream = UnixStream::connect(&socket).map_err(failed)?;
     let stdin = io::stdin();
     if stdin.is_terminal() {
-        job.note(&format!("attached to {service}; {} detaches", arguments.detach_key.told()));
+        say(&format!("attached to {service}; {} detaches", arguments.detach_key.told()));
     }
     let end = {
         // Put back as it was, however this ends.
@@ -42,12 +42,18 @@ pub fn run(job: &Job<'_>, arguments: &AttachArguments) -> Result<Outcome, Failur
         converse(&stream, arguments.detach_key.byte(), &|| job.context.interrupt.is_raised()).map_err(failed)?
     };
     if stdin.is_terminal() {
-        job.note(&match end {
+        say(&match end {
             End::Detached => format!("detached from {service}, which goes on"),
             End::Ended => format!("{service} has ended"),
         });
     }
     Ok(Outcome::silent())
+}
+
+/// Says something at the terminal itself: a display of progress would be in the way of what the service draws.
+fn say(text: &str) {
+    // Who is gone needs no words.
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// Leads what is typed to the service, and what it writes to the terminal.

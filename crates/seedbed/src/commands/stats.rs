@@ -51,6 +51,7 @@ fn text(reports: &[UsageReport]) -> String {
                 report.unit.clone(),
                 size(report.memory),
                 size(report.most_memory),
+                report.declared_memory.map(size).unwrap_or_default(),
                 size(report.resident),
                 format!("{:.1} %", report.cpu_percent),
                 duration(report.cpu_ms),
@@ -67,19 +68,21 @@ fn text(reports: &[UsageReport]) -> String {
         "all".to_owned(),
         size(memory),
         String::new(),
+        String::new(),
         size(resident),
         format!("{cpu_percent:.1} %"),
         duration(cpu_ms),
         processes.to_string(),
     ];
     rows.push(all);
-    table(["SERVICE", "MEMORY", "MOST", "RESIDENT", "CPU", "CPU TIME", "PROCESSES"], &rows)
+    table(["SERVICE", "MEMORY", "MOST", "DECLARED", "RESIDENT", "CPU", "CPU TIME", "PROCESSES"], &rows)
 }
 
 fn json(reports: &[UsageReport]) -> Value {
     let report = |report: &UsageReport| {
         json!({
-            "service": report.unit, "memory_bytes": report.memory, "most_memory_bytes": report.most_memory, "resident_bytes": report.resident,
+            "service": report.unit, "memory_bytes": report.memory, "most_memory_bytes": report.most_memory,
+            "declared_memory_bytes": report.declared_memory, "resident_bytes": report.resident,
             "cpu_percent": (report.cpu_percent * 10.0).round() / 10.0, "cpu_ms": report.cpu_ms,
             "processes": report.processes,
         })

@@ -18,6 +18,7 @@ pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
     let options = UpOptions {
         profile: arguments.profile.clone(),
         over_budget: arguments.over_budget,
+        queue: arguments.queue,
         services: arguments.services.clone(),
     };
     if arguments.dry_run {

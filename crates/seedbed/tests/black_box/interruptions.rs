@@ -194,3 +194,21 @@ fn an_interrupt_ends_at_once_what_waits_for_a_remote_and_it_goes_on_when_it_is_r
     workspace.seedbed(&["-C", "two", "restore", "taken"]).ends_with(0);
     assert_eq!(workspace.read("two/files/a"), "what is shared\n");
 }
+
+#[test]
+fn a_queue_for_memory_ends_on_an_interrupt_and_starts_nothing() {
+    // No machine has so much.
+    let manifest = MANIFEST.replace("port: auto", "port: auto\n    memory: 900000TB");
+    let workspace = Workspace::of(&[("seedbed.yaml", &manifest)]);
+    let errors = workspace.root().join("errors");
+    let mut queue = workspace.command(&["up", "--queue"]);
+    queue.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&errors).unwrap());
+    let mut child = queue.spawn().unwrap();
+    let waits = wait_until("it waits", PATIENCE, || {
+        let said = fs::read_to_string(&errors).unwrap();
+        if said.contains("waiting for memory: ") { Ok(()) } else { Err(said) }
+    });
+    waits.unwrap_or_else(|state| panic!("{state}"));
+    assert_eq!(interrupt(&mut child), Some(130));
+    assert!(workspace.processes().is_empty());
+}

@@ -1,5 +1,8 @@
 //! The supervisor, killed: none of its processes stays, and `up` brings everything back.
 
+use std::io::Read;
+use std::net::TcpStream;
+
 use rustix::process::{Signal, kill_process};
 
 use crate::world::{DECLARED, World, eventually};
@@ -74,4 +77,59 @@ fn killed_during_restore() {
         assert!(ended.status.success() || ended.code() == Some(4), "{delay:?}: {}\n{}", ended.status, ended.errors);
     }
     world.is_down_without_rest();
+}
+
+/// One that sleeps and is slow to wake, and one that is watched and whose terminal somebody may have.
+const SLEEPERS: &str = r#"
+  slow: { run: { shell: "sleep 1000; : ${port}" }, port: auto, lazy: true }
+  console: { run: { shell: "echo up; cat" }, tty: true, watch: [console.txt], ready: { log: up } }
+"#;
+
+/// The port by which a service is known.
+fn port_of(world: &World, service: &str) -> u16 {
+    let status = world.json(&["status"]);
+    let services = status["services"].as_array().expect("a list");
+    let one = services.iter().find(|one| one["service"] == service).expect("a service");
+    let address = one["address"].as_str().expect("an address");
+    address.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
+}
+
+/// Killed while a service sleeps, and while it wakes with a connection held: nothing is left, nobody listens, and `up` brings
+/// all of it back.
+#[test]
+fn killed_while_a_service_sleeps_and_while_it_wakes() {
+    let world = World::new();
+    world.manifest(SLEEPERS);
+    for wakes in [false, true] {
+        world.done(&["up"]);
+        let port = port_of(&world, "shop/slow");
+        let held = wakes.then(|| {
+            let held = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
+            eventually("it wakes", || world.process_of("shop/slow").map(drop).ok_or("it sleeps"));
+            held
+        });
+        kill_supervisor(&world);
+        let mut byte = [0];
+        if let Some(mut held) = held {
+            assert!(matches!(held.read(&mut byte), Ok(0) | Err(_)), "a held connection is closed");
+        }
+        assert!(TcpStream::connect(("127.0.0.1", port)).is_err(), "nobody listens");
+    }
+    world.manifest("");
+    world.is_up_with(DECLARED, "after the supervisor was killed");
+    world.is_down_without_rest();
+}
+
+/// `down` while a service wakes, and while it holds connections that it will never answer.
+#[test]
+fn taken_down_while_a_service_wakes() {
+    let world = World::new();
+    world.manifest(SLEEPERS);
+    world.done(&["up"]);
+    let port = port_of(&world, "shop/slow");
+    let mut held = TcpStream::connect(("127.0.0.1", port)).expect("somebody listens");
+    eventually("it wakes", || world.process_of("shop/slow").map(drop).ok_or("it sleeps"));
+    world.is_down_without_rest();
+    let mut byte = [0];
+    assert!(matches!(held.read(&mut byte), Ok(0) | Err(_)), "a held connection is closed");
 }

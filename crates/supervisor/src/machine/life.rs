@@ -37,12 +37,13 @@ impl Machine {
             }
         };
         let notify = unit.spec.notify();
+        let limits = unit.spec.life().map(|life| life.limits).unwrap_or_default();
         let terminal = unit.spec.life().is_some_and(|life| life.has_terminal);
         let why = unit.why.take();
         // Who wakes it is perhaps the dependent itself.
         let is_woken = std::mem::replace(&mut unit.sleep, Sleep::Awake) == Sleep::Woken;
         self.enter(id, UnitState::Starting, now);
-        self.actions.push(Action::Spawn { unit: id.clone(), run, process, watch, notify, terminal, why });
+        self.actions.push(Action::Spawn { unit: id.clone(), run, process, watch, notify, terminal, limits, why });
         if !is_woken && self.units[id].spec.ready().is_some() {
             self.restart_dependents(id, now);
         }
