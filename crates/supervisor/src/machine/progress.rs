@@ -70,6 +70,10 @@ impl Machine {
                 UnitState::Waiting | UnitState::Due | UnitState::Restarting | UnitState::Asleep => {
                     self.end(&id, UnitState::Stopped, now);
                 }
+                // One whose files are watched would else start with their next change.
+                UnitState::Failed(_) if self.units[&id].spec.watch().is_some() && self.units[&id].undead.is_none() => {
+                    self.end(&id, UnitState::Stopped, now);
+                }
                 ref state if !state.is_live() => {
                     self.stopping.remove(&id);
                 }

@@ -60,7 +60,8 @@ impl Machine {
         let due: Vec<UnitId> = self.units.values().filter(is_due).map(|unit| unit.spec.id.clone()).collect();
         for id in due {
             let change = self.unit(&id).change.take().expect("it was looked for a moment ago");
-            if !self.stopping.contains(&id) && self.units[&id].undead.is_none() {
+            let is_ending = self.shutting_down || self.stopping.contains(&id);
+            if !is_ending && self.units[&id].undead.is_none() {
                 self.start_changed(&id, change.told(), now);
             }
         }
