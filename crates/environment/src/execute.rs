@@ -529,12 +529,8 @@ impl Worker<'_> {
             Action::RestoreFiles(id) => resources::restore(session, id, self.material.source()),
             Action::SwapFilesBack(id) => resources::swap_back(session, id),
             Action::Recover(id) => self.recover(id),
-            Action::RunTask { .. }
-            | Action::WatchTask { .. }
-            | Action::StartService { .. }
-            | Action::RunSchema { .. } => {
-                unreachable!("the supervisor does these itself")
-            }
+            Action::RunTask { .. } | Action::WatchTask { .. } => unreachable!("the supervisor runs tasks"),
+            Action::StartService { .. } | Action::RunSchema { .. } => unreachable!("the supervisor does these, too"),
         }
     }
 

@@ -207,8 +207,8 @@ impl<'a> Session<'a> {
         tell(context, &warnings);
         let (tasks, databases) = (observed_tasks(&tree, &model)?, observed_databases(&record, &locations, &servers));
         let images = container_engine::images(engine.as_ref(), &model)?;
-        let observed =
-            Observed { tasks, databases, running, watched: watched_tasks(&statuses), images, states: BTreeMap::new() };
+        let (watched, states) = (watched_tasks(&statuses), BTreeMap::new());
+        let observed = Observed { tasks, databases, running, watched, images, states };
         Ok(Self {
             context,
             target: target.clone(),

@@ -133,8 +133,8 @@ impl Runtime {
     /// Where the socket of a unit's terminal is, if it has one and runs.
     pub fn terminal(&self, unit: &UnitId) -> Option<PathBuf> {
         let running = self.processes.0.running.borrow();
-        let running = running.iter().filter(|((id, _), _)| id == unit);
-        running.filter_map(|(_, running)| Some(running.terminal.as_ref()?.path().to_owned())).next()
+        let mut running = running.iter().filter(|((id, _), _)| id == unit);
+        running.find_map(|(_, running)| Some(running.terminal.as_ref()?.path().to_owned()))
     }
 
     /// Does what the machine says, as far as it is about processes; what comes of it is an event.
@@ -279,7 +279,7 @@ impl Processes {
         let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
         let (notify_socket, told) = self.notify_socket(order).map_err(failed)?.unzip();
         let process = told.as_ref().unwrap_or(process);
-        let cgroup = self.limit(order);
+        let cgroup = limit(order);
         let entrance =
             cgroup.as_ref().ok().and_then(Option::as_ref).map(Cgroup::entrance).transpose().map_err(failed)?;
         let entrance = entrance.as_ref();
@@ -301,13 +301,14 @@ impl Processes {
             capture.remark(&format!("cannot be written into the register of process groups: {error}"));
         }
         let capture = Rc::new(RefCell::new(capture));
-        for source in sources.iter() {
+        for source in &sources {
             tokio::task::spawn_local(Rc::clone(source).pump(Rc::clone(&capture)));
         }
         let heartbeat = Rc::<Cell<bool>>::default();
         let notify = notify_socket.map(|socket| self.listen(socket, unit, run, &heartbeat));
-        let (probe, stop, _lifeline) = (None, None, lifeline);
-        let running = Running { pid, group, capture, probe, notify, heartbeat, terminal, cgroup, stop, _lifeline };
+        let (probe, stop) = (None, None);
+        let running =
+            Running { pid, group, capture, probe, notify, heartbeat, terminal, cgroup, stop, _lifeline: lifeline };
         self.0.running.borrow_mut().insert((unit.clone(), run), running);
         let (processes, unit) = (self.clone(), unit.clone());
         tokio::task::spawn_local(async move {
@@ -315,15 +316,6 @@ impl Processes {
             processes.see_off(unit, run, exit, &sources).await;
         });
         Ok(pid)
-    }
-
-    /// Makes the group of the kernel that limits a unit; none if nothing is limited. The error says why it cannot be.
-    fn limit(&self, order: &Order<'_>) -> Result<Option<Cgroup>, String> {
-        if order.limits.is_empty() {
-            return Ok(None);
-        }
-        let group = Cgroups::find_all(&[*order.limits])?.make(order.run, order.limits);
-        group.map(Some).map_err(|error| error.to_string())
     }
 
     /// Starts a process whose outputs are two pipes.
@@ -516,6 +508,15 @@ impl Processes {
     pub(crate) fn capture(&self, file: LogFile, watch: Option<(Regex, Box<dyn FnOnce()>)>) -> Capture {
         Capture::new(file, self.0.clock, Rc::clone(&self.0.scratch), watch)
     }
+}
+
+/// Makes the group of the kernel that limits a unit; none if nothing is limited. The error says why it cannot be.
+fn limit(order: &Order<'_>) -> Result<Option<Cgroup>, String> {
+    if order.limits.is_empty() {
+        return Ok(None);
+    }
+    let group = Cgroups::find_all(&[*order.limits])?.make(order.run, order.limits);
+    group.map(Some).map_err(|error| error.to_string())
 }
 
 /// A process that was started, its outputs, and its terminal if it has one.

@@ -226,6 +226,7 @@ fn signal(text: &str) -> Result<environment::Signal, String> {
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct UpArguments {
     /// Only these services, and what they need
     #[arg(value_name = "SERVICE", add = completion::services())]

@@ -22,7 +22,7 @@ impl<'t, 'p> MapReader<'t, 'p> {
             return None;
         };
         let (heading, known, hints) = (tree.place.clone(), Vec::new(), Vec::new());
-        Some(Self { entries, heading, what, known, hints, problems })
+        Some(Self { entries, heading, what, hints, known, problems })
     }
 
     /// Says where a missing key is reported: the key under which this map stands, say. Default: where the map begins.
