@@ -68,6 +68,25 @@ fn exit_codes() {
     check("docs/reference/exit-codes.md", "exit codes", &text);
 }
 
+/// The decisions by their titles, in their order.
+#[test]
+fn decisions() {
+    let directory = repository().join("docs/design");
+    let mut files: Vec<String> =
+        fs::read_dir(&directory).unwrap().flatten().map(|entry| entry.file_name().into_string().unwrap()).collect();
+    files.retain(|file| file != "index.md");
+    files.sort();
+    let mut text = "\n".to_owned();
+    for file in files {
+        let page = fs::read_to_string(directory.join(&file)).unwrap();
+        let title = page.lines().next().and_then(|line| line.strip_prefix("# ")).expect("a page begins with its title");
+        let (number, _) = file.split_once('-').expect("a page has a number");
+        writeln!(text, "- {number} [{title}]({file})").unwrap();
+    }
+    text.push('\n');
+    check("docs/design/index.md", "decisions", &text);
+}
+
 /// Which of our own rooms each room depends on, without its tests.
 #[test]
 fn dependencies_of_rooms() {

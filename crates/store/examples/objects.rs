@@ -1,4 +1,4 @@
-//! Measures what writing to a store and reading from it cost: `measure DIRECTORY [MIB]`; files of DIRECTORY/data or
+//! Measures what writing to a store and reading from it cost: `objects DIRECTORY [MIB]`; files of DIRECTORY/data or
 //! random bytes in objects of 16 KiB.
 #![allow(clippy::print_stdout)]
 
