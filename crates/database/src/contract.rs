@@ -53,7 +53,7 @@ pub use kept::{
 };
 pub use ledger::{
     rows_that_nobody_has_changed_are_known, the_ledger_changes_with_the_rows,
-    the_ledger_is_seen_by_nobody_and_goes_along,
+    the_ledger_is_seen_by_nobody_and_goes_along, who_waits_for_the_ledger_sees_the_last_commit,
 };
 pub use life::{
     a_missing_database_is_reported_as_missing, create_and_destroy_can_be_repeated, destroy_takes_the_kept_states_along,
@@ -209,6 +209,7 @@ macro_rules! table_contract {
             rows_that_nobody_has_changed_are_known
             the_ledger_changes_with_the_rows
             the_ledger_is_seen_by_nobody_and_goes_along
+            who_waits_for_the_ledger_sees_the_last_commit
             names_of_any_kind_are_quoted
             unknown_tables_and_columns_are_named
             inspect_finds_columns_and_keys

@@ -81,6 +81,10 @@ pub trait Transaction {
     /// It is made with its first piece and goes with its last one.
     fn ledger(&mut self) -> Result<Vec<(u64, Vec<u8>)>, DatabaseError>;
 
+    /// Waits until every other transaction that has written into the ledger has ended, also one whose connection was lost
+    /// while it committed; what it has committed is seen from then on. Comes before anything else in a transaction.
+    fn await_ledger(&mut self) -> Result<(), DatabaseError>;
+
     /// Reads one piece of the ledger, if there is such a one.
     fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError>;
 

@@ -5,10 +5,14 @@ use database::LEDGER;
 use mysql::prelude::Queryable as _;
 use mysql::{Conn, Error};
 
+use crate::error::code;
 use crate::literal::{quote, text, within};
 
 /// Its columns.
 pub(crate) const COLUMNS: [&str; 3] = ["number", "piece", "content"];
+
+/// The number of the error that a table is not there.
+const NO_SUCH_TABLE: u16 = 1146;
 
 /// Says whether there is one.
 pub(crate) fn is_there(conn: &mut Conn, schema: &str) -> Result<bool, Error> {
@@ -60,6 +64,16 @@ pub(crate) fn piece(conn: &mut Conn, schema: &str, load: u64, number: u64) -> Re
     }
     let sql = format!("SELECT content FROM {} WHERE number = ? AND piece = ?", within(schema, LEDGER));
     conn.exec_first(sql, (load, number))
+}
+
+/// Waits until all that have written have ended: rows that are not committed are locked, and so are removed ones.
+pub(crate) fn wait(conn: &mut Conn, schema: &str) -> Result<(), Error> {
+    // Nothing is read before, since what a transaction sees is decided by its first read.
+    let sql = format!("SELECT COUNT(*) FROM {} LOCK IN SHARE MODE", within(schema, LEDGER));
+    match conn.query_drop(sql) {
+        Err(error) if code(&error) == Some(NO_SUCH_TABLE) => Ok(()),
+        waited => waited,
+    }
 }
 
 /// Writes one piece.

@@ -331,6 +331,12 @@ impl Transaction for MysqlTransaction<'_> {
         self.attempt(|this| ledger::heads(this.conn, &this.schema).map_err(refused(&this.database, "read the ledger")))
     }
 
+    fn await_ledger(&mut self) -> Result<(), DatabaseError> {
+        self.attempt(|this| {
+            ledger::wait(this.conn, &this.schema).map_err(refused(&this.database, "wait for the ledger"))
+        })
+    }
+
     fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError> {
         self.attempt(|this| {
             let piece = ledger::piece(this.conn, &this.schema, load, number);

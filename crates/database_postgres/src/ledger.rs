@@ -53,8 +53,22 @@ pub(crate) fn untouched(client: &mut Client, table: &str, loads: &[u64]) -> Resu
     Ok(Some(count.cast_unsigned()))
 }
 
+/// The number of the advisory lock that writers share. The table itself may have been made by one that has not committed.
+const LOCK: i64 = 0x5eed_bed0_1ed6;
+
+/// Waits until all that have written have ended.
+pub(crate) fn wait(client: &mut Client) -> Result<(), Error> {
+    client.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
+}
+
+/// Says that this transaction writes.
+fn announce(client: &mut Client) -> Result<(), Error> {
+    client.batch_execute(&format!("SELECT pg_advisory_xact_lock_shared({LOCK})"))
+}
+
 /// Writes one piece.
 pub(crate) fn write(client: &mut Client, load: u64, number: u64, piece: &[u8]) -> Result<(), Error> {
+    announce(client)?;
     if !is_there(client)? {
         client.batch_execute(&format!(
             "SET LOCAL client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS \"seedbed ledger\";
@@ -71,6 +85,7 @@ pub(crate) fn write(client: &mut Client, load: u64, number: u64, piece: &[u8]) -
 
 /// Removes the pieces of a load from a number on; the table goes with the last one, and its schema if nothing else is in it.
 pub(crate) fn cut(client: &mut Client, load: u64, from: u64) -> Result<(), Error> {
+    announce(client)?;
     if !is_there(client)? {
         return Ok(());
     }

@@ -225,6 +225,10 @@ impl Transaction for PostgresTransaction<'_> {
         self.attempt(|this| ledger::heads(this.client).map_err(refused(&this.database, "read the ledger")))
     }
 
+    fn await_ledger(&mut self) -> Result<(), DatabaseError> {
+        self.attempt(|this| ledger::wait(this.client).map_err(refused(&this.database, "wait for the ledger")))
+    }
+
     fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError> {
         self.attempt(|this| {
             ledger::piece(this.client, load, number).map_err(refused(&this.database, "read the ledger"))

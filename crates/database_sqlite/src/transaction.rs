@@ -246,6 +246,11 @@ impl Transaction for SqliteTransaction {
         self.attempt(|this| ledger::heads(&this.connection).map_err(refused(&this.database, "read the ledger")))
     }
 
+    fn await_ledger(&mut self) -> Result<(), DatabaseError> {
+        // There is one transaction that writes at a time, and this is it.
+        Ok(())
+    }
+
     fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError> {
         self.attempt(|this| {
             ledger::piece(&this.connection, load, number).map_err(refused(&this.database, "read the ledger"))

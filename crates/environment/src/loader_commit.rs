@@ -78,6 +78,8 @@ pub(crate) fn take_back(id: &DatabaseId, load: &LoadToUndo, rows: &Path, open: &
     let schema = database.inspect().map_err(Error::database(id))?;
     database.prepare_ledger().map_err(Error::database(id))?;
     let mut transaction = database.begin().map_err(Error::database(id))?;
+    // Its connection may be lost and its commit still under way.
+    transaction.await_ledger().map_err(Error::database(id))?;
     let entries = ledger::entries(&mut *transaction, &id.name).map_err(Error::database(id))?;
     if is_in(&entries, load) {
         let written: Vec<&Entry> = entries.iter().filter(|entry| Some(entry.number) == load.written).collect();
@@ -91,6 +93,8 @@ pub(crate) fn take_back(id: &DatabaseId, load: &LoadToUndo, rows: &Path, open: &
 fn has_committed(id: &DatabaseId, load: &LoadToUndo, open: &Open<'_>) -> Result<bool, Error> {
     let mut database = open(id)?;
     let mut transaction = database.begin().map_err(Error::database(id))?;
+    // Its connection may be lost and its commit still under way.
+    transaction.await_ledger().map_err(Error::database(id))?;
     let entries = ledger::entries(&mut *transaction, &id.name).map_err(Error::database(id))?;
     Ok(is_in(&entries, load))
 }

@@ -1,5 +1,9 @@
 //! Cases about the ledger of loads.
 
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
 use serde_json::json;
 
 use super::RelationalHarness;
@@ -51,6 +55,30 @@ pub fn the_ledger_changes_with_the_rows(harness: &dyn RelationalHarness) {
     assert_eq!(database.fingerprint().expect("fingerprint"), before);
     database.tidy_ledger().expect("tidy");
     assert_eq!(database.fingerprint().expect("fingerprint"), before);
+}
+
+/// Whoever waits for the ledger sees what another has committed that was under way.
+pub fn who_waits_for_the_ledger_sees_the_last_commit(harness: &dyn RelationalHarness) {
+    let mut database = authors(harness);
+    database.prepare_ledger().expect("prepare");
+    let mut other = harness.open();
+    let mut writing = database.begin().expect("begin");
+    writing.write_ledger(1, 0, b"one").expect("write");
+    let (tell, told) = mpsc::channel();
+    let entries = thread::scope(|scope| {
+        let waiting = scope.spawn(move || {
+            let mut transaction = other.begin().expect("begin");
+            transaction.await_ledger().expect("wait");
+            tell.send(()).expect("somebody listens");
+            transaction.ledger().expect("read")
+        });
+        // As long as one wants: it does not come back before.
+        told.recv_timeout(Duration::from_millis(200)).expect_err("it does not wait");
+        writing.commit().expect("commit");
+        told.recv().expect("it comes back");
+        waiting.join().expect("no panic")
+    });
+    assert_eq!(entries, [(1, b"one".to_vec())]);
 }
 
 /// Where an engine can tell which rows nobody has changed since a load, it is right, also when a dump was read in.

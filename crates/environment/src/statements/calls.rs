@@ -173,6 +173,10 @@ impl Transaction for LostTransaction<'_> {
         self.fault.reading(|| self.inner.ledger())
     }
 
+    fn await_ledger(&mut self) -> Result<(), DatabaseError> {
+        self.fault.reading(|| self.inner.await_ledger())
+    }
+
     fn ledger_piece(&mut self, load: u64, number: u64) -> Result<Option<Vec<u8>>, DatabaseError> {
         self.fault.reading(|| self.inner.ledger_piece(load, number))
     }
