@@ -126,15 +126,25 @@ impl Looker {
     /// Watches the directories that a unit's patterns begin in.
     fn add_roots(&mut self, watched: &mut Watched) -> Result<(), String> {
         for base in watched.patterns.bases().map(Path::to_owned).collect::<Vec<_>>() {
-            if base.is_dir() {
-                self.add_below(watched, &base, &mut |_| {})?;
-            } else {
-                // What is not there yet, or is a file, comes and changes in the directory that it is in.
-                let parent = base.ancestors().skip(1).find(|parent| parent.is_dir()).unwrap_or(&base).to_owned();
-                self.add(watched, &parent)?;
-            }
+            self.add_root(watched, &base, &mut |_| {})?;
         }
         Ok(())
+    }
+
+    /// Watches where one pattern begins, and names the files that are there.
+    fn add_root(&mut self, watched: &mut Watched, base: &Path, file: &mut dyn FnMut(&Path)) -> Result<(), String> {
+        let mut parent = None;
+        while !base.is_dir() {
+            // What is not there yet, or is a file, comes and changes in the directory that it is in.
+            let nearest = base.ancestors().skip(1).find(|nearest| nearest.is_dir()).unwrap_or(base);
+            // What was made before that was watched is told of by nobody: it is looked for once more.
+            if parent == Some(nearest) {
+                return Ok(());
+            }
+            self.add(watched, nearest)?;
+            parent = Some(nearest);
+        }
+        self.add_below(watched, base, file)
     }
 
     /// Watches a directory and all below it that is not ignored, and names the files that are there.
@@ -241,11 +251,7 @@ impl Looker {
             return Ok(());
         }
         for base in patterns.bases().filter(|base| base.starts_with(path)) {
-            if base.is_dir() {
-                self.add_below(watched, base, &mut note)?;
-            } else {
-                self.add_roots(watched)?;
-            }
+            self.add_root(watched, base, &mut note)?;
         }
         if patterns.bases().any(|base| path.starts_with(base)) && !patterns.ignores(path, true) {
             self.add_below(watched, path, &mut note)?;
