@@ -66,7 +66,7 @@ pub fn who_waits_for_the_ledger_sees_the_last_commit(harness: &dyn RelationalHar
     writing.write_ledger(1, 0, b"one").expect("write");
     let (tell, told) = mpsc::channel();
     let entries = thread::scope(|scope| {
-        let waiting = scope.spawn(move || {
+        let thread = scope.spawn(move || {
             let mut transaction = other.begin().expect("begin");
             transaction.await_ledger().expect("wait");
             tell.send(()).expect("somebody listens");
@@ -76,7 +76,7 @@ pub fn who_waits_for_the_ledger_sees_the_last_commit(harness: &dyn RelationalHar
         told.recv_timeout(Duration::from_millis(200)).expect_err("it does not wait");
         writing.commit().expect("commit");
         told.recv().expect("it comes back");
-        waiting.join().expect("no panic")
+        thread.join().expect("no panic")
     });
     assert_eq!(entries, [(1, b"one".to_vec())]);
 }
