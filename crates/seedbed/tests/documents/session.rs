@@ -43,6 +43,7 @@ impl Session {
 
     /// In an empty directory, with an image that pages call `busybox`; nothing where there is no engine.
     pub fn with_busybox(page: &str) -> Option<Self> {
+        const BUILT: &str = "seedbed/welcome-web:";
         const DOCKERFILE: &str = "FROM BASE\nRUN [\"/bin/busybox\", \"--install\", \"-s\", \"/bin\"]\nCMD [\"sh\"]\n";
         let base = database::contract::image_with("guide", &["/bin/busybox"])?;
         let name = format!("{}-links", base.name);
@@ -55,6 +56,13 @@ impl Session {
             builder.args(["build", "--quiet", "--network", "none", "--tag", &name]).arg(&context).output().unwrap();
         assert!(built.status.success(), "{built:?}");
         session.busybox = Some(name);
+        // What the page builds is built each time.
+        let docker =
+            |arguments: &[&str]| Command::new(base.containers.program()).args(arguments).output().unwrap().stdout;
+        let made = String::from_utf8(docker(&["image", "ls", "--format", "{{.Repository}}:{{.Tag}}"])).unwrap();
+        for image in made.lines().filter(|image| image.starts_with(BUILT)) {
+            docker(&["image", "rm", image]);
+        }
         Some(session)
     }
 
