@@ -7,6 +7,7 @@ use crate::census::{Census, Marks, Roots};
 use crate::object::object_id;
 use crate::pack::{self, PackBlock, PackId};
 use crate::seal::Seal;
+use crate::session::CollectState;
 use crate::store::{Inner, Store};
 use crate::{ObjectId, Progress, StoreError};
 
@@ -49,14 +50,14 @@ pub fn check(store: &Store, options: CheckOptions, progress: &dyn Fn(Progress)) 
     // References first: what is committed later than they were listed is not this check's business.
     let Roots { roots, damaged: damaged_references } = store.roots()?;
     findings.extend(damaged_references.into_iter().map(unreadable));
-    if let Err(error) = inner.read_state() {
-        match error {
-            StoreError::Damaged { name, problem, .. } => {
-                findings.push(Finding { path: name, what: problem, affected: Vec::new() });
-            }
-            other => return Err(other),
+    let state = match inner.read_state() {
+        Ok((state, _)) => state,
+        Err(StoreError::Damaged { name, problem, .. }) => {
+            findings.push(Finding { path: name, what: problem, affected: Vec::new() });
+            CollectState::default()
         }
-    }
+        Err(other) => return Err(other),
+    };
     let census = Census::take(inner)?;
     for (name, problem) in &census.damaged {
         findings.push(Finding { path: name.clone(), what: problem.clone(), affected: Vec::new() });
@@ -64,6 +65,12 @@ pub fn check(store: &Store, options: CheckOptions, progress: &dyn Fn(Progress)) 
     let mut damage = Damage::default();
     for (pack, length) in &census.indexed {
         let what = match census.listed.get(pack) {
+            // A collection removed it, and another one that was taken over has named it again: nobody relies on it, and who
+            // does is found below.
+            None if state.is_condemned(pack) => {
+                damage.packs.insert(*pack);
+                continue;
+            }
             None => "is missing".to_owned(),
             Some(found) if found != length => format!("has {found} bytes where {length} were written"),
             Some(_) => continue,

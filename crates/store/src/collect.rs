@@ -13,6 +13,9 @@ use crate::{Expect, ObjectId, ObjectKind, ObjectWriter, Progress, StoreError, Ve
 
 /// So many living objects are copied at once.
 const COPIED: usize = 256;
+/// For so many generations after it was condemned a pack stays so, though it is gone: a collection that was taken over may
+/// wake up and name it in the index again.
+const REMEMBERED: u64 = 24;
 
 /// How a store is collected.
 #[derive(Debug, Clone, PartialEq)]
@@ -132,22 +135,17 @@ impl Collection<'_> {
         let generation = fence.state.generation;
         fence.state.condemned = self.condemn(&census, &marks, &before, generation, report)?;
         let due = |condemned: &u64| *condemned + 2 <= generation && oldest.is_none_or(|oldest| *condemned < oldest);
-        let swept: BTreeSet<PackId> = fence
+        let there: Vec<(PackId, u64)> = fence
             .state
             .condemned
             .iter()
-            .filter(|(_, condemned)| due(condemned))
-            .filter_map(|(pack, _)| pack.parse().ok())
+            .filter_map(|(pack, condemned)| Some((pack.parse().ok()?, *condemned)))
+            .filter(|(pack, _)| census.listed.contains_key(pack))
             .collect();
-        report.condemned_packs = (fence.state.condemned.len() - swept.len()) as u64;
-        report.condemned_bytes = fence
-            .state
-            .condemned
-            .keys()
-            .filter_map(|pack| pack.parse::<PackId>().ok())
-            .filter(|pack| !swept.contains(pack))
-            .filter_map(|pack| census.listed.get(&pack))
-            .sum();
+        let (swept, waiting): (Vec<_>, Vec<_>) = there.into_iter().partition(|(_, condemned)| due(condemned));
+        let swept: BTreeSet<PackId> = swept.into_iter().map(|(pack, _)| pack).collect();
+        report.condemned_packs = waiting.len() as u64;
+        report.condemned_bytes = waiting.iter().filter_map(|(pack, _)| census.listed.get(pack)).sum();
         if self.options.dry_run {
             report.removed_packs += swept.len() as u64;
             report.freed_bytes += swept.iter().filter_map(|pack| census.listed.get(pack)).sum::<u64>();
@@ -157,10 +155,7 @@ impl Collection<'_> {
         self.rescue(&census, &marks, &fence.state, report)?;
         fence.publish()?;
         self.sweep(&census, &swept, report)?;
-        for pack in &swept {
-            fence.state.condemned.remove(&pack.to_string());
-        }
-        Ok(!fence.state.condemned.is_empty() && oldest.is_none())
+        Ok(!waiting.is_empty() && oldest.is_none())
     }
 
     /// The oldest generation in which a living writer began; dead ones are expired.
@@ -216,7 +211,7 @@ impl Collection<'_> {
         }
     }
 
-    /// The packs that are to go.
+    /// The packs that are to go, and those that are gone and that nobody is to rely on, should the index name them.
     fn condemn(
         &self,
         census: &Census,
@@ -248,15 +243,18 @@ impl Collection<'_> {
         let wasteful =
             |used: &Use| (used.bytes.saturating_sub(used.living)) as f64 > used.bytes as f64 * self.options.waste;
         let goes = |used: &Use| used.living == 0 || used.nodes && used.dead_node || wasteful(used);
-        Ok(packs
+        let since = |pack: &PackId| before.get(&pack.to_string()).copied().unwrap_or(generation);
+        let is_gone = |pack: &PackId| !census.listed.contains_key(pack);
+        let mut condemned: BTreeMap<String, u64> = packs
             .iter()
-            .filter(|(pack, used)| goes(used) && census.listed.contains_key(pack))
-            .map(|(pack, _)| pack.to_string())
-            .map(|pack| {
-                let since = before.get(&pack).copied().unwrap_or(generation);
-                (pack, since)
-            })
-            .collect())
+            // What the index names and the place has not: nothing living is missing.
+            .filter(|(pack, used)| is_gone(pack) || goes(used))
+            .map(|(pack, _)| (pack.to_string(), since(pack)))
+            .collect();
+        for pack in was.iter().filter(|pack| is_gone(pack) && since(pack) + REMEMBERED > generation) {
+            condemned.insert(pack.to_string(), since(pack));
+        }
+        Ok(condemned)
     }
 
     /// Copies what lives in condemned packs only.

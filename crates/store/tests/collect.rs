@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use store::{
-    CheckOptions, CollectOptions, CreateOptions, MemoryBackend, ObjectKind, ObjectWriter, Store, StoreError, check,
-    collect, transfer,
+    Backend, BackendError, CheckOptions, CollectOptions, CreateOptions, Entry, Expect, MemoryBackend, ObjectKind,
+    ObjectWriter, Store, StoreError, Version, check, collect, transfer,
 };
 use support::{bytes, commit, content, create, details, open, put_tree, restore, try_open};
 
@@ -199,4 +199,85 @@ fn an_encrypted_store_takes_objects_of_a_plain_one_and_gives_them_back() {
     assert_eq!(restore(&remote, "a").unwrap(), parts);
     collect(&remote, &CollectOptions::default(), &|_| {}).unwrap();
     assert_sound(&remote);
+}
+
+/// A place where something happens in the middle of a collection: before the first fragment is written.
+struct Overtaken {
+    place: Arc<MemoryBackend>,
+    meanwhile: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Backend for Overtaken {
+    fn describe(&self) -> String {
+        "a place with others at work".to_owned()
+    }
+
+    fn read(&self, name: &str) -> Result<Vec<u8>, BackendError> {
+        self.place.read(name)
+    }
+
+    fn read_range(&self, name: &str, offset: u64, length: u64) -> Result<Vec<u8>, BackendError> {
+        self.place.read_range(name, offset, length)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
+        if name.starts_with("index/")
+            && let Some(meanwhile) = self.meanwhile.lock().unwrap().take()
+        {
+            meanwhile();
+        }
+        self.place.write(name, bytes)
+    }
+
+    fn read_versioned(&self, name: &str) -> Result<Option<(Vec<u8>, Version)>, BackendError> {
+        self.place.read_versioned(name)
+    }
+
+    fn write_if(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<Version, BackendError> {
+        self.place.write_if(name, bytes, expect)
+    }
+
+    fn delete(&self, name: &str) -> Result<(), BackendError> {
+        self.place.delete(name)
+    }
+
+    fn list(&self, prefix: &str, each: &mut dyn FnMut(Entry) -> Result<(), BackendError>) -> Result<(), BackendError> {
+        self.place.list(prefix, each)
+    }
+}
+
+#[test]
+fn what_a_collection_that_was_taken_over_names_again_is_no_obstacle() {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Arc::new(MemoryBackend::default());
+    let store = Store::create(place.clone(), &directory.path().join("one"), &CreateOptions::default()).unwrap();
+    let parts: Vec<Vec<u8>> = (0..20).map(|seed| bytes(seed * 2, 20_000)).collect();
+    commit(&store, "first", &parts).unwrap();
+    commit(&store, "second", &[parts.clone(), vec![bytes(500, 20_000)]].concat()).unwrap();
+    // The nodes of the first go, its data stays: so the sweep writes a fragment.
+    store.delete_record("first").unwrap();
+
+    let cache = directory.path().join("two");
+    let other = try_open(place.clone(), &cache).unwrap();
+    let meanwhile = move || {
+        other.delete_record("second").unwrap();
+        let options = CollectOptions { take_over: true, ..CollectOptions::default() };
+        collect(&other, &options, &|_| {}).unwrap();
+        assert_eq!(size(&other), 0);
+    };
+    let slow =
+        Arc::new(Overtaken { place: place.clone(), meanwhile: std::sync::Mutex::new(Some(Box::new(meanwhile))) });
+    let overtaken = try_open(slow, &directory.path().join("three")).unwrap();
+    let result = collect(&overtaken, &CollectOptions::default(), &|_| {});
+    assert!(matches!(result, Err(StoreError::Collecting { .. })), "{result:?}");
+
+    let later = try_open(place, &cache).unwrap();
+    assert_sound(&later);
+    commit(&later, "third", &parts).unwrap();
+    assert!(restore(&later, "third").unwrap() == parts);
+    for _ in 0..2 {
+        collect(&later, &CollectOptions::default(), &|_| {}).unwrap();
+        assert_sound(&later);
+        assert!(restore(&later, "third").unwrap() == parts);
+    }
 }
