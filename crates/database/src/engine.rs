@@ -123,6 +123,17 @@ pub trait Engine: Send + Sync {
         Err(EngineError::NoServer(self.kind()))
     }
 
+    /// Whether environments can share a server, since the engine keeps the databases of one from those of another.
+    fn can_be_shared(&self) -> bool {
+        false
+    }
+
+    /// Whether an extension can be made by superusers alone; so it is if nothing is known of it.
+    fn needs_superuser(&self, found: &ServerFound, extension: &str) -> bool {
+        let _ = (found, extension);
+        true
+    }
+
     /// Says who Seedbed is in a server that environments share; `None` for an engine whose servers they cannot share, since it
     /// does not keep their databases apart.
     fn administrator(&self, place: &ServerPlace) -> Option<Login> {

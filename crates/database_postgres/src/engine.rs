@@ -10,7 +10,7 @@ use database::{
 };
 
 use crate::database::PostgresDatabase;
-use crate::{data, discovery, server, tenancy, wheel};
+use crate::{data, discovery, extension, server, tenancy, wheel};
 
 /// The newest version that is fetched where none is wanted.
 const NEWEST: &str = "18";
@@ -69,6 +69,14 @@ impl Engine for PostgresEngine {
 
     fn adopt_files(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
         server::adopt_files(found, place)
+    }
+
+    fn can_be_shared(&self) -> bool {
+        true
+    }
+
+    fn needs_superuser(&self, found: &ServerFound, extension: &str) -> bool {
+        extension::needs_superuser(found, extension)
     }
 
     fn administrator(&self, place: &ServerPlace) -> Option<Login> {

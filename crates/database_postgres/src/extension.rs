@@ -1,6 +1,9 @@
 //! Extensions: made with the database, or explained when the server does not have them.
 
-use database::DatabaseError;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use database::{DatabaseError, ServerFound};
 use postgres::Client;
 
 use crate::database::PostgresDatabase;
@@ -49,6 +52,28 @@ impl PostgresDatabase {
             source: install(extension, major).into(),
         }
     }
+}
+
+/// Whether only superusers can make an extension, as its control file says; one that is not found is taken for such.
+pub(crate) fn needs_superuser(found: &ServerFound, extension: &str) -> bool {
+    let file = format!("{extension}.control");
+    let directories = found.binaries.directory().map(|binaries| control_directories(binaries, found.major()));
+    let mut texts = directories.into_iter().flatten().map(|directory| fs::read_to_string(directory.join(&file)));
+    let Some(Ok(text)) = texts.find(Result::is_ok) else { return true };
+    let is = |key: &str, value: &str| {
+        let set = text.lines().filter_map(|line| line.split('#').next()?.split_once('='));
+        set.map(|(name, set)| (name.trim(), set.trim().trim_matches('\''))).any(|line| line == (key, value))
+    };
+    !(is("trusted", "true") || is("superuser", "false"))
+}
+
+/// Where the control files of extensions can be, by where the programs are: PostgreSQL finds them by the same way from one to
+/// the other.
+fn control_directories(binaries: &Path, major: &str) -> Vec<PathBuf> {
+    let prefix = binaries.parent().unwrap_or(binaries);
+    let shares = ["share", "share/postgresql", &format!("share/postgresql@{major}")].map(|share| prefix.join(share));
+    let debian = Path::new("/usr/share/postgresql").join(major);
+    shares.into_iter().chain([debian]).map(|share| share.join("extension")).collect()
 }
 
 /// Says what to install for an extension that the server does not have.

@@ -26,6 +26,8 @@ pub(crate) fn administrator(place: &ServerPlace) -> Login {
 /// Makes a role for an environment, or gives it this password.
 pub(crate) fn admit(place: &ServerPlace, environment: &Login) -> Result<(), DatabaseError> {
     let mut client = connect(place)?;
+    // It is remembered elsewhere that they are there.
+    client.batch_execute("SET synchronous_commit = on").map_err(refused(SERVER, "wait for what it writes"))?;
     make_role(&mut client, ADMINISTRATOR, "SUPERUSER", place.password.expose())?;
     // A test runner makes databases of its own.
     make_role(&mut client, &environment.user, "CREATEDB", environment.password.expose())?;

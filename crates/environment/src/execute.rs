@@ -8,8 +8,8 @@ use std::sync::{Mutex, OnceLock};
 
 use daemon::{Answerer, ApplyEvent};
 use database::{Database, DatabaseError, StateName};
-use plan::{Action, ChainStep, DatabaseId, Key, Plan, StateSource, Step};
-use supervisor::{Exit, Failure, KindTag, UnitId, UnitState, UnitStatus};
+use plan::{Action, ChainStep, DatabaseId, Key, Plan, ServerId, StateSource, Step};
+use supervisor::{Exit, Failure, KindTag, UnitId, UnitSpec, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
 use crate::facts::kind_of;
@@ -18,6 +18,7 @@ use crate::loader_report::LoadReport;
 use crate::loader_stages;
 use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
+use crate::shared_hold::{self, Held};
 use crate::tasks::TaskRecord;
 use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks, unusable};
 
@@ -74,8 +75,44 @@ impl Session<'_> {
         self.hand_over(&mut start)?;
         self.write_config_files(plan)?;
         let stop = plan.stop.iter().map(|(id, _)| id.clone()).collect();
+        std::thread::scope(|scope| {
+            let shared = scope.spawn(|| self.start_shared(plan));
+            let outcome = self.follow(plan, material, start, stop);
+            for held in shared.join().expect("nothing panics there") {
+                let released = held.release(self.context);
+                if let Err(error) = released {
+                    self.context.monitor.on(Progress::Note(with_causes(&error)));
+                }
+            }
+            outcome
+        })
+    }
+
+    /// Starts the shared servers of a plan, as soon as it is known that they are wanted.
+    fn start_shared(&self, plan: &Plan) -> Vec<Held> {
+        let wanted = |id: &ServerId| {
+            let unit = UnitId::new(id.to_string());
+            plan.steps.iter().any(|step| step.id == unit)
+        };
+        let seats = self.seats.iter().filter(|(id, _)| wanted(id));
+        let passwords = self.record().passwords;
+        seats
+            .filter_map(|(id, seat)| {
+                shared_hold::start_ahead(self.context, &self.place, seat, passwords[&id.to_string()].clone())
+            })
+            .collect()
+    }
+
+    /// Lets the supervisor carry out a plan, and does what it hands back.
+    fn follow(
+        &self,
+        plan: &Plan,
+        material: &Material<'_>,
+        start: Vec<UnitSpec>,
+        stop: Vec<UnitId>,
+    ) -> Result<Execution, Error> {
         let mut apply = self.client()?.apply(start, stop).map_err(Error::Supervisor)?;
-        self.context.interrupt.watch(Some(apply.answerer()));
+        let watched = self.context.interrupt.watch(apply.answerer());
         let worker = Worker {
             session: self,
             steps: plan.steps.iter().map(|step| (step.id.clone(), step)).collect(),
@@ -87,7 +124,7 @@ impl Session<'_> {
             brought: OnceLock::new(),
         };
         let followed = worker.follow(&mut apply);
-        self.context.interrupt.watch(None);
+        drop(watched);
         let (units, ok) = followed?;
         // A wish that came when all was done, or committed, came too late.
         let done = worker.done.into_inner().expect("nothing panics while it holds this");
@@ -157,6 +194,7 @@ impl Session<'_> {
             // A process that was never started has printed nothing.
             let was_started = !matches!(failure, Failure::Spawn(_));
             let log = process.map(|process| process.log).filter(|log| was_started && log.exists());
+            let last_lines = log.as_ref().map(|log| crate::logs::last_run(log)).unwrap_or_default();
             failures.push(StepFailure {
                 step: step.id.to_string(),
                 exit_code: match failure {
@@ -166,12 +204,25 @@ impl Session<'_> {
                 title: step.title(),
                 reason,
                 place: self.place_of(step),
-                last_lines: log.as_ref().map(|log| crate::logs::last_run(log)).unwrap_or_default(),
                 log,
-                help: help(failure, &step.id, is_container),
+                help: self.superuser_help(step, &last_lines).unwrap_or_else(|| help(failure, &step.id, is_container)),
+                last_lines,
             });
         }
         failures
+    }
+
+    /// What to do about a step that wanted to be a superuser in a server that is shared.
+    fn superuser_help(&self, step: &Step, lines: &[String]) -> Option<String> {
+        const WORDS: [&str; 3] =
+            ["must be superuser", "permission denied to create extension", "permission denied for language"];
+        let Action::RunSchema { database, .. } = &step.action else { return None };
+        let server = self.model.databases[database].server.as_ref()?;
+        let wants = lines.iter().any(|line| WORDS.iter().any(|words| line.contains(words)));
+        (wants && self.seats.contains_key(server)).then(|| {
+            let shared = "in a server that environments share nobody is a superuser: name extensions in `extensions` of the database";
+            format!("{shared}, or ask for a server of its own with `servers: own` in the manifest")
+        })
     }
 
     /// File and line of the manifest that declare what a step works on.

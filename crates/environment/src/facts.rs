@@ -35,77 +35,77 @@ pub(crate) fn server_ids(tree: &WorkspaceTree) -> BTreeMap<ServerId, DatabaseId>
     servers
 }
 
-/// Chooses what an environment keeps from then on, as far as it is not chosen yet: ports, numbers and passwords. Says which
-/// remembered ports had to change.
-pub(crate) fn choose_lasting(
-    tree: &WorkspaceTree,
-    name: &str,
-    servers: &BTreeMap<ServerId, DatabaseId>,
-    containers: Option<&ContainerEngine>,
-    running: &BTreeMap<UnitId, RunningUnit>,
-    seats: &BTreeMap<ServerId, Seat>,
-    record: &mut Record,
-) -> Result<Vec<String>, Error> {
-    let notes = choose_ports(tree, name, servers, containers, running, seats, record)?;
-    choose_numbers(tree, record);
-    for id in servers.keys() {
-        record.passwords.entry(id.to_string()).or_insert_with(new_password);
-    }
-    Ok(notes)
+/// What decides about that which an environment keeps from then on.
+pub(crate) struct Lasting<'a> {
+    pub(crate) tree: &'a WorkspaceTree,
+    /// The name of the environment.
+    pub(crate) name: &'a str,
+    /// The servers that it needs.
+    pub(crate) servers: &'a BTreeMap<ServerId, DatabaseId>,
+    /// The engine that runs containers.
+    pub(crate) containers: Option<&'a ContainerEngine>,
+    pub(crate) running: &'a BTreeMap<UnitId, RunningUnit>,
+    /// Its places in servers that environments share.
+    pub(crate) seats: &'a BTreeMap<ServerId, Seat>,
 }
 
-fn choose_ports(
-    tree: &WorkspaceTree,
-    name: &str,
-    servers: &BTreeMap<ServerId, DatabaseId>,
-    containers: Option<&ContainerEngine>,
-    running: &BTreeMap<UnitId, RunningUnit>,
-    seats: &BTreeMap<ServerId, Seat>,
-    record: &mut Record,
-) -> Result<Vec<String>, Error> {
-    let own = servers.keys().filter(|id| !seats.contains_key(*id));
-    let mut wanted: BTreeMap<String, Wanted> = own.map(|id| (id.to_string(), Wanted::Any)).collect();
-    for (_, workspace) in tree.iter() {
-        for service in workspace.manifest.services.values() {
-            let name = format!("{}/{}", workspace.manifest.name, service.name);
-            let container = service.run.container();
-            // In the network of this machine a container listens where it listens.
-            let fixed = container.filter(|container| !has_network(containers, container));
-            let wish = |port: manifest::Port, inside: Option<u16>| match (port, inside) {
-                (_, Some(inside)) if fixed.is_some() => Wanted::This(inside),
-                (manifest::Port::Auto, _) => Wanted::Any,
-                (manifest::Port::Fixed(port), _) => Wanted::This(port),
-            };
-            if let Some(port) = service.port {
-                wanted.insert(name.clone(), wish(port, container.and_then(|container| container.port)));
-            }
-            if service.lazy.is_some() {
-                wanted.insert(format!("{name}{}", plan::BEHIND), Wanted::Any);
-            }
-            for (port_name, port) in service.ports.iter().filter(|_| container.is_none()) {
-                wanted.insert(format!("{name}:{port_name}"), wish(*port, None));
-            }
-            for port in container.into_iter().flat_map(|container| &container.ports) {
-                wanted.insert(format!("{name}:{}", port.name), wish(port.host, Some(port.container)));
+impl Lasting<'_> {
+    /// Chooses ports, numbers and passwords, as far as they are not chosen yet. Says which remembered ports had to change.
+    pub(crate) fn choose(&self, record: &mut Record) -> Result<Vec<String>, Error> {
+        let notes = self.choose_ports(record)?;
+        choose_numbers(self.tree, record);
+        for id in self.servers.keys() {
+            record.passwords.entry(id.to_string()).or_insert_with(new_password);
+        }
+        Ok(notes)
+    }
+
+    fn choose_ports(&self, record: &mut Record) -> Result<Vec<String>, Error> {
+        let Self { tree, name, servers, containers, running, seats } = *self;
+        let own = servers.keys().filter(|id| !seats.contains_key(*id));
+        let mut wanted: BTreeMap<String, Wanted> = own.map(|id| (id.to_string(), Wanted::Any)).collect();
+        for (_, workspace) in tree.iter() {
+            for service in workspace.manifest.services.values() {
+                let name = format!("{}/{}", workspace.manifest.name, service.name);
+                let container = service.run.container();
+                // In the network of this machine a container listens where it listens.
+                let fixed = container.filter(|container| !has_network(containers, container));
+                let wish = |port: manifest::Port, inside: Option<u16>| match (port, inside) {
+                    (_, Some(inside)) if fixed.is_some() => Wanted::This(inside),
+                    (manifest::Port::Auto, _) => Wanted::Any,
+                    (manifest::Port::Fixed(port), _) => Wanted::This(port),
+                };
+                if let Some(port) = service.port {
+                    wanted.insert(name.clone(), wish(port, container.and_then(|container| container.port)));
+                }
+                if service.lazy.is_some() {
+                    wanted.insert(format!("{name}{}", plan::BEHIND), Wanted::Any);
+                }
+                for (port_name, port) in service.ports.iter().filter(|_| container.is_none()) {
+                    wanted.insert(format!("{name}:{port_name}"), wish(*port, None));
+                }
+                for port in container.into_iter().flat_map(|container| &container.ports) {
+                    wanted.insert(format!("{name}:{}", port.name), wish(port.host, Some(port.container)));
+                }
             }
         }
+        if containers.is_some_and(|engine| engine.has_networks) {
+            let is_outside = |name: &&String| !is_inside(tree, name) && !name.ends_with(plan::BEHIND);
+            let outside = wanted.keys().filter(is_outside).cloned();
+            let relayed: Vec<String> = outside.chain(seats.keys().map(ToString::to_string)).collect();
+            wanted.extend(relayed.into_iter().map(|name| (container_engine::relay(&name), Wanted::Any)));
+        }
+        let running: BTreeSet<String> = running.keys().map(ToString::to_string).collect();
+        let is_in_use = |name: &&String| running.contains(ports::owner(name));
+        let running = record.ports.keys().chain(wanted.keys()).filter(is_in_use).cloned().collect();
+        let environment = format!("{} {name}", tree.workspace(tree.root).directory.display());
+        let chosen = ports::choose(&environment, &wanted, &record.ports, &running);
+        let (ports, notes) = chosen.map_err(|error| with_place(error, tree))?;
+        record.ports = ports;
+        // That of a shared server is not chosen here.
+        record.ports.extend(seats.iter().map(|(id, seat)| (id.to_string(), seat.place.port)));
+        Ok(notes)
     }
-    if containers.is_some_and(|engine| engine.has_networks) {
-        let is_outside = |name: &&String| !is_inside(tree, name) && !name.ends_with(plan::BEHIND);
-        let outside = wanted.keys().filter(is_outside).cloned();
-        let relayed: Vec<String> = outside.chain(seats.keys().map(ToString::to_string)).collect();
-        wanted.extend(relayed.into_iter().map(|name| (container_engine::relay(&name), Wanted::Any)));
-    }
-    let running: BTreeSet<String> = running.keys().map(ToString::to_string).collect();
-    let is_in_use = |name: &&String| running.contains(ports::owner(name));
-    let running = record.ports.keys().chain(wanted.keys()).filter(is_in_use).cloned().collect();
-    let environment = format!("{} {name}", tree.workspace(tree.root).directory.display());
-    let chosen = ports::choose(&environment, &wanted, &record.ports, &running);
-    let (ports, notes) = chosen.map_err(|error| with_place(error, tree))?;
-    record.ports = ports;
-    // That of a shared server is not chosen here.
-    record.ports.extend(seats.iter().map(|(id, seat)| (id.to_string(), seat.place.port)));
-    Ok(notes)
 }
 
 /// Whether a port, by its name, is one inside of a container in whose place nobody listens on this machine; one in the network of

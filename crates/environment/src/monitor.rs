@@ -1,5 +1,6 @@
 //! What an operation tells while it goes on. The library never prints; whoever calls it shows this, or does not.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -100,7 +101,9 @@ struct State {
     raised: bool,
     /// How many see to it that nothing has to be undone.
     at_once: usize,
-    running: Option<Answerer>,
+    /// What supervisors carry out for this process, by a number.
+    running: BTreeMap<u64, Answerer>,
+    next: u64,
 }
 
 impl Interrupt {
@@ -110,7 +113,7 @@ impl Interrupt {
         let mut state = self.0.state.lock().expect("nothing panics while it holds this");
         state.raised = true;
         self.0.raised.notify_all();
-        if let Some(answerer) = &state.running {
+        for answerer in state.running.values() {
             // A supervisor that is gone has nothing left to cancel.
             let _ = answerer.cancel();
         }
@@ -142,15 +145,29 @@ impl Interrupt {
         self.0.state.lock().expect("nothing panics while it holds this").raised = false;
     }
 
-    pub(crate) fn watch(&self, answerer: Option<Answerer>) {
+    /// Says what a supervisor carries out, which the wish cancels as long as the result lives.
+    pub(crate) fn watch(&self, answerer: Answerer) -> Watched<'_> {
         let mut state = self.0.state.lock().expect("nothing panics while it holds this");
-        if state.raised
-            && let Some(answerer) = &answerer
-        {
+        if state.raised {
             // A supervisor that is gone has nothing left to cancel.
             let _ = answerer.cancel();
         }
-        state.running = answerer;
+        let number = state.next;
+        state.next += 1;
+        state.running.insert(number, answerer);
+        Watched { interrupt: self, number }
+    }
+}
+
+/// Something that a supervisor carries out, and that the wish to end cancels.
+pub(crate) struct Watched<'a> {
+    interrupt: &'a Interrupt,
+    number: u64,
+}
+
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.interrupt.0.state.lock().expect("nothing panics while it holds this").running.remove(&self.number);
     }
 }
 

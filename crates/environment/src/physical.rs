@@ -42,13 +42,18 @@ pub(crate) fn choose(
             if form == SnapshotForm::Physical {
                 return Err(Error::SharedFiles(server.to_string()));
             }
+            let bytes = bytes_of(session, server)?;
+            if bytes >= files_from {
+                let (bytes, makes) = (bytes / 1_000_000, "an environment that is made with `servers: own` saves files");
+                let text = format!(
+                    "the databases of {server} are dumped, all {bytes} MB, since the server is shared; {makes}"
+                );
+                session.context.monitor.on(Progress::Note(text));
+            }
             continue;
         }
         let own: Vec<&DatabaseId> = databases_of(session, server).collect();
-        let mut bytes = 0;
-        for id in &own {
-            bytes += session.database(id)?.size().map_err(Error::database(id))?;
-        }
+        let bytes = bytes_of(session, server)?;
         if form == SnapshotForm::Auto && bytes < files_from {
             continue;
         }
@@ -73,6 +78,11 @@ pub(crate) fn choose(
         }
     }
     Ok(chosen)
+}
+
+/// How many bytes the databases of a server have.
+fn bytes_of(session: &Session<'_>, server: &ServerId) -> Result<u64, Error> {
+    databases_of(session, server).map(|id| session.database(id)?.size().map_err(Error::database(id))).sum()
 }
 
 /// The databases of a server that are there.

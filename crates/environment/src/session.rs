@@ -19,7 +19,7 @@ use crate::container_engine;
 use crate::context::{Context, Mode, Target};
 use crate::data::{self, DeclaredData};
 use crate::dependencies::{self, Dependencies, Loaded};
-use crate::facts::{FactsMaker, Servers, choose_lasting, find_all, server_ids, settings};
+use crate::facts::{FactsMaker, Lasting, Servers, find_all, server_ids, settings};
 use crate::journal::Journal;
 use crate::library::Purpose;
 use crate::lock::Lock;
@@ -31,12 +31,13 @@ use crate::observation::{
 use crate::place::Place;
 use crate::private::Private;
 use crate::record::{DatabaseRecord, Record};
-use crate::shared_server::{self, Seat};
+use crate::shared_choice::Why;
+use crate::shared_server::{self, Seat, Seats};
 use crate::specs::OwnSpec;
 use crate::task_turns::Turns;
 use crate::tasks::TaskMadeOf;
 use crate::unusable::Unusable;
-use crate::{Error, Progress, inputs};
+use crate::{Error, Progress, inputs, supervisor_client};
 
 /// One command on one environment.
 pub struct Session<'a> {
@@ -70,6 +71,8 @@ pub struct Session<'a> {
     pub(crate) servers: Servers,
     /// Which of the servers are shared, and this environment's place there.
     pub(crate) seats: BTreeMap<ServerId, Seat>,
+    /// Why the others are not.
+    pub(crate) own_servers: BTreeMap<ServerId, Why>,
     record: Mutex<Record>,
     client: Mutex<Option<Client>>,
     /// Set when the supervisor is gone, and its servers with it: then nobody waits for them.
@@ -174,10 +177,12 @@ impl<'a> Session<'a> {
 
         let servers = server_ids(&tree);
         let found = find_all(context, &servers, lock.is_some())?;
-        let seats = shared_server::seats(context, &place, &tree, &found, &record, lock.is_some())?;
+        let found_seats = shared_server::seats(context, &place, &tree, &found, &mut record, lock.is_some())?;
+        let Seats { taken: seats, own: own_servers } = found_seats;
         let engine = container_engine::find(context, &tree)?;
-        let notes = choose_lasting(&tree, &target.name, &servers, engine.as_ref(), &running, &seats, &mut record)?;
-        for note in notes {
+        let (name, containers) = (&target.name, engine.as_ref());
+        let lasting = Lasting { tree: &tree, name, servers: &servers, containers, running: &running, seats: &seats };
+        for note in lasting.choose(&mut record)? {
             context.monitor.on(Progress::Note(note));
         }
         if lock.is_some() && written.as_ref() != Some(&record) {
@@ -189,8 +194,8 @@ impl<'a> Session<'a> {
             place: &place,
             record: &record,
             tree: &tree,
-            name: &target.name,
-            containers: container_engine::facts(engine.as_ref(), &tree, &place, &record)?,
+            name,
+            containers: container_engine::facts(containers, &tree, &place, &record)?,
             seats: &seats,
         };
         let servers = maker.servers(found);
@@ -234,6 +239,7 @@ impl<'a> Session<'a> {
             locations,
             servers,
             seats,
+            own_servers,
             record: Mutex::new(record),
             client: Mutex::new(client),
             is_abandoned: AtomicBool::new(false),
@@ -280,19 +286,10 @@ impl<'a> Session<'a> {
         if let Some(client) = self.connected() {
             return Ok(client);
         }
-        let socket = self.place.socket();
-        if let Some(client) = supervisor(&self.place)? {
-            return Ok(client);
+        match supervisor_client::settled(&self.place)? {
+            Some(client) => Ok(client),
+            None => supervisor_client::start(self.context, &self.place),
         }
-        let arguments = [
-            "supervise".into(),
-            "--directory".into(),
-            self.place.directory().as_os_str().to_owned(),
-            "--socket".into(),
-            socket.as_os_str().to_owned(),
-        ];
-        Client::start(&self.context.program, &arguments, &socket, &self.place.supervisor_log())
-            .map_err(Error::Supervisor)
     }
 
     /// The connection to the supervisor, if there is one that was not taken yet.
@@ -345,7 +342,7 @@ impl<'a> Session<'a> {
 
     /// What is there now, after this command has changed something.
     pub(crate) fn observe_again(&self) -> Result<Observed, Error> {
-        let statuses = match supervisor(&self.place)? {
+        let statuses = match supervisor_client::settled(&self.place)? {
             Some(mut client) => client.status().map_err(Error::Supervisor)?,
             None => Vec::new(),
         };
@@ -402,18 +399,12 @@ fn connect(place: &Place, may_change: bool) -> Result<Option<Client>, Error> {
         return Client::connect(&place.socket()).map_err(Error::Supervisor);
     }
     // Whoever had the right may have been killed: what it asked the supervisor for is taken back first.
-    let client = supervisor(place)?;
+    let client = supervisor_client::settled(place)?;
     if client.is_none() && !Record::exists(place.directory()) {
         // Its directory was removed by hand: nobody knows the passwords of the servers that are left.
         place.remove_servers()?;
     }
     Ok(client)
-}
-
-/// The connection to the supervisor when it has nothing under way; `None` when there is none, or it was about to end.
-pub(crate) fn supervisor(place: &Place) -> Result<Option<Client>, Error> {
-    let client = Client::connect(&place.socket()).map_err(Error::Supervisor)?;
-    client.map_or(Ok(None), Client::settled).map_err(Error::Supervisor)
 }
 
 /// The profile of an environment, or the one that it is made with.

@@ -1,6 +1,7 @@
 //! A server that environments share is kept running by each of them: one process of each holds it, and the supervisor of the
 //! server, which counts the connections of those processes, stops it when the last one is gone.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use crate::logs::last_run;
 use crate::place::Place;
 use crate::record::Record;
 use crate::shared_server::{Seat, SharedFile, SharedServer, role_of};
-use crate::{Error, with_causes};
+use crate::{Error, supervisor_client, with_causes};
 
 /// The unit that the server is for its supervisor.
 const UNIT: &str = "server";
@@ -116,7 +117,7 @@ impl Held {
         self.server.ask(context, || engine.dismiss(&place, role))?;
         let _turn = self.server.turn(context)?;
         let Some(mut file) = self.server.read()? else { return Ok(()) };
-        file.environments.remove(role);
+        file.dismissed(role);
         self.server.write(&file)
     }
 
@@ -154,11 +155,30 @@ pub(crate) fn start(
             let (process, ready, stop) = server_process(context, engine.kind(), &found, &place, log).map_err(failed)?;
             server.apply(context, UnitKind::Service { process, ready, stop, life: Box::<LifeSpec>::default() })?;
         }
-        if let Some(login) = login {
+        if let Some(login) = login.filter(|login| !file.has_admitted(login)) {
             server.ask(context, || engine.admit(&place, login))?;
+            file.admitted(login);
+            server.write(&file)?;
         }
         return Ok(Held { server, hold, file });
     }
+}
+
+/// Holds a server for an environment whose command is about to start it, and lets it start while the environment's own supervisor
+/// does. The process that holds it afterwards finds it ready, or says why it cannot be.
+pub(crate) fn start_ahead(context: &Context<'_>, environment: &Place, seat: &Seat, password: String) -> Option<Held> {
+    let login = Login { user: seat.role.clone(), password: Secret::new(password) };
+    start(context, seat.server.clone(), &environment.directory().display().to_string(), Some(&login)).ok()
+}
+
+/// Removes what an environment has in a server that it will not share any more.
+pub(crate) fn leave(context: &Context<'_>, server: SharedServer, role: &str) -> Result<(), Error> {
+    if server.read()?.is_none() {
+        return Ok(());
+    }
+    let mut held = start(context, server, "an environment that leaves it", None)?;
+    held.dismiss(context, role)?;
+    held.release(context)
 }
 
 impl SharedServer {
@@ -202,18 +222,10 @@ impl SharedServer {
 
     /// The connection to its supervisor; one is started when there is none.
     fn client(&self, context: &Context<'_>) -> Result<Client, Error> {
-        let socket = self.place.socket();
-        if let Some(client) = Client::connect(&socket).map_err(Error::Supervisor)? {
-            return Ok(client);
+        match Client::connect(&self.place.socket()).map_err(Error::Supervisor)? {
+            Some(client) => Ok(client),
+            None => supervisor_client::start(context, &self.place),
         }
-        let arguments = [
-            "supervise".into(),
-            "--directory".into(),
-            self.place.directory().as_os_str().to_owned(),
-            "--socket".into(),
-            socket.as_os_str().to_owned(),
-        ];
-        Client::start(&context.program, &arguments, &socket, &self.place.supervisor_log()).map_err(Error::Supervisor)
     }
 
     fn is_ready(&self, context: &Context<'_>) -> Result<bool, Error> {
@@ -221,10 +233,11 @@ impl SharedServer {
         Ok(statuses.iter().any(|status| status.id.as_str() == UNIT && status.state == UnitState::Ready))
     }
 
-    /// Who holds it now: the directories of environments.
-    pub(crate) fn holders(&self) -> Result<Vec<String>, Error> {
+    /// Who holds it now: the directories of environments, each once.
+    pub(crate) fn holders(&self) -> Result<BTreeSet<String>, Error> {
         let client = Client::connect(&self.place.socket()).map_err(Error::Supervisor)?;
-        client.map_or(Ok(Vec::new()), |mut client| client.holders()).map_err(Error::Supervisor)
+        let holders = client.map_or(Ok(Vec::new()), |mut client| client.holders()).map_err(Error::Supervisor)?;
+        Ok(holders.into_iter().collect())
     }
 
     /// Lets its supervisor start it, and waits until it is ready.
@@ -234,7 +247,7 @@ impl SharedServer {
         let client = client.ok_or_else(|| self.failed("its supervisor has ended"))?;
         let unit = UnitSpec { id: UnitId::from(UNIT), kind, after: Vec::new(), digest: String::new() };
         let mut apply = client.apply(vec![unit], Vec::new()).map_err(Error::Supervisor)?;
-        context.interrupt.watch(Some(apply.answerer()));
+        let _watch = context.interrupt.watch(apply.answerer());
         let mut detail = String::new();
         let is_ready = loop {
             match apply.next() {
@@ -248,7 +261,6 @@ impl SharedServer {
                 Err(error) => break Err(Error::Supervisor(error)),
             }
         };
-        context.interrupt.watch(None);
         if is_ready? {
             return Ok(());
         }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use daemon::{Client, ClientError};
 use database::{Durability, Login, Secret, ServerFound, ServerPlace, Unsettled};
-use manifest::{Servers as Wish, WorkspaceTree};
-use plan::{DatabaseId, ServerId};
+use manifest::WorkspaceTree;
+use plan::ServerId;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,8 @@ use crate::lock::is_at;
 use crate::place::Place;
 use crate::ports::{self, Wanted};
 use crate::record::Record;
-use crate::{Error, Progress, durable};
+use crate::shared_choice::{self, Choice, Why};
+use crate::{Error, Progress, durable, shared_hold};
 
 /// The version of the file.
 const FORMAT: u32 = 1;
@@ -48,6 +49,29 @@ pub(crate) struct SharedFile {
     pub(crate) is_made: bool,
     /// By role: the directory of the environment.
     pub(crate) environments: BTreeMap<String, PathBuf>,
+    /// The roles that it has, each with the digest of its password.
+    #[serde(default)]
+    admitted: BTreeMap<String, String>,
+}
+
+impl SharedFile {
+    /// Whether somebody can enter the server, so that it need not be asked.
+    pub(crate) fn has_admitted(&self, login: &Login) -> bool {
+        self.admitted.get(&login.user) == Some(&digest_of(login))
+    }
+
+    pub(crate) fn admitted(&mut self, login: &Login) {
+        self.admitted.insert(login.user.clone(), digest_of(login));
+    }
+
+    pub(crate) fn dismissed(&mut self, role: &str) {
+        self.environments.remove(role);
+        self.admitted.remove(role);
+    }
+}
+
+fn digest_of(login: &Login) -> String {
+    blake3::hash(login.password.expose().as_bytes()).to_hex().to_string()
 }
 
 /// A server that environments share.
@@ -178,6 +202,7 @@ impl SharedServer {
             birth: new_password(),
             is_made: false,
             environments: BTreeMap::new(),
+            admitted: BTreeMap::new(),
         })
     }
 
@@ -211,7 +236,7 @@ impl SharedServer {
                 fs::remove_dir_all(&directory).map_err(Error::io("remove", &directory))?;
             }
             if file.is_made && !directory.exists() {
-                file = SharedFile { birth: new_password(), is_made: false, ..file };
+                file = SharedFile { birth: new_password(), is_made: false, admitted: BTreeMap::new(), ..file };
             }
             if !ports::is_free(file.port) {
                 file.port = self.free_port()?;
@@ -232,6 +257,15 @@ pub(crate) fn role_of(environment: &Path) -> String {
     format!("env_{}", &digest[..16])
 }
 
+/// Which servers an environment shares, and why it does not share the others.
+#[derive(Debug, Default)]
+pub(crate) struct Seats {
+    /// Its places in servers that environments share.
+    pub(crate) taken: BTreeMap<ServerId, Seat>,
+    /// Why it has a server of its own.
+    pub(crate) own: BTreeMap<ServerId, Why>,
+}
+
 /// Finds which servers an environment shares, and its place in each. An environment keeps the servers that its databases were
 /// made in, whatever the manifests say by now. What it has in one that was lost is for [`crate::lost`] to forget.
 pub(crate) fn seats(
@@ -239,21 +273,30 @@ pub(crate) fn seats(
     place: &Place,
     tree: &WorkspaceTree,
     found: &BTreeMap<ServerId, ServerFound>,
-    record: &Record,
+    record: &mut Record,
     may_change: bool,
-) -> Result<BTreeMap<ServerId, Seat>, Error> {
-    let mut seats = BTreeMap::new();
+) -> Result<Seats, Error> {
+    let mut seats = Seats::default();
     let role = role_of(place.directory());
     for (id, found) in found {
-        let known = record.shared.get(&id.to_string());
-        let is_wanted =
-            || wants_shared(tree, id) && found.binaries.directory().is_some() && !has_databases(tree, id, record);
-        if known.is_none() && !is_wanted() {
-            continue;
-        }
+        let engine = context.engine(kind_of(id.engine));
+        let name = id.to_string();
+        let known = record.shared.get(&name).map(|known| SharedServer::named(context, &known.server));
         let server = match known {
-            Some(known) => SharedServer::named(context, &known.server),
-            None => SharedServer::of(context, id, found, crate::facts::durability(tree, id)),
+            Some(known) if shared_choice::is_made(tree, id, record) => known,
+            known => match shared_choice::choose(tree, id, engine, found, record) {
+                Choice::Shared => {
+                    known.unwrap_or_else(|| SharedServer::of(context, id, found, crate::facts::durability(tree, id)))
+                }
+                Choice::Own(why) => {
+                    if let Some(known) = known.filter(|_| may_change) {
+                        shared_hold::leave(context, known, &role)?;
+                        record.shared.remove(&name);
+                    }
+                    seats.own.insert(id.clone(), why);
+                    continue;
+                }
+            },
         };
         let file = if may_change {
             server.join(context, id, found, &role, place.directory())?
@@ -261,32 +304,10 @@ pub(crate) fn seats(
             server.look(id, found)?
         };
         let place = server.server_place(context, &file);
-        // An engine that cannot keep the databases of several environments apart.
-        let Some(administrator) = context.engine(kind_of(id.engine)).administrator(&place) else { continue };
+        let administrator =
+            engine.administrator(&place).expect("only such servers are shared as keep their users apart");
         let seat = Seat { server, birth: file.birth, place, administrator, role: role.clone() };
-        seats.insert(id.clone(), seat);
+        seats.taken.insert(id.clone(), seat);
     }
     Ok(seats)
-}
-
-/// Whether the databases of a server are to be in a shared one: the root workspace says so, and none of those whose databases
-/// they are asks for its own.
-fn wants_shared(tree: &WorkspaceTree, id: &ServerId) -> bool {
-    let asks_for_own = |manifest: &manifest::Manifest| {
-        let has_one = manifest.databases.values().any(|database| ServerId::of(database).as_ref() == Some(id));
-        has_one && manifest.servers == Some(Wish::Own)
-    };
-    tree.workspace(tree.root).manifest.servers == Some(Wish::Shared)
-        && id.engine == manifest::Engine::Postgres
-        && !tree.iter().any(|(_, workspace)| asks_for_own(&workspace.manifest))
-}
-
-/// Whether the environment has made databases that are to be in this server.
-fn has_databases(tree: &WorkspaceTree, id: &ServerId, record: &Record) -> bool {
-    tree.iter().any(|(_, workspace)| {
-        workspace.manifest.databases.values().any(|database| {
-            let name = DatabaseId { workspace: workspace.manifest.name.to_string(), name: database.name.clone() };
-            ServerId::of(database).as_ref() == Some(id) && record.databases.contains_key(&name)
-        })
-    })
 }

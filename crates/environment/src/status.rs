@@ -10,6 +10,7 @@ use crate::place;
 use crate::record::Record;
 use crate::report::{ServiceReport, WatchReport, service_reports, watch_reports};
 use crate::session::Session;
+use crate::shared_choice::Why;
 
 /// An environment as it is now.
 #[derive(Debug)]
@@ -62,6 +63,8 @@ pub struct ServerReport {
     pub in_container: bool,
     /// The name that it has for all who share it, and how many other environments use it now, if it is shared.
     pub shared: Option<(String, usize)>,
+    /// Why the environment has it for itself, of an engine whose servers environments share.
+    pub own: Option<String>,
 }
 
 /// Looks at an environment and changes nothing.
@@ -104,6 +107,7 @@ pub fn status(context: &Context<'_>, target: &Target) -> Result<StatusReport, Er
             programs: found.binaries.to_string(),
             in_container: found.binaries.image().is_some(),
             shared: others.transpose()?,
+            own: session.own_servers.get(id).and_then(Why::words),
         });
     }
     let pending = plan.steps.iter().map(|step| format!("{}: {}", step.title(), step.reason)).collect();

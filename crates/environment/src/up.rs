@@ -11,6 +11,7 @@ use crate::loader_report::LoadReport;
 use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, WatchReport, millis, service_reports, step_reports, watch_reports};
 use crate::session::Session;
+use crate::shared_choice::Why;
 use crate::states_search::{self, Reach};
 use crate::{Error, Progress, load, times, toggles, with_causes};
 
@@ -117,6 +118,7 @@ impl Order<'_> {
         }
         load::check_declared(&session, &self.plan(&session, &chosen))?;
         session.tell_of_limits();
+        session.tell_of_own_servers();
         let material = Material::of(self.command);
         let (plan, execution) = session
             .execute_with_states(&material, Session::missing_databases, |session| self.plan(session, &chosen))?;
@@ -176,6 +178,17 @@ pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> R
 }
 
 impl Session<'_> {
+    /// Says of servers that are about to be made why they are not shared, where nobody has asked for that.
+    fn tell_of_own_servers(&self) {
+        for (id, why) in &self.own_servers {
+            let Why::Needed(why) = why else { continue };
+            let (_, place) = self.server(id);
+            if !place.directory.exists() {
+                self.context.monitor.on(Progress::Note(format!("{id} is a server of this environment alone: {why}")));
+            }
+        }
+    }
+
     /// The databases that are not there.
     pub(crate) fn missing_databases(&self) -> BTreeSet<DatabaseId> {
         let is_missing = |id: &&DatabaseId| !self.observed.databases.contains_key(*id);

@@ -161,8 +161,7 @@ const COMPOSE_DOC: &str = "A Compose file, or a project of several, whose servic
 const RESOURCES_DOC: &str = "Files that belong to the state of the environment.";
 const REMOTES_DOC: &str = "Places where snapshots, states and bases are shared.";
 const STATES_DOC: &str = "What is kept of finished steps.";
-const SERVERS_DOC: &str =
-    "Whether its databases are in servers that environments share, or in some of its own. Default: own.";
+const SERVERS_DOC: &str = "Whether its databases are in servers that environments share, or in some of its own. Default: shared, where that can be.";
 const SNAPSHOTS_DOC: &str = "How snapshots are taken.";
 const DATA_DOC: &str = "Specs that are loaded, for data over several services.";
 const SCENARIOS_DOC: &str = "Specs by a name, which `seedbed load` takes.";

@@ -14,6 +14,11 @@ use crate::{
     StateSource, Step, TaskModel,
 };
 
+/// What a running server is known by: which one it is, and whether it is only held.
+fn digest_of(id: &ServerId, is_shared: bool) -> Key {
+    Key::of(if is_shared { "held server" } else { "server" }).text(&id.to_string()).end()
+}
+
 /// A plan being made.
 pub(crate) struct Planner<'a> {
     pub(crate) model: &'a Model,
@@ -55,7 +60,9 @@ impl<'a> Planner<'a> {
             if self.started_servers.contains(id) {
                 continue;
             }
-            if self.runs(&unit) {
+            // One that runs may be of the other kind, if what is declared has changed before a database was made.
+            let other = digest_of(id, !model.servers[id].is_shared).to_string();
+            if self.observed.running.get(&unit).is_some_and(|running| running.digest != other) {
                 self.plan.unchanged.push((unit, "it runs".to_owned()));
                 continue;
             }
@@ -80,7 +87,7 @@ impl<'a> Planner<'a> {
             stop: server.stop.clone(),
             life: Box::default(),
         };
-        let digest = Key::of("server").text(&id.to_string()).end();
+        let digest = digest_of(id, server.is_shared);
         self.step(server.unit(), Action::StartService { kind: Box::new(kind), digest }, reason, after);
         self.started_servers.insert(id);
     }

@@ -41,6 +41,10 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
             .expect("writing to a string cannot fail");
     }
     for server in &report.servers {
+        if let Some(why) = &server.own {
+            writeln!(text, "\n{} is a server of this environment alone: {why}", server.id)
+                .expect("writing to a string cannot fail");
+        }
         let Some((name, others)) = &server.shared else { continue };
         let others = count(*others, "other environment uses", "other environments use");
         writeln!(text, "\n{} is the shared server {name}, which {others} now", server.id)
@@ -76,6 +80,9 @@ pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
             let mut json = json!({ "server": server.id, "version": server.version, "programs": server.programs });
             if let Some((name, others)) = &server.shared {
                 json["shared"] = json!({ "server": name, "others": others });
+            }
+            if let Some(why) = &server.own {
+                json["own"] = json!(why);
             }
             json
         })

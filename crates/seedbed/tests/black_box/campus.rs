@@ -1,8 +1,9 @@
 //! The campus, brought up and asked through its HTTP interface, on both engines.
 
-use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
+use std::{env, fs};
 
 use serde_json::{Value, json};
 
@@ -21,11 +22,21 @@ struct Campus {
 }
 
 impl Campus {
-    fn seedbed(&self, arguments: &[&str]) -> Ran {
+    fn command(&self, arguments: &[&str]) -> Command {
         let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../campus/programs");
         let mut command = program::seedbed();
         command.arg("-C").arg(directory).args(["--name", &self.name, "--quiet"]).args(arguments);
-        program::run(command.env("NO_COLOR", "1").env("COLUMNS", "100"), PATIENCE)
+        command.env("NO_COLOR", "1").env("COLUMNS", "100").env("XDG_STATE_HOME", self.state());
+        command
+    }
+
+    /// Where servers are that environments share: those of this test alone.
+    fn state(&self) -> PathBuf {
+        env::temp_dir().join(format!("seedbed-test-{}", self.name))
+    }
+
+    fn seedbed(&self, arguments: &[&str]) -> Ran {
+        program::run(&mut self.command(arguments), PATIENCE)
     }
 
     fn address(&self, service: &str) -> String {
@@ -109,9 +120,9 @@ impl Campus {
 
 impl Drop for Campus {
     fn drop(&mut self) {
-        let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../campus/programs");
         // Gone already when the test came to its end.
-        let _ = program::seedbed().arg("-C").arg(directory).args(["--name", &self.name, "destroy", "--yes"]).output();
+        let _ = self.command(&["destroy", "--yes"]).output();
+        let _ = fs::remove_dir_all(self.state());
     }
 }
 

@@ -36,7 +36,7 @@ fn workspaces(has_postgres: bool) -> Workspace {
     ] {
         let needs: Vec<String> = needs.iter().map(|need| format!("{need}: ../{need}")).collect();
         let manifest = format!(
-            "name: {name}\nservers: shared\ndependencies: {{ {} }}\nservices: {{ web: {{ run: [trivial_service, '${{port}}'], port: auto }} }}\n",
+            "name: {name}\ndependencies: {{ {} }}\nservices: {{ web: {{ run: [trivial_service, '${{port}}'], port: auto }} }}\n",
             needs.join(", ")
         );
         workspace.write(&format!("{name}/seedbed.yaml"), &manifest);

@@ -27,7 +27,7 @@ impl Neighbours {
         let workspace = Workspace::new();
         for name in names {
             let manifest = format!(
-                "name: {name}\nservers: shared\ndatabases:\n  notes:\n    engine: postgres\n    schema: {{ sql: [notes.sql] }}\n"
+                "name: {name}\ndatabases:\n  notes:\n    engine: postgres\n    schema: {{ sql: [notes.sql] }}\n"
             );
             workspace.write(&format!("{name}/seedbed.yaml"), &manifest);
             let sql = format!("CREATE TABLE notes (text text PRIMARY KEY); INSERT INTO notes VALUES ('of {name}');");
@@ -167,8 +167,10 @@ fn environments_share_a_server_and_the_last_one_stops_it() {
 fn a_snapshot_goes_from_a_server_of_its_own_to_a_shared_one_and_an_environment_keeps_its_server() {
     let Some(all) = Neighbours::new(&["a"]) else { return };
     let shared = all.workspace.read("a/seedbed.yaml");
-    all.workspace.write("a/seedbed.yaml", &shared.replace("servers: shared", "servers: own"));
+    all.workspace.write("a/seedbed.yaml", &format!("{shared}servers: own\n"));
     all.done("a", &["up"]);
+    let status = all.done("a", &["status"]).stdout;
+    assert!(status.contains("postgres is a server of this environment alone: a asks for it"), "{status}");
     assert_eq!(all.servers(), Vec::<Value>::new());
     all.workspace.asked(&["-C", "a", "db", "shell"], "INSERT INTO notes VALUES ('of mine');");
     all.done("a", &["snapshot", "mine", "--physical"]);
@@ -300,4 +302,46 @@ fn databases_of_environments_that_are_gone_are_removed_when_that_is_asked_for() 
     let ran = all.done("b", &["up"]);
     ran.says(&["the shared server is another one by now"]);
     assert_eq!(all.rows("b"), "of b");
+}
+
+#[test]
+fn what_a_shared_server_cannot_give_is_had_in_one_of_its_own() {
+    let Some(all) = Neighbours::new(&["a"]) else { return };
+    let plain = all.workspace.read("a/seedbed.yaml");
+    let because = |all: &Neighbours, why: &str| {
+        all.done("a", &["up"]).says(&[&format!("postgres is a server of this environment alone: {why}")]);
+        assert_eq!(all.servers(), Vec::<Value>::new(), "{why}");
+        let status = all.done("a", &["status", "--json"]).json();
+        assert_eq!(status["servers"][0]["own"], why);
+        all.done("a", &["destroy", "--yes"]);
+    };
+    all.workspace.write("a/seedbed.yaml", &format!("{plain}    roles: [clerk]\n"));
+    because(&all, "a/notes has roles, which belong to a whole server");
+    all.workspace.write("a/seedbed.yaml", &format!("{plain}    extensions: [pg_trgm, file_fdw]\n"));
+    because(&all, "a/notes has the extension file_fdw, which only superusers make");
+    all.workspace.write("a/seedbed.yaml", &format!("{plain}snapshots: {{ form: physical }}\n"));
+    because(&all, "`snapshots` asks for files, for which a server is stopped");
+
+    // What everybody may make is no reason, and whoever insists gets what there is.
+    all.workspace.write("a/seedbed.yaml", &format!("{plain}    extensions: [pg_trgm]\n"));
+    all.done("a", &["up"]);
+    assert_eq!(all.states(), ["a uses it"]);
+    all.done("a", &["destroy", "--yes"]);
+    all.workspace.write("a/seedbed.yaml", &format!("{plain}    roles: [clerk]\nservers: shared\n"));
+    all.done("a", &["up"]);
+    assert_eq!(all.states(), ["a uses it"]);
+}
+
+#[test]
+fn an_environment_that_could_not_be_made_in_a_shared_server_leaves_it_when_it_asks_for_its_own() {
+    let Some(all) = Neighbours::new(&["a"]) else { return };
+    let plain = all.workspace.read("a/seedbed.yaml");
+    let sql = r#"psql -X -v ON_ERROR_STOP=1 -c "CREATE EXTENSION file_fdw" "$DATABASE_URL""#;
+    let failing = plain.replace("schema: { sql: [notes.sql] }", &format!("schema: {{ run: {{ shell: '{sql}' }} }}"));
+    all.workspace.write("a/seedbed.yaml", &failing);
+    all.ran("a", &["up"]).ends_with(1).says(&["permission denied to create extension", "servers: own"]);
+    all.workspace.write("a/seedbed.yaml", &format!("{failing}servers: own\n"));
+    all.done("a", &["up"]);
+    assert_eq!(all.servers(), Vec::<Value>::new(), "nothing of it is left there");
+    all.server_is_gone();
 }

@@ -4,8 +4,13 @@ use std::path::Path;
 
 use crate::world::{World, moments, skip};
 
+/// The profile whose databases are in a server that environments share.
+const SHARED: &str = "postgres";
+/// The profile whose databases are in a server of the environment's own.
+const OWN: &str = "own";
+
 /// A workspace that is up on PostgreSQL, with two snapshots of different states.
-fn up() -> Option<World> {
+fn up(profile: &str) -> Option<World> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut places = versions.map(|version| version.path().join("bin")).collect::<Vec<_>>();
     places.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
@@ -14,7 +19,7 @@ fn up() -> Option<World> {
         return None;
     }
     let world = World::new();
-    world.done(&["up", "--profile", "postgres"]);
+    world.done(&["up", "--profile", profile]);
     world.done(&["snapshot", "base"]);
     world.done(&["load", world.path("more.yaml").to_str().expect("a plain path")]);
     world.done(&["snapshot", "more"]);
@@ -70,13 +75,13 @@ pub fn snapshot_as_files(world: &World, count: u32, other: &str) {
 
 #[test]
 fn restore() {
-    let Some(world) = up() else { return };
+    let Some(world) = up(SHARED) else { return };
     kill(&world, &["restore", "base"], 6, &|| drop(world.done(&["restore", "more"])));
 }
 
 #[test]
 fn restore_of_files_into_their_server() {
-    let Some(world) = up() else { return };
+    let Some(world) = up(OWN) else { return };
     world.done(&["restore", "base"]);
     world.done(&["snapshot", "files", "--physical"]);
     // What is to be proved is brought from the store, also if it is kept in the engine.
@@ -85,29 +90,29 @@ fn restore_of_files_into_their_server() {
 
 #[test]
 fn restore_of_files_by_another_server() {
-    let Some(world) = up() else { return };
+    let Some(world) = up(OWN) else { return };
     world.done(&["restore", "base"]);
     world.done(&["snapshot", "files", "--physical"]);
     world.done(&["destroy", "--yes"]);
-    world.done(&["up", "--profile", "postgres"]);
+    world.done(&["up", "--profile", OWN]);
     kill(&world, &["restore", "files", "--prove"], 6, &|| drop(world.done(&["restore", "more"])));
 }
 
 #[test]
 fn snapshot_of_files() {
-    let Some(world) = up() else { return };
+    let Some(world) = up(OWN) else { return };
     snapshot_as_files(&world, 8, "base");
 }
 
 #[test]
 fn reset() {
-    let Some(world) = up() else { return };
+    let Some(world) = up(SHARED) else { return };
     kill(&world, &["reset"], 5, &|| drop(world.done(&["restore", "more"])));
 }
 
 #[test]
 fn up_with_a_changed_migration() {
-    let Some(world) = up() else { return };
+    let Some(world) = up(SHARED) else { return };
     kill(&world, &["up"], 5, &|| {
         world.write_all();
         world.done(&["restore", "more"]);
@@ -117,15 +122,24 @@ fn up_with_a_changed_migration() {
 
 #[test]
 fn up_from_nothing() {
-    let Some(world) = up() else { return };
+    is_killed_on_its_way_up(SHARED);
+}
+
+#[test]
+fn up_from_nothing_with_a_server_of_its_own() {
+    is_killed_on_its_way_up(OWN);
+}
+
+fn is_killed_on_its_way_up(profile: &str) {
+    let Some(world) = up(profile) else { return };
     world.done(&["restore", "base"]);
     let base = state(&world, "base-again");
     world.done(&["destroy", "--yes"]);
-    let length = world.measure(&["up", "--profile", "postgres"]);
+    let length = world.measure(&["up", "--profile", profile]);
     for (index, delay) in moments(length, 4).enumerate() {
         world.destroy_for(index);
-        world.kill_after(&["up", "--profile", "postgres"], delay);
-        world.done(&["up", "--profile", "postgres"]);
+        world.kill_after(&["up", "--profile", profile], delay);
+        world.done(&["up", "--profile", profile]);
         assert_eq!(state(&world, &format!("probe-{index}")), base, "{delay:?} of {length:?}");
     }
     world.is_down_without_rest();

@@ -26,6 +26,9 @@ databases:
 profiles:
   postgres:
     databases: { orders: { engine: postgres }, stock: { engine: postgres } }
+  own:
+    servers: own
+    databases: { orders: { engine: postgres }, stock: { engine: postgres } }
 ";
 
 /// A workspace whose environment is gone when this is dropped.
@@ -116,6 +119,8 @@ impl World {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_seedbed"));
+        // Servers that environments share are those of this workspace.
+        command.env("XDG_STATE_HOME", self.root.join("state"));
         command.arg("-C").arg(&self.root).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
         command
     }
