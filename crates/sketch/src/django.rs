@@ -78,10 +78,11 @@ fn python(directory: &Directory, sketch: &mut Sketch) -> (String, Option<Thing>)
     }
     if directory.has(REQUIREMENTS) {
         sketch.found(REQUIREMENTS, "the task install, into .venv");
-        let run = format!(
-            "{{ shell: {} }}",
-            quoted(&format!("python3 -m venv .venv && .venv/bin/pip install --quiet -r {REQUIREMENTS}"))
-        );
+        // Newer versions of Python hide what they make from git by themselves. What is hidden does not count as a migration, of
+        // which Django and others bring some along.
+        let make = "python3 -m venv .venv && echo '*' > .venv/.gitignore";
+        let run =
+            format!("{{ shell: {} }}", quoted(&format!("{make} && .venv/bin/pip install --quiet -r {REQUIREMENTS}")));
         let inputs = format!("[{REQUIREMENTS}]");
         let keys = [("run", run.as_str()), ("inputs", &inputs), ("outputs", "[.venv/bin/python]")];
         return (".venv/bin/python".to_owned(), Some(Thing::new("install", &keys)));

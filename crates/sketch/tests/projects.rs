@@ -105,7 +105,8 @@ fn a_django_project_is_migrated_before_it_serves() {
     let url = ("shop/settings.py", "DATABASES = {'default': dj_database_url.parse(os.environ['DATABASE_URL'])}\n");
     let text = manifest(&[manage, url, ("requirements.txt", "django\npsycopg[binary]\n")]);
     for part in [
-        "  install:\n    run: { shell: \"python3 -m venv .venv && .venv/bin/pip install --quiet -r requirements.txt\" }\n",
+        "  install:\n    run: { shell: \"python3 -m venv .venv && echo '*' > .venv/.gitignore && .venv/bin/pip install --quiet -r \
+         requirements.txt\" }\n",
         "  main:\n    engine: postgres\n    schema: { run: .venv/bin/python manage.py migrate --noinput, ",
         "after: [install] }\n",
         "    env: { DATABASE_URL: \"${databases.main.url}\" }\n",
