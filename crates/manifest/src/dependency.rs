@@ -2,6 +2,7 @@
 
 use source::{Entry, Place, Problem, Tree};
 
+use crate::format::REPOSITORY;
 use crate::reading::Reading;
 
 /// Another workspace that this one needs.
@@ -43,6 +44,10 @@ impl Dependency {
             (short_path.or_else(|| text("path")), short_url.or_else(|| text("git")), text("ref"));
         let mode = text("mode");
         let config = tree.get("config").and_then(Tree::as_map).unwrap_or_default().to_vec();
+        // That it is none was said when its form was looked at.
+        if tree.get("git").is_some() && url.as_ref().is_some_and(|(url, _)| !REPOSITORY.matches(url)) {
+            return None;
+        }
         let Some((url, place)) = url else {
             if let Some((_, place)) = &reference {
                 reading.problems.push(

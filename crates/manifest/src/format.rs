@@ -116,10 +116,10 @@ static DATABASE_NAME: Pattern = Pattern::new(
 static COLUMN: Pattern =
     Pattern::new("^[^.]+\\.[^.]+(\\.[^.]+)?$", "a column", "write `TABLE.COLUMN`, or `SCHEMA.TABLE.COLUMN`");
 
-static REPOSITORY: Pattern = Pattern::new(
+pub(crate) static REPOSITORY: Pattern = Pattern::new(
     "^((https?|ssh|file)://[^\\s]+|[A-Za-z0-9_][A-Za-z0-9._+%~-]*@[A-Za-z0-9_][A-Za-z0-9._-]*:[^\\s:-][^\\s]*)$",
     "the address of a repository",
-    "write `https://HOST/PATH`, `ssh://USER@HOST/PATH`, `USER@HOST:PATH` or `file:///PATH`",
+    "write `https://HOST/PATH`, `ssh://USER@HOST/PATH`, `USER@HOST:PATH` or `file:///PATH`; a directory that is there is a `path`",
 );
 
 const TEXT: Shape = Shape::Text(None);

@@ -158,6 +158,15 @@ impl RepositoryError {
             Self::OtherContent { .. } => "somebody changed the lock, the repository or the cache; nothing of it was \
                                           used. If the content is right, remove its digest from seedbed.lock"
                 .to_owned(),
+            Self::Io { source, .. }
+                if matches!(
+                    source.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                "what is fetched is kept in the user's cache: `XDG_CACHE_HOME` names another directory for it"
+                    .to_owned()
+            }
             Self::NoPath { .. } | Self::Git { .. } | Self::Io { .. } | Self::Interrupted => return None,
         })
     }

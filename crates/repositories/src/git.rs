@@ -212,10 +212,15 @@ impl Gathered {
 /// The last lines that are no progress and no hints.
 fn talk(said: &str) -> String {
     const LINES: usize = 4;
-    let is_talk = |line: &&str| !line.is_empty() && !line.contains("% (") && !line.starts_with("hint:");
+    // What git says after each failure says nothing of this one.
+    const ALWAYS: [&str; 2] = ["Please make sure you have the correct access rights", "and the repository exists."];
+    let is_talk =
+        |line: &&str| !line.is_empty() && !line.contains("% (") && !line.starts_with("hint:") && !ALWAYS.contains(line);
     let lines: Vec<&str> = said.split(['\r', '\n']).map(str::trim).filter(is_talk).collect();
     let lines = &lines[lines.len().saturating_sub(LINES)..];
-    let lines: Vec<&str> =
-        lines.iter().map(|line| line.trim_start_matches("fatal: ").trim_start_matches("remote: ")).collect();
+    let lines: Vec<&str> = lines
+        .iter()
+        .map(|line| line.trim_start_matches("fatal: ").trim_start_matches("remote: ").trim_end_matches('.'))
+        .collect();
     lines.join("; ")
 }
