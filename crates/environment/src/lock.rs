@@ -16,10 +16,20 @@ use crate::{Error, Progress};
 /// How often to look whether another command has ended, and whether the user still wants to wait for it.
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How many looks a command that has the right may take to say who it is.
+const LOOKS: u32 = 50;
+
 /// The right to change an environment, until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The next one must not be taken for this one before it has said who it is.
+        drop(self.file.set_len(0));
+    }
 }
 
 impl Lock {
@@ -27,6 +37,7 @@ impl Lock {
     pub fn take(place: &Place, command: &str, context: &Context<'_>) -> Result<Self, Error> {
         let path = place.directory().join("lock");
         let mut has_told = false;
+        let mut looks = 0;
         loop {
             place.create_directory()?;
             let opened = File::options().read(true).write(true).create(true).truncate(false).open(&path);
@@ -37,13 +48,14 @@ impl Lock {
             };
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) if is_at(&file, &path) => {
-                    place.create()?;
                     let holder = format!("`seedbed {command}` (process {})\n", std::process::id());
                     let written =
                         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(holder.as_bytes()));
                     // Who holds it is only for the message of the next one.
                     drop(written);
-                    return Ok(Self { _file: file });
+                    let lock = Self { file };
+                    place.create()?;
+                    return Ok(lock);
                 }
                 // The environment was destroyed, and this lock with it; what is there now has another.
                 Ok(()) => {}
@@ -51,9 +63,12 @@ impl Lock {
                     if context.interrupt.is_raised() {
                         return Err(Error::Interrupted);
                     }
+                    looks += 1;
                     let mut holder = String::new();
-                    if !has_told && file.read_to_string(&mut holder).is_ok() {
-                        context.monitor.on(Progress::Note(format!("waiting for {}", holder.trim())));
+                    let is_said = file.read_to_string(&mut holder).is_ok() && !holder.trim().is_empty();
+                    if !has_told && (is_said || looks > LOOKS) {
+                        let holder = if is_said { holder.trim() } else { "another command" };
+                        context.monitor.on(Progress::Note(format!("waiting for {holder}")));
                         has_told = true;
                     }
                     std::thread::sleep(PAUSE);

@@ -212,3 +212,19 @@ fn a_queue_for_memory_ends_on_an_interrupt_and_starts_nothing() {
     assert_eq!(interrupt(&mut child), Some(130));
     assert!(workspace.processes().is_empty());
 }
+
+#[test]
+fn who_waits_for_a_command_that_has_not_said_who_it_is_says_so() {
+    let workspace = Workspace::of(&[("seedbed.yaml", MANIFEST)]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    let lock = fs::File::options().write(true).open(workspace.root().join(".seedbed/default/lock")).unwrap();
+    lock.lock().unwrap();
+    assert_eq!(lock.metadata().unwrap().len(), 0, "who has left it has left its name");
+    let mut child =
+        workspace.command(&["up"]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = String::new();
+    BufReader::new(child.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert_eq!(said, "· waiting for another command\n");
+    lock.unlock().unwrap();
+    assert!(child.wait().unwrap().success());
+}
