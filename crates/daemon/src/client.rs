@@ -51,7 +51,7 @@ impl Client {
             Ok(Some(line)) => line,
             Ok(None) => return Ok(None),
             Err(ClientError::Lost(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(failed(io::Error::new(io::ErrorKind::TimedOut, "it does not answer")));
+                return Err(ClientError::Silent { pid: listener(&handle) });
             }
             Err(error) => return Err(error),
         };
@@ -217,6 +217,19 @@ pub(crate) fn vanished(pid: u32) -> Result<(), ClientError> {
 
 fn names(units: &[UnitId]) -> Vec<String> {
     units.iter().map(UnitId::to_string).collect()
+}
+
+/// Whose socket this leads to.
+#[cfg(target_os = "linux")]
+fn listener(stream: &UnixStream) -> Option<u32> {
+    let credentials = rustix::net::sockopt::socket_peercred(stream).ok()?;
+    credentials.pid.as_raw_nonzero().get().try_into().ok()
+}
+
+/// Whose socket this leads to: not told here.
+#[cfg(not(target_os = "linux"))]
+fn listener(_stream: &UnixStream) -> Option<u32> {
+    None
 }
 
 #[cfg(test)]

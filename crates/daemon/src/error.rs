@@ -16,6 +16,12 @@ pub enum ClientError {
         /// Why.
         source: io::Error,
     },
+    /// The supervisor does not greet: it is stopped by a signal, or stuck.
+    #[error("the supervisor{} does not answer", pid.map_or_else(String::new, |pid| format!(", process {pid},")))]
+    Silent {
+        /// Its process, where the system tells.
+        pid: Option<u32>,
+    },
     /// The supervisor's program or its log cannot be opened.
     #[error("cannot start the supervisor with {}", path.display())]
     Start {
@@ -61,6 +67,26 @@ pub enum ClientError {
     /// The supervisor says that it ends, but its process stays.
     #[error("the supervisor, process {0}, does not end")]
     StillThere(u32),
+}
+
+impl ClientError {
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            Self::Closed | Self::Lost(_) => {
+                "its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned()
+            }
+            Self::Version { .. } => "`seedbed down` ends it; `seedbed up` then starts one of this version".to_owned(),
+            Self::Silent { pid } => {
+                let pid = pid.map_or_else(|| "PROCESS".to_owned(), |pid| pid.to_string());
+                format!(
+                    "it is stopped or stuck: `kill -CONT {pid}` lets it go on; `kill -9 {pid}` ends it and all that it owns, and \
+                     `seedbed up` brings that back"
+                )
+            }
+            _ => return None,
+        })
+    }
 }
 
 /// Why a supervisor could not live.

@@ -121,8 +121,14 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
                 what: crate::with_causes(&error),
                 help: format!("move {} away and run `up` again", place.directory().display()),
             },
-            Ok(None) => Finding::Good(format!("'{}' is not made yet", target.name)),
-            Ok(Some(record)) => environment(&place, &record),
+            Ok(None) => match taken_ports(&fixed_ports(tree.as_ref())) {
+                None => Finding::Good(format!("'{}' is not made yet", target.name)),
+                Some(what) => Finding::Bad {
+                    what,
+                    help: "free it, or write `port: auto` and let seedbed choose one that is free".to_owned(),
+                },
+            },
+            Ok(Some(record)) => environment(&place, &record, fixed_ports(tree.as_ref())),
         },
     );
     checks
@@ -197,11 +203,43 @@ fn limits(tree: &manifest::WorkspaceTree) -> Option<Finding> {
     })
 }
 
-fn environment(place: &crate::place::Place, record: &Record) -> Finding {
+/// The ports that services are to have and no others.
+fn fixed_ports(tree: Option<&WorkspaceTree>) -> BTreeMap<String, u16> {
+    let mut fixed = BTreeMap::new();
+    for (_, workspace) in tree.into_iter().flat_map(WorkspaceTree::iter) {
+        for service in workspace.manifest.services.values() {
+            let name = format!("{}/{}", workspace.manifest.name, service.name);
+            let others = service.ports.iter().map(|(port_name, port)| (format!("{name}:{port_name}"), *port));
+            let outside = service.run.container().into_iter().flat_map(|container| &container.ports);
+            let outside = outside.map(|port| (format!("{name}:{}", port.name), port.host));
+            let all = service.port.into_iter().map(|port| (name.clone(), port)).chain(others).chain(outside);
+            fixed.extend(all.filter_map(|(name, port)| match port {
+                manifest::Port::Fixed(port) => Some((name, port)),
+                manifest::Port::Auto => None,
+            }));
+        }
+    }
+    fixed
+}
+
+/// Says which of these ports are in use, and by whom.
+fn taken_ports(wanted: &BTreeMap<String, u16>) -> Option<String> {
+    let taken: Vec<String> = wanted
+        .iter()
+        .filter(|(_, port)| !ports::is_free(**port))
+        .map(|(name, port)| {
+            let holder = ports::holder(*port).map_or_else(String::new, |holder| format!(" by {holder}"));
+            format!("port {port} of {name} is in use{holder}")
+        })
+        .collect();
+    (!taken.is_empty()).then(|| taken.join("; "))
+}
+
+fn environment(place: &crate::place::Place, record: &Record, fixed: BTreeMap<String, u16>) -> Finding {
     let client = match Client::connect(&place.socket()) {
         Ok(client) => client,
         Err(error) => {
-            let help = "`seedbed down` ends it".to_owned();
+            let help = error.help().unwrap_or_else(|| "`seedbed down` ends it".to_owned());
             return Finding::Doubtful { what: crate::with_causes(&error), help };
         }
     };
@@ -214,28 +252,29 @@ fn environment(place: &crate::place::Place, record: &Record) -> Finding {
     if client.is_some() {
         return Finding::Good("it runs".to_owned());
     }
-    let taken: Vec<String> = record
-        .ports
-        .iter()
-        .filter(|(_, port)| !ports::is_free(**port))
-        .map(|(name, port)| {
-            let holder = ports::holder(*port).map_or_else(String::new, |holder| format!(" by {holder}"));
-            format!("port {port} of {name} is in use{holder}")
-        })
-        .collect();
-    if taken.is_empty() {
-        return Finding::Good("it is made and does not run".to_owned());
+    let wanted: BTreeMap<String, u16> = record.ports.clone().into_iter().chain(fixed).collect();
+    match taken_ports(&wanted) {
+        None => Finding::Good("it is made and does not run".to_owned()),
+        Some(what) => {
+            Finding::Doubtful { what, help: "`up` moves a chosen port; a fixed one must be freed".to_owned() }
+        }
     }
-    Finding::Doubtful { what: taken.join("; "), help: "`up` moves a chosen port; a fixed one must be freed".to_owned() }
 }
 
 fn disk(root: &Path) -> Finding {
     const LITTLE: u64 = 1 << 30;
+    if let Err(error) = rustix::fs::access(root, rustix::fs::Access::WRITE_OK) {
+        let what = format!("cannot write to {}: {}", root.display(), std::io::Error::from(error));
+        return Finding::Bad { what, help: "environments and their store are kept there, in `.seedbed`".to_owned() };
+    }
     match rustix::fs::statvfs(root) {
         Err(error) => Finding::Doubtful { what: format!("cannot tell the free space: {error}"), help: String::new() },
         Ok(space) => {
             let free = space.f_bavail * space.f_frsize;
-            let text = format!("{}.{} GB free", free / 1_000_000_000, free / 100_000_000 % 10);
+            let text = match free {
+                0..1_000_000_000 => format!("{} MB free", free / 1_000_000),
+                _ => format!("{}.{} GB free", free / 1_000_000_000, free / 100_000_000 % 10),
+            };
             if free < LITTLE {
                 Finding::Doubtful { what: text, help: "free some space: databases and snapshots are copies".to_owned() }
             } else {

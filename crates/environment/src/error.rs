@@ -254,6 +254,9 @@ pub enum Error {
         /// What failed.
         source: Box<Error>,
     },
+    /// There is neither a database nor a resource.
+    #[error("there is nothing to save: no database and no resource is declared")]
+    NothingToSave,
     /// The user asked to stop.
     #[error("interrupted")]
     Interrupted,

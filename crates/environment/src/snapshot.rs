@@ -47,6 +47,9 @@ pub struct RestoreOptions<'a> {
 /// state of one moment.
 pub fn snapshot(context: &Context<'_>, target: &Target, options: &SnapshotOptions<'_>) -> Result<(Record, u64), Error> {
     let mut session = Session::open(context, target, &Mode::Existing, "snapshot")?;
+    if session.observed.databases.is_empty() && session.model.resources.is_empty() {
+        return Err(Error::NothingToSave);
+    }
     session.store()?.check_new_tag(options.tag)?;
     let was_running = !session.observed.running.is_empty();
     let taken = take(&mut session, options);

@@ -96,7 +96,9 @@ fn read(path: &Path, registry: &str) -> Result<Option<Config>, RemoteError> {
         Err(source) => return Err(RemoteError::File { action: "read", path: path.to_owned(), source }),
     };
     // The message of the parser could show a secret.
-    serde_json::from_slice(&text).map(Some).map_err(|_| unusable(path, registry, "is not what Docker writes"))
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(|_| unusable(path, registry, "is not JSON as Docker writes it: mend it, or move it away"))
 }
 
 fn unusable(path: &Path, registry: &str, reason: &str) -> RemoteError {

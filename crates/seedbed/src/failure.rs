@@ -38,6 +38,12 @@ impl Failure {
         Self { code, kind: "step", message: step_failure(failure) }
     }
 
+    /// A command whose result could not be written.
+    pub fn unwritten(error: &std::io::Error) -> Self {
+        let message = format!("error: cannot write the result to standard output: {error}\n");
+        Self { code: 4, kind: "output", message }
+    }
+
     /// A command that was ended while it moved or read what is stored.
     pub fn interrupted() -> Self {
         let message =
@@ -126,6 +132,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Personal(_) => (6, "personal"),
         Error::NotEncrypted { .. } => (6, "not-encrypted"),
         Error::NothingToUndo => (5, "nothing-to-undo"),
+        Error::NothingToSave => (5, "nothing-to-save"),
         Error::NothingLoaded { .. } => (5, "nothing-loaded"),
         Error::NoDatabase { .. } | Error::WhichDatabase { .. } => (5, "no-database"),
         Error::NoRemote { .. } | Error::NoBase { .. } | Error::Store(store::StoreError::NoStore { .. }) => {
@@ -256,6 +263,9 @@ fn hint(error: &Error) -> Option<String> {
         }
         Error::NothingLoaded { spec, known } => Some(near(spec, known)),
         Error::InTheWay(_) => Some("nothing was changed; `seedbed unload SPEC --force` removes them, too".to_owned()),
+        Error::NothingToSave => Some(
+            "a snapshot holds what `databases` and `resources` of seedbed.yaml declare; volumes of containers are not in it".to_owned(),
+        ),
         Error::NothingToUndo => Some("a reset, a restore or a migration can be undone, until the next one".to_owned()),
         Error::NoRemote { wanted: Some(wanted), known } if !known.is_empty() => Some(near(wanted, known)),
         Error::NoRemote { known, .. } if known.is_empty() => {
@@ -289,7 +299,7 @@ fn hint(error: &Error) -> Option<String> {
             "what was there is back in place; `seedbed reset` makes the database anew from what is declared".to_owned(),
         ),
         Error::Provider { .. } | Error::Unfinished { .. } | Error::Load { .. } => load_hint(error).map(str::to_owned),
-        Error::Supervisor(error) => supervisor_hint(error),
+        Error::Supervisor(error) => error.help(),
         Error::Stopped => {
             Some("by `seedbed down`, `seedbed destroy` or a signal; `seedbed up` starts it again".to_owned())
         }
@@ -313,18 +323,6 @@ fn load_hint(error: &Error) -> Option<&'static str> {
              unique from the key, as in `email: \"{{ login }}@shop.example\"`",
         ),
         Error::Load { .. } => Some("nothing was loaded; every database is as before"),
-        _ => None,
-    }
-}
-
-fn supervisor_hint(error: &daemon::ClientError) -> Option<String> {
-    match error {
-        daemon::ClientError::Closed | daemon::ClientError::Lost(_) => Some(
-            "its process was killed, and all that it owned is gone with it; `seedbed up` brings it back".to_owned(),
-        ),
-        daemon::ClientError::Version { .. } => {
-            Some("`seedbed down` ends it; `seedbed up` then starts one of this version".to_owned())
-        }
         _ => None,
     }
 }

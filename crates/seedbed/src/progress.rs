@@ -26,6 +26,14 @@ impl Display {
         Self { quiet, color, width, bars: terminal.then(MultiProgress::new), running: Mutex::default() }
     }
 
+    /// Takes away what shows how far something is: the command is at its end, and may have been interrupted.
+    pub fn end(&self) {
+        for bar in std::mem::take(&mut *self.running.lock().expect("nothing panics while it holds this")).into_values()
+        {
+            bar.finish_and_clear();
+        }
+    }
+
     fn line(&self, text: &str) {
         match &self.bars {
             // A terminal that cannot be written to shows nothing; the command goes on.

@@ -140,8 +140,11 @@ fn author(variables: &BTreeMap<String, String>) -> String {
 
 fn identities(path: &Path) -> io::Result<Vec<store::Identity>> {
     let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        text => text?,
+        // An account without a home has one that is no directory.
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        text => text.map_err(|error| io::Error::other(format!("cannot read {}: {error}", path.display())))?,
     };
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let bad = |_| io::Error::other(format!("{} has a line that is no key", path.display()));

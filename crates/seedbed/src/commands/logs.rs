@@ -40,7 +40,7 @@ pub fn run(job: &Job<'_>, arguments: &LogsArguments) -> Result<Outcome, Failure>
     }
     let mut printer = Printer::new(job.world.color.output, job.arguments.global.json, !arguments.follow);
     job.tell(environment::logs(job.context, &target, &options, &mut |event| printer.print(&event)))?;
-    printer.end();
+    super::written(printer.end())?;
     Ok(Outcome::silent())
 }
 
@@ -54,12 +54,14 @@ pub struct Printer {
     /// The colour of each unit that was seen.
     colors: BTreeMap<String, &'static str>,
     width: usize,
+    /// Why the last line could not be written.
+    failed: std::io::Result<()>,
 }
 
 impl Printer {
     pub fn new(color: bool, as_json: bool, may_wait: bool) -> Self {
         let output = std::io::BufWriter::with_capacity(64 * 1024, std::io::stdout());
-        Self { output, color, as_json, may_wait, colors: BTreeMap::new(), width: 0 }
+        Self { output, color, as_json, may_wait, colors: BTreeMap::new(), width: 0, failed: Ok(()) }
     }
 
     /// Breaks off when nobody reads any more (`seedbed logs | head`).
@@ -67,12 +69,14 @@ impl Printer {
         let text = if self.as_json { format!("{}\n", event_json(event)) } else { self.text(event) };
         let written = self.output.write_all(text.as_bytes());
         let flushed = if self.may_wait { Ok(()) } else { self.output.flush() };
-        if written.and(flushed).is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        self.failed = written.and(flushed);
+        if self.failed.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     }
 
-    pub fn end(mut self) {
-        // A reader that is gone needs no more lines.
-        let _ = self.output.flush();
+    /// Writes what is left; says what became of all lines.
+    pub fn end(mut self) -> std::io::Result<()> {
+        let flushed = self.output.flush();
+        self.failed.and(flushed)
     }
 
     fn text(&mut self, event: &LogEvent) -> String {

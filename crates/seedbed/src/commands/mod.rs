@@ -221,28 +221,31 @@ pub fn run() -> ExitCode {
         Command::Completions(options) => Ok(completions::run(options)),
         Command::Supervise(_) | Command::Guard => unreachable!("it was run above"),
     };
+    display.end();
     end(arguments.global.json, result)
 }
 
 fn end(json: bool, result: Result<Outcome, Failure>) -> ExitCode {
-    let (code, talk) = match result {
-        Ok(outcome) if json => {
-            if !outcome.json.is_null() {
-                print_json(outcome.json);
-            }
-            (outcome.code, String::new())
-        }
+    let (code, talk, printed) = match result {
         Ok(outcome) => {
-            print(&outcome.text);
-            (outcome.code, String::new())
+            let printed = match (json, outcome.json.is_null()) {
+                (true, true) => Ok(()),
+                (true, false) => print_json(outcome.json),
+                (false, _) => written(print(&outcome.text)),
+            };
+            (outcome.code, String::new(), printed)
         }
         Err(failure) => {
-            if json {
-                let message = failure.message.trim_end();
-                print_json(json!({ "error": { "kind": failure.kind, "code": failure.code, "message": message } }));
-            }
-            (failure.code, failure.message)
+            let message = failure.message.trim_end();
+            let error = json!({ "error": { "kind": failure.kind, "code": failure.code, "message": message } });
+            let printed = if json { print_json(error) } else { Ok(()) };
+            (failure.code, failure.message, printed)
         }
+    };
+    let (code, talk) = match printed {
+        // What was to be done is done; a script must still not take a part of the result for all of it.
+        Err(failure) if code == 0 => (failure.code, failure.message),
+        _ => (code, talk),
     };
     // A reader that is gone needs no more words.
     let _ = std::io::stderr().write_all(talk.as_bytes());
@@ -254,14 +257,22 @@ fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-fn print(text: &str) {
-    // A reader that is gone (`seedbed logs | head`) is no error.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+fn print(text: &str) -> std::io::Result<()> {
+    let mut output = std::io::stdout().lock();
+    output.write_all(text.as_bytes()).and_then(|()| output.flush())
 }
 
-fn print_json(mut value: Value) {
+fn print_json(mut value: Value) -> Result<(), Failure> {
     if let Some(object) = value.as_object_mut() {
         object.shift_insert(0, "seedbed".to_owned(), json!(1));
     }
-    print(&format!("{value:#}\n"));
+    written(print(&format!("{value:#}\n")))
+}
+
+/// What became of output. A reader that is gone (`seedbed logs | head`) is no error.
+fn written(result: std::io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::unwritten(&error)),
+        _ => Ok(()),
+    }
 }

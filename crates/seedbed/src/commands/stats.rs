@@ -6,7 +6,7 @@ use std::time::Duration;
 use environment::{Meter, UsageReport};
 use serde_json::{Value, json};
 
-use super::{Job, Outcome, print};
+use super::{Job, Outcome, print, written};
 use crate::arguments::StatsArguments;
 use crate::duration::{duration, size};
 use crate::failure::Failure;
@@ -26,13 +26,17 @@ pub fn run(job: &Job<'_>, arguments: &StatsArguments) -> Result<Outcome, Failure
         return Ok(Outcome::of(text(&reports), json(&reports)));
     }
     let is_screen = std::io::stdout().is_terminal();
+    let mut printed = Ok(());
     while !job.context.interrupt.is_raised() {
-        if job.arguments.global.json {
-            print(&format!("{}\n", json(&reports)));
+        printed = if job.arguments.global.json {
+            print(&format!("{}\n", json(&reports)))
         } else {
             // On a terminal in place of the figures before: home, and clear what is below.
             let home = if is_screen { "\u{1b}[H\u{1b}[J" } else { "" };
-            print(&format!("{home}{}", text(&reports)));
+            print(&format!("{home}{}", text(&reports)))
+        };
+        if printed.is_err() {
+            break;
         }
         job.context.interrupt.sleep(WATCH);
         reports = match meter.look() {
@@ -40,6 +44,7 @@ pub fn run(job: &Job<'_>, arguments: &StatsArguments) -> Result<Outcome, Failure
             reports => job.tell(reports)?,
         };
     }
+    written(printed)?;
     Ok(Outcome::silent())
 }
 

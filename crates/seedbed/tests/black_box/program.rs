@@ -55,10 +55,22 @@ pub fn run_with(command: &mut Command, input: &str, patience: Duration) -> Ran {
     let mut stdin = tempfile::tempfile().unwrap();
     stdin.write_all(input.as_bytes()).unwrap();
     stdin.rewind().unwrap();
-    // Files, since a pipe that nobody reads from would fill.
+    // A file, since a pipe that nobody reads from would fill.
     let mut stdout = tempfile::tempfile().unwrap();
+    let ran = start(command, stdin, stdout.try_clone().unwrap(), patience);
+    Ran { stdout: text(&mut stdout), ..ran }
+}
+
+/// Runs a command whose standard output is that file.
+#[track_caller]
+pub fn run_into(command: &mut Command, output: File, patience: Duration) -> Ran {
+    start(command, tempfile::tempfile().unwrap(), output, patience)
+}
+
+#[track_caller]
+fn start(command: &mut Command, stdin: File, stdout: File, patience: Duration) -> Ran {
     let mut stderr = tempfile::tempfile().unwrap();
-    command.stdin(stdin).stdout(stdout.try_clone().unwrap()).stderr(stderr.try_clone().unwrap());
+    command.stdin(stdin).stdout(stdout).stderr(stderr.try_clone().unwrap());
     let mut child = command.spawn().unwrap();
     let status = wait_until("the program ends", patience, || child.try_wait().unwrap().ok_or("it still runs"));
     let code = match status {
@@ -66,10 +78,10 @@ pub fn run_with(command: &mut Command, input: &str, patience: Duration) -> Ran {
         Err(reason) => {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("{command:?}: {reason}\n{}{}", text(&mut stdout), text(&mut stderr));
+            panic!("{command:?}: {reason}\n{}", text(&mut stderr));
         }
     };
-    Ran { code, stdout: text(&mut stdout), stderr: text(&mut stderr) }
+    Ran { code, stdout: String::new(), stderr: text(&mut stderr) }
 }
 
 /// Asks again and again until there is an answer; `Err` has the last state when there is none in time.

@@ -16,7 +16,7 @@ static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b(port|listening on|moves to) \d{4,5}\b", "$1 [port]"),
         (r"\b\d{4,5}( +)(chosen|declared)\b", "[port]$1$2"),
         (r"\b(process|pid) \d+", "$1 [pid]"),
-        (r"\d+\.\d GB free", "[size] free"),
+        (r"(\d+\.\d GB|\d+ MB) free", "[size] free"),
         (r"\b(\d+\.\d [kMG]B|\d+ B)\b", "[size]"),
         (r"\b(packs|trash)/[0-9a-f]{2}/", "$1/"),
         (r"\b[0-9a-f]{12}\b|\b[0-9a-f]{32,64}\b", "[id]"),

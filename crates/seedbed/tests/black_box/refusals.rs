@@ -1,11 +1,15 @@
-//! Refusals that need more than files: a port that another process has, a snapshot that was damaged.
+//! Refusals that need more than files: a port that another process has, a snapshot that was damaged, a full disk for what is printed.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
+use crate::program;
 use crate::workspace::Workspace;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 const DATABASE: &str = "\
 name: shop
@@ -29,6 +33,10 @@ fn a_fixed_port_that_another_process_has_is_refused_with_its_holder() {
         "name: shop\nservices:\n  web:\n    run: trivial_service ${{port}}\n    port: {port}\n    ready: {{ http: / }}\n"
     );
     let workspace = Workspace::of(&[("seedbed.yaml", &manifest)]);
+    workspace
+        .seedbed(&["doctor"])
+        .ends_with(4)
+        .says(&[&format!("✗ environment: port {port} of shop/web is in use by")]);
     let refused = workspace.seedbed(&["up"]).ends_with(4);
     refused.says(&[
         &format!("port {port} of shop/web is in use by"),
@@ -151,4 +159,47 @@ fn packs(workspace: &Workspace) -> Vec<PathBuf> {
     let directories = fs::read_dir(workspace.root().join(".seedbed/store/packs")).unwrap();
     let files = directories.flat_map(|directory| fs::read_dir(directory.unwrap().path()).unwrap());
     files.map(|file| file.unwrap().path()).collect()
+}
+
+#[test]
+fn an_environment_without_content_has_no_snapshots() {
+    let workspace = Workspace::of(&[("seedbed.yaml", "name: shop\nservices:\n  web: { run: sleep 1000 }\n")]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    let refused = workspace.seedbed(&["snapshot", "first"]).ends_with(5);
+    refused.says(&["error: there is nothing to save", "help: a snapshot holds what `databases` and `resources`"]);
+    assert!(workspace.seedbed(&["snapshots"]).ends_with(0).stdout.starts_with("no snapshots yet"));
+}
+
+#[test]
+fn an_account_without_a_home_can_work() {
+    let workspace = Workspace::of(&[("seedbed.yaml", DATABASE), ("schema.sql", "CREATE TABLE t (a);")]);
+    let mut up = workspace.command(&["up"]);
+    program::run(up.env("HOME", "/dev/null"), PATIENCE).ends_with(0);
+    let mut unreadable = workspace.command(&["status"]);
+    let unreadable = program::run(unreadable.env("SEEDBED_IDENTITIES", workspace.root()), PATIENCE).ends_with(4);
+    unreadable.says(&[&format!("error: cannot read {}: ", workspace.root().display())]);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_result_that_cannot_be_written_is_an_error() {
+    let workspace = Workspace::of(&[("seedbed.yaml", DATABASE), ("schema.sql", "CREATE TABLE t (a);")]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    for arguments in [&["schema"][..], &["status", "--json"], &["logs"], &["stats", "--watch"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let said = program::run_into(&mut workspace.command(arguments), full, PATIENCE).ends_with(4);
+        said.says(&["error: cannot write the result to standard output: No space left on device"]);
+    }
+}
+
+#[test]
+fn a_supervisor_that_is_stopped_is_named_with_what_to_do() {
+    let workspace = Workspace::of(&[("seedbed.yaml", DATABASE), ("schema.sql", "CREATE TABLE t (a);")]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    let pid = workspace.read(".seedbed/default/supervisor.pid");
+    workspace.shell(&format!("kill -STOP {pid}"));
+    let refused = workspace.seedbed(&["down"]).ends_with(4);
+    refused.says(&["does not answer", "help: it is stopped or stuck: `kill -CONT "]);
+    workspace.shell(&format!("kill -CONT {pid}"));
+    workspace.seedbed(&["down"]).ends_with(0);
 }
