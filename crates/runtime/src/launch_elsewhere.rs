@@ -15,7 +15,7 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
     let process = image.process;
     let (user, has_terminal) = (process.user, image.has_terminal);
     let [input, output, errors] = image.stdio.map(|fd| fd.try_clone_to_owned());
-    let _ = (image.lifeline, image.limits);
+    let _ = (image.lifelines, image.limits);
     let mut command = Command::new(image.path);
     command
         .arg0(&process.program)

@@ -29,7 +29,7 @@ struct Child {
     directory: CString,
     stdio: [RawFd; 3],
     has_terminal: bool,
-    lifeline: RawFd,
+    lifelines: [RawFd; 2],
     limits: Option<RawFd>,
     user: Option<UserId>,
     files: Option<libc::rlimit>,
@@ -63,7 +63,7 @@ pub(crate) fn launch(image: &Image<'_>) -> Result<u32, LaunchError> {
         directory,
         stdio: image.stdio.map(|fd| fd.as_raw_fd()),
         has_terminal: image.has_terminal,
-        lifeline: image.lifeline.as_raw_fd(),
+        lifelines: image.lifelines.map(|fd| fd.as_raw_fd()),
         limits: image.limits.map(|fd| fd.as_raw_fd()),
         user: process.user,
         files: file_limit::of_programs(),
@@ -149,10 +149,12 @@ unsafe fn prepare(child: &Child) -> Option<()> {
         if child.has_terminal {
             done(libc::ioctl(0, libc::TIOCSCTTY, 0))?;
         }
-        done(libc::fcntl(child.lifeline, libc::F_SETFD, 0))?;
-        done(libc::fcntl(child.lifeline, libc::F_SETOWN, -libc::getpid()))?;
-        done(libc::fcntl(child.lifeline, F_SETSIG, libc::SIGKILL))?;
-        done(libc::fcntl(child.lifeline, libc::F_SETFL, libc::O_ASYNC))?;
+        for lifeline in child.lifelines {
+            done(libc::fcntl(lifeline, libc::F_SETFD, 0))?;
+            done(libc::fcntl(lifeline, libc::F_SETOWN, -libc::getpid()))?;
+            done(libc::fcntl(lifeline, F_SETSIG, libc::SIGKILL))?;
+            done(libc::fcntl(lifeline, libc::F_SETFL, libc::O_ASYNC))?;
+        }
         done(libc::chdir(child.directory.as_ptr()))?;
         if let Some(limits) = child.limits {
             done_size(libc::write(limits, c"0".as_ptr().cast(), 1))?;

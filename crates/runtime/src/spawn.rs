@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 
 use supervisor::{ProcessSpec, UserId};
@@ -64,6 +64,18 @@ pub(crate) fn spawn_limited(
     start(process, environment, [input, output.as_fd(), errors.as_fd()], false, limits)
 }
 
+/// Opens the reading end of a pipe once more: not the same open file, but another one of the same pipe.
+#[cfg(target_os = "linux")]
+fn second_end(end: &PipeReader) -> Result<File, SpawnError> {
+    let path = Path::new("/proc/self/fd").join(end.as_raw_fd().to_string());
+    File::open(&path).map_err(|source| SpawnError::System { path, source })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn second_end(end: &PipeReader) -> Result<std::os::fd::OwnedFd, SpawnError> {
+    end.as_fd().try_clone_to_owned().map_err(|source| SpawnError::System { path: "/dev/fd".into(), source })
+}
+
 fn start(
     process: &ProcessSpec,
     environment: &Path,
@@ -79,6 +91,7 @@ fn start(
     }
     let failed = |source| SpawnError::System { path: path.clone(), source };
     let (lifeline_end, lifeline) = io::pipe().map_err(failed)?;
+    let second_end = second_end(&lifeline_end)?;
     let image = Image {
         path: &path,
         process,
@@ -86,7 +99,7 @@ fn start(
         stdio,
         has_terminal,
         limits: limits.map(AsFd::as_fd),
-        lifeline: lifeline_end.as_fd(),
+        lifelines: [lifeline_end.as_fd(), second_end.as_fd()],
     };
     let pid = launch(&image).map_err(|error| match error {
         LaunchError::Prepare(source) => failed(source),
