@@ -1,7 +1,8 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bench repositories`, `cargo xtask bless`, `cargo xtask compose`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bench repositories`, `cargo xtask bless`, `cargo xtask compose`, `cargo xtask limits`.
 
 mod bench;
 mod compose;
+mod limits;
 mod load;
 mod postgres;
 mod repositories;
@@ -19,6 +20,7 @@ const HELP: &str = "usage:
   cargo xtask lint          formatting, lints and dependencies only
   cargo xtask bless         rewrite the expected output of file-driven tests and the generated files
   cargo xtask compose       what Docker Compose says of the files in the tests of crates/compose, asked again and stored
+  cargo xtask limits        limits of processes, tried in an emulated machine; --kernel FILE: the kernel that it boots
   cargo xtask versions      the tests of PostgreSQL on the versions that are fetched: all, or those named, such as 14 18
   cargo xtask torture       commands killed at random moments, two at once in half of the runs; --runs 2000 --seed 1
   cargo xtask bench up      figures of `up` and `reset` of the campus, with their bars
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         ["lint"] => test::lint(),
         ["bless"] => test::bless(),
         ["compose"] => compose::compose(),
+        ["limits", rest @ ..] => limits::limits(rest),
         ["versions", rest @ ..] => versions::versions(rest),
         ["torture", rest @ ..] => torture::torture(rest),
         ["bench", "up"] => bench::up(),
