@@ -136,3 +136,64 @@ fn taken_down_while_a_service_wakes() {
     let mut byte = [0];
     assert!(matches!(held.read(&mut byte), Ok(0) | Err(_)), "a held connection is closed");
 }
+
+/// One that comes back at once, and then after an hour; and one that ends only when it may.
+const PATIENT: &str = r#"
+  frail: { run: [sleep, "1000"], restart: { max: unlimited, backoff: { start: 1h, cap: 1h } } }
+  stubborn: { run: { shell: "trap 'while [ ! -e go ]; do sleep 0.02; done; exit 0' TERM; echo up; while :; do sleep 0.02; done" }, ready: { log: up }, stop: { timeout: 60s } }
+"#;
+
+fn await_state(world: &World, service: &str, wanted: &str) {
+    eventually(wanted, || {
+        let status = world.json(&["status"]);
+        let services = status["services"].as_array().expect("a list");
+        let one = services.iter().find(|one| one["service"] == service).expect("a service");
+        let state = one["state"].as_str().expect("a state").to_owned();
+        if state.starts_with(wanted) { Ok(()) } else { Err(state) }
+    });
+}
+
+/// Lets a service end until it waits for its next start.
+fn let_it_wait(world: &World) {
+    world.done(&["kill", "frail"]);
+    await_state(world, "shop/frail", "ready");
+    world.done(&["kill", "frail"]);
+    await_state(world, "shop/frail", "restarting");
+}
+
+/// Killed, stopped, started and taken down while a service waits for its next start: nobody waits with it.
+#[test]
+fn killed_while_a_service_waits_for_its_next_start() {
+    let world = World::new();
+    world.manifest(PATIENT.lines().nth(1).expect("the first of them"));
+    world.done(&["up"]);
+    let_it_wait(&world);
+    kill_supervisor(&world);
+    world.done(&["up"]);
+    await_state(&world, "shop/frail", "ready");
+    let_it_wait(&world);
+    world.done(&["start", "frail"]);
+    await_state(&world, "shop/frail", "ready");
+    let_it_wait(&world);
+    world.done(&["stop", "frail"]);
+    await_state(&world, "shop/frail", "stopped");
+    world.done(&["start", "frail"]);
+    let_it_wait(&world);
+    world.is_down_without_rest();
+}
+
+/// Restarted while it is stopped, by another command: both end, and what was asked for last holds.
+#[test]
+fn restarted_while_it_is_stopped() {
+    let world = World::new();
+    world.manifest(PATIENT.lines().nth(2).expect("the second of them"));
+    world.done(&["up"]);
+    let stop = world.start(&["stop", "stubborn"]);
+    await_state(&world, "shop/stubborn", "stopping");
+    let restart = world.start(&["restart", "stubborn"]);
+    std::fs::write(world.path("go"), "").expect("a file");
+    stop.end().expect_code(0);
+    restart.end().expect_code(0);
+    await_state(&world, "shop/stubborn", "ready");
+    world.is_down_without_rest();
+}
