@@ -3,6 +3,11 @@
 use bytes::{Buf as _, Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadHalf, WriteHalf};
+
+use crate::{Engine, EngineError};
 
 /// Which of the two outputs of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,13 +21,32 @@ pub enum OutputKind {
 /// The outputs of a container, from the moment of the attachment on.
 #[derive(Debug)]
 pub struct Output {
-    body: Incoming,
+    source: Source,
     frames: Frames,
 }
 
+/// Where it comes from.
+#[derive(Debug)]
+enum Source {
+    Answer(Incoming),
+    /// The connection by which there is input, too.
+    Connection(ReadHalf<TokioIo<Upgraded>>),
+}
+
+/// Where is sent what is typed at the terminal of a container.
+#[derive(Debug)]
+pub struct Keys {
+    connection: WriteHalf<TokioIo<Upgraded>>,
+    engine: Engine,
+    container: String,
+}
+
+/// How much is read at once of a connection.
+const BLOCK: usize = 1 << 16;
+
 impl Output {
-    pub(crate) fn new(body: Incoming, has_terminal: bool) -> Self {
-        Self { body, frames: Frames::new(has_terminal) }
+    pub(crate) fn new(body: Incoming) -> Self {
+        Self { source: Source::Answer(body), frames: Frames::new(false) }
     }
 
     /// Waits for what comes next; `None` when the container has ended, or the engine is gone.
@@ -31,11 +55,46 @@ impl Output {
             if let Some(piece) = self.frames.next() {
                 return Some(piece);
             }
-            let frame = self.body.frame().await?.ok()?;
-            if let Ok(bytes) = frame.into_data() {
-                self.frames.add(&bytes);
+            match &mut self.source {
+                Source::Answer(body) => {
+                    let frame = body.frame().await?.ok()?;
+                    if let Ok(bytes) = frame.into_data() {
+                        self.frames.add(&bytes);
+                    }
+                }
+                Source::Connection(connection) => {
+                    let mut bytes = BytesMut::with_capacity(BLOCK);
+                    let count = connection.read_buf(&mut bytes).await.ok()?;
+                    if count == 0 {
+                        return None;
+                    }
+                    self.frames.add(&bytes);
+                }
             }
         }
+    }
+}
+
+impl Keys {
+    /// Types something; waits while the container does not read.
+    pub async fn write(&mut self, input: &[u8]) -> std::io::Result<()> {
+        self.connection.write_all(input).await?;
+        self.connection.flush().await
+    }
+
+    /// Says how large the window is.
+    pub async fn resize(&self, rows: u16, columns: u16) -> Result<(), EngineError> {
+        self.engine.order(&format!("/containers/{}/resize?h={rows}&w={columns}", self.container), None).await
+    }
+}
+
+impl Engine {
+    /// Gives what a container with a terminal writes from now on, and where can be typed.
+    pub async fn attach_terminal(&self, id: &str) -> Result<(Output, Keys), EngineError> {
+        let path = format!("/containers/{id}/attach?stream=1&stdin=1&stdout=1&stderr=1");
+        let (reader, connection) = tokio::io::split(self.converse(&path, String::new()).await?);
+        let output = Output { source: Source::Connection(reader), frames: Frames::new(true) };
+        Ok((output, Keys { connection, engine: self.clone(), container: id.to_owned() }))
     }
 }
 

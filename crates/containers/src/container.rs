@@ -57,11 +57,11 @@ impl Engine {
         text(&answer?, "/Id").ok_or_else(|| EngineError::Answer { request: path, detail: "it has no id".to_owned() })
     }
 
-    /// Gives what a container writes from now on.
-    pub async fn attach(&self, id: &str, has_terminal: bool) -> Result<Output, EngineError> {
+    /// Gives what a container without a terminal writes from now on.
+    pub async fn attach(&self, id: &str) -> Result<Output, EngineError> {
         let path = format!("/containers/{id}/attach?stream=1&stdout=1&stderr=1");
         let response = self.ask(Method::POST, &path, &[], empty()).await?;
-        Ok(Output::new(response.into_body(), has_terminal))
+        Ok(Output::new(response.into_body()))
     }
 
     /// Starts a container.

@@ -169,7 +169,7 @@ impl Engine {
         let start = json!({ "Detach": false, "Tty": false }).to_string();
         let path = format!("/exec/{exec}/start");
         let response = self.ask(Method::POST, &path, &[DOCUMENT], full(start.into())).await?;
-        let mut output = Output::new(response.into_body(), false);
+        let mut output = Output::new(response.into_body());
         let mut said = Vec::new();
         while let Some((_, bytes)) = output.next().await {
             said.extend_from_slice(&bytes);

@@ -27,7 +27,7 @@ mod volume;
 
 pub use about::About;
 pub use address::Address;
-pub use attach::{Output, OutputKind};
+pub use attach::{Keys, Output, OutputKind};
 pub use build::BuildRequest;
 pub use call::Call;
 pub use container::{Inspection, Listed};

@@ -260,7 +260,8 @@ impl<'a> Resolver<'a, '_> {
             "AttachStdout": true,
             "AttachStderr": true,
             "Tty": container.tty,
-            "OpenStdin": container.stdin_open,
+            // Whoever attaches to a terminal types.
+            "OpenStdin": container.stdin_open || container.tty,
             "HostConfig": self.host(first),
         });
         let mut set = |key: &str, value: Option<Value>| {

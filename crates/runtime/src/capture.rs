@@ -154,8 +154,8 @@ impl Source {
     }
 
     /// The output of a terminal, which its users see, too.
-    pub(crate) fn of_terminal(terminal: Rc<Terminal>) -> io::Result<Self> {
-        let pipe = Receiver::from_owned_fd_unchecked(terminal.output()?)?;
+    pub(crate) fn of_terminal(terminal: Rc<Terminal>, output: OwnedFd) -> io::Result<Self> {
+        let pipe = Receiver::from_owned_fd_unchecked(output)?;
         Ok(Self { pipe, stream: Stream::Output, terminal: Some(terminal) })
     }
 

@@ -14,11 +14,12 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use containers::{
-    Address, Engine, EngineError, Inspection, LABEL, NetworkFound, Output, OutputKind, SUPERVISOR_LABEL, Sweep,
+    Address, Engine, EngineError, Inspection, Keys, LABEL, NetworkFound, Output, OutputKind, SUPERVISOR_LABEL, Sweep,
 };
 use serde_json::Value;
 use supervisor::{ContainerSpec, Exit, NeededNetwork, PlacedContent, Signal, UnitId};
 use tokio::sync::OnceCell;
+use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -27,6 +28,7 @@ use crate::log_line::Stream;
 use crate::predecessor::start_of;
 use crate::relay::Relays;
 use crate::sites::{Site, remember};
+use crate::terminal::Message;
 
 /// How long the last output of a container that has ended may take.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -76,6 +78,8 @@ pub(crate) struct Contained {
 pub(crate) struct Started {
     pub(crate) contained: Rc<Contained>,
     pub(crate) output: Output,
+    /// Where can be typed, if it has a terminal.
+    pub(crate) keys: Option<Keys>,
     pub(crate) exit: Pin<Box<dyn Future<Output = Result<i32, EngineError>>>>,
 }
 
@@ -122,13 +126,18 @@ impl Containers {
 
     async fn run(&self, made: &Made, spec: &ContainerSpec) -> Result<Started, EngineError> {
         let engine = &made.engine;
-        let output = engine.attach(&made.id, spec.has_terminal).await?;
+        let (output, keys) = if spec.has_terminal {
+            let (output, keys) = engine.attach_terminal(&made.id).await?;
+            (output, Some(keys))
+        } else {
+            (engine.attach(&made.id).await?, None)
+        };
         let exit = Box::pin(engine.next_exit(&made.id).await?);
         engine.start_container(&made.id).await?;
         self.relays.container_started();
         let inspection = engine.inspect_container(&made.id).await?;
         let contained = Contained { engine: engine.clone(), id: made.id.clone(), inspection };
-        Ok(Started { contained: Rc::new(contained), output, exit })
+        Ok(Started { contained: Rc::new(contained), output, keys, exit })
     }
 
     async fn make(&self, spec: &ContainerSpec) -> Result<Made, EngineError> {
@@ -317,6 +326,21 @@ impl Contained {
                 Err(format!("the command {} in the container exited with code {code}{said}", words[0]))
             }
             Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+/// Passes on what whoever is attached to the terminal of a container says.
+pub(crate) async fn type_all(mut keys: Keys, mut said: Receiver<Message>) {
+    while let Some(message) = said.recv().await {
+        match message {
+            Message::Input(input) => {
+                if keys.write(&input).await.is_err() {
+                    return;
+                }
+            }
+            // One that has ended has no window any more.
+            Message::Size(rows, columns) => drop(keys.resize(rows, columns).await),
         }
     }
 }

@@ -8,10 +8,11 @@ use supervisor::{ContainerSpec, Event, Run, Signal, UnitId};
 use tokio::task::AbortHandle;
 
 use crate::capture::Capture;
-use crate::contained::{Contained, Started, drained, pump};
+use crate::contained::{Contained, Started, drained, pump, type_all};
 use crate::log_file::{LogFile, ROTATE_AT};
 use crate::log_line::Stream;
 use crate::native::{Order, Processes};
+use crate::terminal::Terminal;
 
 /// A unit whose container is not removed yet.
 pub(crate) struct ContainedUnit {
@@ -21,6 +22,7 @@ pub(crate) struct ContainedUnit {
     pub(crate) probe: Option<AbortHandle>,
     /// The command that asks it to stop.
     pub(crate) stop: Option<AbortHandle>,
+    pub(crate) terminal: Option<Rc<Terminal>>,
 }
 
 impl ContainedUnit {
@@ -71,22 +73,40 @@ impl Processes {
     }
 
     async fn look_after(&self, unit: UnitId, run: Run, name: String, started: Started, capture: Rc<RefCell<Capture>>) {
-        let Started { contained, output, exit } = started;
+        let Started { contained, output, keys, exit } = started;
         let pid = contained.inspection.pid;
-        let written = Rc::clone(&capture);
+        let (terminal, typing) =
+            match keys.map(|keys| (Terminal::elsewhere(self.sockets(), &format!("{}.tty", run.0)), keys)) {
+                None => (None, None),
+                Some((Ok((terminal, said)), keys)) => {
+                    (Some(terminal), Some(tokio::task::spawn_local(type_all(keys, said)).abort_handle()))
+                }
+                Some((Err(error), _)) => {
+                    capture.borrow_mut().remark(&format!("nobody can attach to its terminal: {error}"));
+                    (None, None)
+                }
+            };
+        let (written, screen) = (Rc::clone(&capture), terminal.clone());
         let pump = tokio::task::spawn_local(pump(output, move |stream, bytes| {
+            if let Some(screen) = &screen {
+                screen.show(bytes);
+            }
             written.borrow_mut().write(stream, bytes);
         }));
         let key = (unit.clone(), run);
         let (own_container, own_capture) = (Rc::clone(&contained), Rc::clone(&capture));
-        let own = ContainedUnit { name, contained: own_container, capture: own_capture, probe: None, stop: None };
+        let (probe, stop) = (None, None);
+        let own = ContainedUnit { name, contained: own_container, capture: own_capture, probe, stop, terminal };
         self.contained().borrow_mut().insert(key.clone(), own);
         self.tell(Event::Spawned { unit: unit.clone(), run, pid });
         let (exit, said) = contained.see_off(exit).await;
         drained(pump).await;
         if let Some(unit) = self.contained().borrow_mut().remove(&key) {
-            for task in [unit.probe, unit.stop].into_iter().flatten() {
+            for task in [unit.probe, unit.stop, typing].into_iter().flatten() {
                 task.abort();
+            }
+            if let Some(terminal) = unit.terminal {
+                terminal.close();
             }
         }
         let mut capture = capture.borrow_mut();

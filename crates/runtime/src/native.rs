@@ -133,8 +133,12 @@ impl Runtime {
     /// Where the socket of a unit's terminal is, if it has one and runs.
     pub fn terminal(&self, unit: &UnitId) -> Option<PathBuf> {
         let running = self.processes.0.running.borrow();
-        let mut running = running.iter().filter(|((id, _), _)| id == unit);
-        running.find_map(|(_, running)| Some(running.terminal.as_ref()?.path().to_owned()))
+        let native =
+            running.iter().filter(|((id, _), _)| id == unit).filter_map(|(_, running)| running.terminal.as_ref());
+        let contained = self.processes.0.contained.borrow();
+        let contained =
+            contained.iter().filter(|((id, _), _)| id == unit).filter_map(|(_, unit)| unit.terminal.as_ref());
+        native.chain(contained).next().map(|terminal| terminal.path().to_owned())
     }
 
     /// Does what the machine says, as far as it is about processes; what comes of it is an event.
@@ -228,6 +232,11 @@ impl Runtime {
 impl Processes {
     pub(crate) fn containers(&self) -> &Rc<Containers> {
         &self.0.containers
+    }
+
+    /// Where sockets of units are made.
+    pub(crate) fn sockets(&self) -> &Path {
+        &self.0.sockets
     }
 
     pub(crate) fn contained(&self) -> &RefCell<HashMap<(UnitId, Run), ContainedUnit>> {
@@ -337,8 +346,8 @@ impl Processes {
         limits: Option<&File>,
     ) -> Result<Launched, SpawnError> {
         let failed = |source| SpawnError::System { path: process.program.clone().into(), source };
-        let (terminal, end) = Terminal::open(&self.0.sockets, &format!("{}.tty", run.0)).map_err(failed)?;
-        let source = Source::of_terminal(Rc::clone(&terminal)).map_err(failed)?;
+        let (terminal, output, end) = Terminal::open(&self.0.sockets, &format!("{}.tty", run.0)).map_err(failed)?;
+        let source = Source::of_terminal(Rc::clone(&terminal), output).map_err(failed)?;
         let mut process = process.clone();
         if process.env.get("TERM").is_none_or(|term| term == "dumb") {
             process.env.own.insert("TERM".to_owned(), "xterm-256color".to_owned());

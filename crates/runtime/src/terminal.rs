@@ -19,7 +19,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::{OwnedReadHalf, pipe};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::AbortHandle;
 
 /// So much of the last output is shown to who attaches.
@@ -34,20 +34,42 @@ const SIZE: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel:
 /// The message that is input.
 const INPUT: u8 = 0;
 
+/// So many messages to a terminal that others have wait for it; then who types waits.
+const WAITING: usize = 16;
+
 /// The terminal of one run of a unit; its socket goes with it.
 pub(crate) struct Terminal {
-    master: OwnedFd,
-    /// The same, to write to.
-    keys: pipe::Sender,
+    end: End,
     path: PathBuf,
     replay: RefCell<VecDeque<u8>>,
     attached: RefCell<Vec<Sender<Vec<u8>>>>,
     listening: Cell<Option<AbortHandle>>,
 }
 
+/// The end of a terminal at which people are.
+enum End {
+    /// Of a terminal of this machine.
+    Here {
+        master: OwnedFd,
+        /// The same, to write to.
+        keys: pipe::Sender,
+    },
+    /// Of one that others have.
+    Elsewhere(Sender<Message>),
+}
+
+/// What whoever is attached says.
+pub(crate) enum Message {
+    /// Something is typed.
+    Input(Vec<u8>),
+    /// The window has so many rows and columns.
+    Size(u16, u16),
+}
+
 impl Terminal {
-    /// Makes a terminal, whose other end is returned too, with its socket `name` in a directory of sockets.
-    pub(crate) fn open(directory: &Path, name: &str) -> io::Result<(Rc<Self>, OwnedFd)> {
+    /// Makes a terminal with its socket `name` in a directory of sockets; returns also from where its output is read, and the
+    /// end of the process.
+    pub(crate) fn open(directory: &Path, name: &str) -> io::Result<(Rc<Self>, OwnedFd, OwnedFd)> {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY;
         #[cfg(target_os = "linux")]
         let flags = flags | OpenptFlags::CLOEXEC;
@@ -61,6 +83,19 @@ impl Terminal {
             Mode::empty(),
         )?;
         rustix::io::ioctl_fionbio(&master, true)?;
+        // It is no pipe, but is written to in the same way.
+        let keys = pipe::Sender::from_owned_fd_unchecked(master.try_clone()?)?;
+        let output = master.try_clone()?;
+        Ok((Self::at(directory, name, End::Here { master, keys })?, output, slave))
+    }
+
+    /// Leads to a terminal that others have, through a socket like that of [`Terminal::open`]; what is said to it is returned.
+    pub(crate) fn elsewhere(directory: &Path, name: &str) -> io::Result<(Rc<Self>, Receiver<Message>)> {
+        let (sender, receiver) = channel(WAITING);
+        Ok((Self::at(directory, name, End::Elsewhere(sender))?, receiver))
+    }
+
+    fn at(directory: &Path, name: &str, end: End) -> io::Result<Rc<Self>> {
         fs::create_dir_all(directory)?;
         let path = directory.join(name);
         match fs::remove_file(&path) {
@@ -72,21 +107,14 @@ impl Terminal {
         let listener = UnixListener::bind(&path);
         umask(before);
         let (replay, attached, listening) = (RefCell::default(), RefCell::default(), Cell::default());
-        // It is no pipe, but is written to in the same way.
-        let keys = pipe::Sender::from_owned_fd_unchecked(master.try_clone()?)?;
-        let terminal = Rc::new(Self { master, keys, path, replay, attached, listening });
+        let terminal = Rc::new(Self { end, path, replay, attached, listening });
         let task = tokio::task::spawn_local(listen(Rc::clone(&terminal), listener?));
         terminal.listening.set(Some(task.abort_handle()));
-        Ok((terminal, slave))
+        Ok(terminal)
     }
 
     pub(crate) fn path(&self) -> &Path {
         &self.path
-    }
-
-    /// The end from which output is read.
-    pub(crate) fn output(&self) -> io::Result<OwnedFd> {
-        self.master.try_clone()
     }
 
     /// Shows output to who is attached.
@@ -117,7 +145,7 @@ impl Terminal {
         let (sender, mut queue) = channel(QUEUE);
         let before: Vec<u8> = self.replay.borrow().iter().copied().collect();
         self.attached.borrow_mut().push(sender);
-        let obey = async { while self.obey(&mut reader).await.is_ok() {} };
+        let mut obey = std::pin::pin!(async { while self.obey(&mut reader).await.is_ok() {} });
         let show = async {
             writer.write_all(&before).await?;
             while let Some(output) = queue.recv().await {
@@ -125,10 +153,15 @@ impl Terminal {
             }
             writer.shutdown().await
         };
-        tokio::select! {
-            () = obey => Ok(()),
+        let shown = tokio::select! {
+            () = &mut obey => return Ok(()),
             shown = show => shown,
+        };
+        if shown.is_err() {
+            // Who has gone may have typed before.
+            obey.await;
         }
+        shown
     }
 
     /// Does what one message says.
@@ -137,20 +170,28 @@ impl Terminal {
         let mut message = vec![0; reader.read_u16().await?.into()];
         reader.read_exact(&mut message).await?;
         if kind == INPUT {
-            return self.write(&message).await;
+            return self.write(message).await;
         }
         if let [row, row_low, column, column_low] = message[..] {
             let (ws_row, ws_col) = (u16::from_be_bytes([row, row_low]), u16::from_be_bytes([column, column_low]));
-            tcsetwinsize(&self.master, Winsize { ws_row, ws_col, ..SIZE })?;
+            match &self.end {
+                End::Here { master, .. } => tcsetwinsize(master, Winsize { ws_row, ws_col, ..SIZE })?,
+                End::Elsewhere(sender) => say(sender, Message::Size(ws_row, ws_col)).await?,
+            }
         }
         Ok(())
     }
 
     /// Types; waits while the process does not read.
-    async fn write(&self, mut input: &[u8]) -> io::Result<()> {
+    async fn write(&self, input: Vec<u8>) -> io::Result<()> {
+        let keys = match &self.end {
+            End::Here { keys, .. } => keys,
+            End::Elsewhere(sender) => return say(sender, Message::Input(input)).await,
+        };
+        let mut input = input.as_slice();
         while !input.is_empty() {
-            self.keys.writable().await?;
-            match self.keys.try_write(input) {
+            keys.writable().await?;
+            match keys.try_write(input) {
                 Ok(written) => input = &input[written..],
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => return Err(error),
@@ -158,6 +199,10 @@ impl Terminal {
         }
         Ok(())
     }
+}
+
+async fn say(sender: &Sender<Message>, message: Message) -> io::Result<()> {
+    sender.send(message).await.map_err(|_| io::ErrorKind::BrokenPipe.into())
 }
 
 async fn listen(terminal: Rc<Terminal>, listener: UnixListener) {

@@ -64,7 +64,7 @@ fn a_container_lives_and_is_swept() {
         // What has the name goes.
         engine.create_container(&name, None, &body(&image, &label, "exit 1")).await.unwrap();
         let id = engine.create_container(&name, None, &body(&image, &label, script)).await.unwrap();
-        let output = engine.attach(&id, false).await.unwrap();
+        let output = engine.attach(&id).await.unwrap();
         let exit = engine.next_exit(&id).await.unwrap();
         engine.start_container(&id).await.unwrap();
         assert_eq!(exit.await.unwrap(), 7);

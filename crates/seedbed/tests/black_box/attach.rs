@@ -12,6 +12,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::program::wait_until;
+use crate::services_in_containers::busybox;
 use crate::workspace::Workspace;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -86,6 +87,14 @@ impl Person {
         }
     }
 
+    /// Whether a text has come by now.
+    fn has_seen(&mut self, text: &str) -> bool {
+        while let Ok(more) = self.screen.try_recv() {
+            self.seen.push_str(&String::from_utf8_lossy(&more));
+        }
+        self.seen.contains(text)
+    }
+
     /// Whether keys are echoed and lines edited, as before `attach`.
     fn is_cooked(&self) -> bool {
         tcgetattr(&self.end).unwrap().local_modes.contains(LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG)
@@ -122,7 +131,7 @@ fn several_people_talk_to_a_service_in_its_terminal() {
         tries += 1;
         one.types("size\r");
         one.sees(" 100");
-        if one.seen.contains("55") || two_sees(&mut two) { Ok(()) } else { Err(tries) }
+        if one.seen.contains("55") || two.has_seen("55 100") { Ok(()) } else { Err(tries) }
     })
     .unwrap();
     one.types("\x1d");
@@ -133,6 +142,14 @@ fn several_people_talk_to_a_service_in_its_terminal() {
     // Its output is logged whoever looks.
     let logs = workspace.seedbed(&["logs", "talk"]).ends_with(0).stdout;
     assert!(logs.contains("| hello?\n") && logs.contains("| again?\n"), "{logs}");
+    // What comes from a pipe is typed, too, and nothing of it is lost when that ends.
+    for number in 0..20 {
+        let mut typed = workspace.command(&["attach", "talk"]);
+        let mut typed = typed.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        writeln!(typed.stdin.take().unwrap(), "number {number}").unwrap();
+        assert!(typed.wait().unwrap().success());
+        two.sees(&format!("number {number}?"));
+    }
     // Whoever is told to end leaves the terminal as it was.
     kill_process(Pid::from_child(&two.child), Signal::TERM).unwrap();
     two.ends();
@@ -147,9 +164,36 @@ fn several_people_talk_to_a_service_in_its_terminal() {
     workspace.seedbed(&["down"]).ends_with(0);
 }
 
-fn two_sees(person: &mut Person) -> bool {
-    while let Ok(more) = person.screen.try_recv() {
-        person.seen.push_str(&String::from_utf8_lossy(&more));
-    }
-    person.seen.contains("55 100")
+#[test]
+fn a_container_has_a_terminal_as_a_process_has() {
+    let Some(image) = busybox() else { return };
+    let script = "busybox tty > /dev/null && echo ready; while read line; do case $$line in size) busybox stty size;; bye) exit 0;; *) echo \\\"$$line?\\\";; esac; done";
+    let manifest = format!(
+        "name: shop\nservices:\n  talk:\n    image: {image}\n    command: [sh, -c, \"{script}\"]\n    tty: true\n    restart: no\n    ready: {{ log: ready }}\n"
+    );
+    let workspace = Workspace::of(&[("seedbed.yaml", &manifest)]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    let mut one = Person::attach(&workspace, 33);
+    one.sees("ready");
+    one.types("hello\r");
+    one.sees("hello?");
+    let mut two = Person::attach(&workspace, 44);
+    two.sees("hello?");
+    let mut tries = 0;
+    wait_until("the container sees the window", PATIENCE, || {
+        tries += 1;
+        two.types("size\r");
+        two.sees(" 100");
+        if one.has_seen("44 100") { Ok(()) } else { Err(tries) }
+    })
+    .unwrap();
+    one.types("\x1d");
+    one.sees("detached from shop/talk, which goes on");
+    assert_eq!(one.ends(), Some(0));
+    let logs = workspace.seedbed(&["logs", "talk"]).ends_with(0).stdout;
+    assert!(logs.contains("| hello?\n"), "{logs}");
+    two.types("bye\r");
+    two.sees("shop/talk has ended");
+    assert_eq!(two.ends(), Some(0));
+    workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
 }

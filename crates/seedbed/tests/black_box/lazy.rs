@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use crate::services_in_containers::busybox;
 use crate::workspace::Workspace;
 
 const CLIENTS: u64 = 8;
@@ -75,4 +76,30 @@ fn a_connection_to_what_cannot_start_is_closed() {
     assert!(ask(port).is_err(), "what has failed is not listened for");
     // It stays to be heard of, until somebody takes it down.
     workspace.seedbed(&["down"]).ends_with(0);
+}
+
+#[test]
+fn a_container_sleeps_as_a_process_does() {
+    let Some(image) = busybox() else { return };
+    let manifest = format!(
+        "name: shop\nservices:\n  admin:\n    image: {image}\n    command: [busybox, httpd, -f, -p, \"80\", -h, /]\n    port: {{ container: 80 }}\n    lazy: {{ idle: 200ms }}\n    stop: {{ signal: KILL }}\n"
+    );
+    let workspace = Workspace::of(&[("seedbed.yaml", &manifest)]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    let status = workspace.seedbed(&["status", "--json"]).ends_with(0).json();
+    assert_eq!(status["services"][0]["state"], "asleep");
+    let port: u16 = status["services"][0]["address"].as_str().unwrap().rsplit(':').next().unwrap().parse().unwrap();
+    for _ in 0..2 {
+        workspace.seedbed(&["wait", "admin", "--for", "asleep"]).ends_with(0);
+        assert_eq!(running(&workspace), "", "what sleeps has no container");
+        // The first connection is held until the container answers.
+        assert!(ask(port).unwrap().starts_with("HTTP/1.1 404 "));
+    }
+    workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
+    assert!(ask(port).is_err(), "nobody listens after the end");
+}
+
+/// The containers of a workspace that run.
+fn running(workspace: &Workspace) -> String {
+    workspace.shell("docker ps -q --filter label=seedbed.environment=$PWD/.seedbed/default").stdout
 }
