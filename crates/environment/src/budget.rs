@@ -1,6 +1,6 @@
 //! Memory: what the services of an environment need, and whether it is there before they are started.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use plan::Plan;
@@ -29,6 +29,18 @@ struct Used {
     /// The process that this was measured of: another one begins anew.
     pid: u32,
     memory: u64,
+}
+
+/// What is done when there is no memory for services that are to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ShortOfMemory {
+    /// None of them is.
+    #[default]
+    Refuse,
+    /// All are, all the same.
+    Start,
+    /// It is waited until others have given it back.
+    Wait,
 }
 
 /// What one service needs.
@@ -115,29 +127,56 @@ impl Session<'_> {
         runtime::available_memory().map_or(Ok(()), |memory| within(MemoryLimit::Machine(memory), started))
     }
 
-    /// The same, and waits for memory of the machine: others may end. The environment's own budget waits for nobody.
-    pub(crate) fn await_memory(&self, plan: &Plan) -> Result<(), Error> {
+    /// The same, and waits while others have the memory: what runs on the machine, or, of the environment's budget, services
+    /// that are not needed for these. They end, are stopped, or fall asleep.
+    pub(crate) fn await_memory(
+        &mut self,
+        chosen: &BTreeSet<UnitId>,
+        plan: impl Fn(&Self) -> Plan,
+    ) -> Result<(), Error> {
         const PAUSE: Duration = Duration::from_millis(500);
         let mut is_told = false;
         loop {
-            let refused = match self.check_memory(plan) {
-                Err(Error::Memory { needed, limit: MemoryLimit::Machine(memory), .. }) => (needed, memory),
-                outcome => return outcome,
-            };
+            let refused = self.check_memory(&plan(self));
+            let Err(Error::Memory { needed, limit, .. }) = &refused else { return refused };
+            if let MemoryLimit::Budget(budget) = *limit
+                && self.least(chosen) > budget
+            {
+                return refused;
+            }
             if self.context.interrupt.is_raised() {
                 return Err(Error::Interrupted);
             }
             if !std::mem::replace(&mut is_told, true) {
-                let (needed, memory) = refused;
                 let mega = |bytes: u64| bytes / 1_000_000;
-                self.context.monitor.on(Progress::Note(format!(
-                    "waiting for memory: {} MB are needed, and the machine has {} MB",
-                    mega(needed),
-                    mega(memory)
-                )));
+                let has = match *limit {
+                    MemoryLimit::Budget(budget) => format!("the budget is {} MB", mega(budget)),
+                    MemoryLimit::Machine(memory) => format!("the machine has {} MB", mega(memory)),
+                };
+                let text = format!("waiting for memory: {} MB are needed, and {has}", mega(*needed));
+                self.context.monitor.on(Progress::Note(text));
             }
             self.context.interrupt.sleep(PAUSE);
+            self.observed = self.observe_again()?;
         }
+    }
+
+    /// What these services need, all when there are none, with those that they come after: no less will do.
+    fn least(&self, chosen: &BTreeSet<UnitId>) -> u64 {
+        let remembered = remembered(&self.place);
+        let mut open: Vec<&UnitId> =
+            if chosen.is_empty() { self.model.services.keys().collect() } else { chosen.iter().collect() };
+        let mut needed = BTreeSet::new();
+        while let Some(id) = open.pop() {
+            if let Some(service) = self.model.services.get(id)
+                && needed.insert(id)
+            {
+                open.extend(service.after.iter().map(|condition| &condition.unit));
+            }
+        }
+        let is_awake = |id: &&UnitId| chosen.contains(*id) || self.model.services[*id].life.lazy.is_none();
+        let needs = needed.into_iter().filter(is_awake).filter_map(|id| self.need(id, &remembered));
+        needs.map(|need| need.memory).sum()
     }
 
     /// Says of processes whether their limits cannot hold here.

@@ -11,7 +11,7 @@ use crate::context::{Context, Mode, Target};
 use crate::material::Material;
 use crate::record::Record;
 use crate::report::{StepReport, millis, step_reports};
-use crate::{Error, Progress, Session, dependencies, times};
+use crate::{Error, Progress, Session, ShortOfMemory, dependencies, times};
 
 /// A setting, and where its value comes from.
 #[derive(Debug, Clone)]
@@ -244,7 +244,7 @@ fn bring_into_force(
 /// Starts services again with the configuration that they had. What it was that failed has been said.
 fn start_as_before(context: &Context<'_>, target: &Target, services: &BTreeSet<UnitId>) {
     let names: Vec<String> = services.iter().map(ToString::to_string).collect();
-    let text = match crate::up::start(context, target, &names) {
+    let text = match crate::up::start(context, target, &names, ShortOfMemory::Refuse) {
         _ if names.is_empty() => return,
         Ok(_) => format!("{} as before", names.join(", ")),
         Err(error) => format!("could not start {} as before: {}", names.join(", "), crate::with_causes(&error)),

@@ -47,6 +47,8 @@ pub struct Context<'a> {
     pub author: String,
     /// The wall clock.
     pub now: fn() -> SystemTime,
+    /// By how many seconds clocks here were ahead of UTC at a moment.
+    pub ahead_of_utc: fn(SystemTime) -> i64,
     /// Listens to what goes on.
     pub monitor: &'a dyn Monitor,
     /// The user's wish to end.

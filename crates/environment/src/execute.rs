@@ -159,14 +159,19 @@ impl Session<'_> {
     }
 
     /// Remembers that a task has succeeded, and what it has made.
-    fn task_succeeded(&self, id: &UnitId, key: &Key) -> Result<(), Error> {
+    pub(crate) fn task_succeeded(&self, id: &UnitId, key: &Key) -> Result<(), Error> {
         let (workspace, name) = self.task(id);
-        let declared = id.as_str().split_once('/').and_then(|(workspace, _)| self.tree.find(workspace));
-        let declared = declared.and_then(|workspace| self.tree.workspace(workspace).manifest.tasks.get(&name));
-        let patterns = declared.into_iter().flat_map(|task| &task.outputs).map(|file| file.path.as_str());
-        let outputs = tasks::outputs(&workspace, patterns)?;
+        let outputs = tasks::outputs(&workspace, self.outputs_of(id))?;
         let record = TaskRecord { key: key.to_string(), made_of: self.task_made_of(id), outputs };
         tasks::succeeded(&workspace, &name, record)
+    }
+
+    /// What a task says that it makes.
+    pub(crate) fn outputs_of(&self, id: &UnitId) -> Vec<&str> {
+        let (_, name) = self.task(id);
+        let declared = id.as_str().split_once('/').and_then(|(workspace, _)| self.tree.find(workspace));
+        let declared = declared.and_then(|workspace| self.tree.workspace(workspace).manifest.tasks.get(&name));
+        declared.into_iter().flat_map(|task| &task.outputs).map(|file| file.path.as_str()).collect()
     }
 
     pub(crate) fn task(&self, id: &UnitId) -> (PathBuf, String) {

@@ -129,11 +129,12 @@ mod versions;
 mod wait;
 mod waiting;
 mod wanted;
+mod watched;
 mod why;
 
 pub use acceptance::{Acceptance, AcceptanceOptions, AcceptancePart, check_repository};
 pub use base::{PublishOptions, Published, bases, publish};
-pub use budget::{MemoryLimit, Need};
+pub use budget::{MemoryLimit, Need, ShortOfMemory};
 pub use capture::{CaptureOptions, Captured, capture};
 pub use capture_choice::Selector;
 pub use compare::{DatabaseDifference, TableDifference};

@@ -112,8 +112,8 @@ impl<'a> Filter<'a> {
     fn new(context: &Context<'_>, options: &'a LogOptions) -> Self {
         let now = (context.now)();
         Self {
-            since_ms: options.since.as_ref().map_or(0, |since| since.millis(now)),
-            until_ms: options.until.as_ref().map_or(u64::MAX, |until| until.millis(now)),
+            since_ms: options.since.as_ref().map_or(0, |since| since.millis(now, context.ahead_of_utc)),
+            until_ms: options.until.as_ref().map_or(u64::MAX, |until| until.millis(now, context.ahead_of_utc)),
             pattern: options.pattern.as_ref(),
             streams: &options.streams,
         }

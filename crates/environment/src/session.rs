@@ -82,7 +82,8 @@ pub struct Session<'a> {
     pub(crate) remotes: Mutex<BTreeMap<(String, Purpose), Store>>,
     /// The server that reads saved files of another one, if that was needed.
     pub(crate) private: Mutex<Option<Private>>,
-    _lock: Option<Lock>,
+    /// The right to change something; one that only looks has none.
+    pub(crate) lock: Option<Lock>,
 }
 
 /// Tells what is not as it should be in the files.
@@ -96,7 +97,8 @@ impl<'a> Session<'a> {
     /// Reads what is declared, looks at what is there, and puts right what a command that did not end has left.
     pub fn open(context: &'a Context<'a>, target: &Target, mode: &Mode, command: &str) -> Result<Self, Error> {
         loop {
-            let session = Self::look(context, target, mode, command)?;
+            let mut session = Self::look(context, target, mode, command)?;
+            session.take_over_watched()?;
             let left = session.journal.contents();
             let is_settled = session.left_to_undo().is_empty() && left.resources.is_empty() && left.succeeded.is_none();
             if mode.only_looks() {
@@ -243,7 +245,7 @@ impl<'a> Session<'a> {
             record: Mutex::new(record),
             client: Mutex::new(client),
             is_abandoned: AtomicBool::new(false),
-            _lock: lock,
+            lock,
             dependencies,
             tree,
         })

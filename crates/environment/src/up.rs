@@ -13,17 +13,15 @@ use crate::report::{ServiceReport, StepReport, WatchReport, millis, service_repo
 use crate::session::Session;
 use crate::shared_choice::Why;
 use crate::states_search::{self, Reach};
-use crate::{Error, Progress, load, times, toggles, with_causes};
+use crate::{Error, Progress, ShortOfMemory, load, times, toggles, with_causes};
 
 /// What to bring up.
 #[derive(Debug, Clone, Default)]
 pub struct UpOptions {
     /// The profile, when the environment is made.
     pub profile: Option<String>,
-    /// Whether services are started for which there is no memory.
-    pub over_budget: bool,
-    /// Whether it is waited until the machine has memory, in place of a refusal.
-    pub queue: bool,
+    /// What is done when there is no memory.
+    pub memory: ShortOfMemory,
     /// Only these services, and what they need; all when empty.
     pub services: Vec<String>,
 }
@@ -53,27 +51,29 @@ pub struct UpReport {
 
 /// Brings the environment up.
 pub fn up(context: &Context<'_>, target: &Target, options: &UpOptions) -> Result<UpReport, Error> {
-    let UpOptions { services, over_budget, queue, .. } = options;
-    let order = Order { command: "up", services, call: Call::Declared, over_budget: *over_budget, queue: *queue };
+    let UpOptions { services, memory, .. } = options;
+    let order = Order { command: "up", services, call: Call::Declared, memory: *memory };
     order.carry_out(context, target, &Mode::Make(options.profile.clone()))
 }
 
 /// Starts services that do not run, with what they need.
-pub fn start(context: &Context<'_>, target: &Target, services: &[String]) -> Result<UpReport, Error> {
-    Order { command: "start", services, call: Call::Start, over_budget: false, queue: false }.carry_out(
-        context,
-        target,
-        &Mode::Existing,
-    )
+pub fn start(
+    context: &Context<'_>,
+    target: &Target,
+    services: &[String],
+    memory: ShortOfMemory,
+) -> Result<UpReport, Error> {
+    Order { command: "start", services, call: Call::Start, memory }.carry_out(context, target, &Mode::Existing)
 }
 
 /// Starts services anew, as they are declared now.
-pub fn restart(context: &Context<'_>, target: &Target, services: &[String]) -> Result<UpReport, Error> {
-    Order { command: "restart", services, call: Call::Restart, over_budget: false, queue: false }.carry_out(
-        context,
-        target,
-        &Mode::Existing,
-    )
+pub fn restart(
+    context: &Context<'_>,
+    target: &Target,
+    services: &[String],
+    memory: ShortOfMemory,
+) -> Result<UpReport, Error> {
+    Order { command: "restart", services, call: Call::Restart, memory }.carry_out(context, target, &Mode::Existing)
 }
 
 /// What a command wants of which services.
@@ -83,10 +83,8 @@ struct Order<'a> {
     services: &'a [String],
     /// How they are wanted.
     call: Call,
-    /// Whether services are started for which there is no memory.
-    over_budget: bool,
-    /// Whether it is waited until the machine has memory.
-    queue: bool,
+    /// What is done when there is no memory.
+    memory: ShortOfMemory,
 }
 
 impl Order<'_> {
@@ -111,10 +109,11 @@ impl Order<'_> {
             context.monitor.on(Progress::Warnings(&expired));
         }
         let chosen = self.chosen(&session)?;
-        if !self.over_budget {
+        match self.memory {
+            ShortOfMemory::Start => {}
             // Which services are started does not depend on which states can be had.
-            let plan = self.plan(&session, &chosen);
-            if self.queue { session.await_memory(&plan)? } else { session.check_memory(&plan)? }
+            ShortOfMemory::Refuse => session.check_memory(&self.plan(&session, &chosen))?,
+            ShortOfMemory::Wait => session.await_memory(&chosen, |session| self.plan(session, &chosen))?,
         }
         load::check_declared(&session, &self.plan(&session, &chosen))?;
         session.tell_of_limits();
@@ -171,8 +170,8 @@ pub fn plan_up(context: &Context<'_>, target: &Target, options: &UpOptions) -> R
     let mut session = Session::open(context, target, &Mode::Look(options.profile.clone()), "up")?;
     let missing = session.missing_databases();
     states_search::find(&mut session, &missing, Reach::Needed)?;
-    let (services, over_budget) = (options.services.as_slice(), options.over_budget);
-    let order = Order { command: "up", services, call: Call::Declared, over_budget, queue: false };
+    let (services, memory) = (options.services.as_slice(), options.memory);
+    let order = Order { command: "up", services, call: Call::Declared, memory };
     let chosen = order.chosen(&session)?;
     Ok(order.plan(&session, &chosen))
 }

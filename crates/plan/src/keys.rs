@@ -16,6 +16,9 @@ pub(crate) struct Keys {
     pub(crate) schemas: BTreeMap<DatabaseId, Key>,
     /// The states that each database goes through.
     pub(crate) chains: BTreeMap<DatabaseId, Chain>,
+    /// The keys of the tasks that run only when somebody asks for it: one that is watched has told the services after it
+    /// already that it has run, if they want to hear of it.
+    unwatched: BTreeMap<UnitId, Key>,
 }
 
 /// The states that a database goes through from nothing to what is declared, each with the key of everything that made it:
@@ -81,7 +84,10 @@ impl Keys {
             schemas.insert(database.id.clone(), Key::of("schema").text(&server).text(words).text(&inputs).end());
         }
         let chains = chains_of(model, inputs, &tasks, &schemas);
-        Self { tasks, schemas, chains }
+        let is_unwatched = |id: &UnitId| model.tasks.get(id).is_none_or(|task| task.watch.is_none());
+        let unwatched = tasks.iter().filter(|(id, _)| is_unwatched(id));
+        let unwatched = unwatched.map(|(id, key)| (id.clone(), key.clone())).collect();
+        Self { tasks, schemas, chains, unwatched }
     }
 
     /// The declared state of a database.
@@ -94,11 +100,12 @@ impl Keys {
         self.chains.iter().filter(|(_, chain)| chain.data.is_some()).map(|(id, _)| id)
     }
 
-    /// The identity of a running service: its own words, and the keys of the tasks that it comes after.
+    /// The identity of a running service: its own words, and the keys of the tasks that it comes after and that are not
+    /// watched.
     pub(crate) fn service(&self, service: &ServiceModel) -> Key {
         let mut key = Key::of("service");
         key.text(service.words.as_str());
-        add_tasks(&mut key, service.after.iter().map(|condition| &condition.unit), &self.tasks);
+        add_tasks(&mut key, service.after.iter().map(|condition| &condition.unit), &self.unwatched);
         key.end()
     }
 }

@@ -158,6 +158,13 @@ pub struct TaskModel {
     pub words: Key,
 }
 
+impl TaskModel {
+    /// What the supervisor knows it by: what it is and when it runs again, whatever is in the files that it reads.
+    pub fn identity(&self) -> Key {
+        Key::of("watched task").text(self.words.as_str()).text(&format!("{:?} {:?}", self.timeout, self.watch)).end()
+    }
+}
+
 /// A service.
 #[derive(Debug, Clone)]
 pub struct ServiceModel {

@@ -292,10 +292,10 @@ impl<'a> Planner<'a> {
     /// Lets the supervisor watch the files of tasks that do not run now.
     pub(crate) fn watches(&mut self) {
         for (id, task) in &self.model.tasks {
-            let key = self.keys.tasks[id].clone();
-            let is_known = self.observed.watched.get(id).is_some_and(|watched| watched == key.as_str());
+            let words = task.identity();
+            let is_known = self.observed.watched.get(id).is_some_and(|watched| watched == words.as_str());
             if task.watch.is_some() && !self.due.tasks.contains_key(id) && !is_known {
-                let action = Action::WatchTask { kind: task_kind(task, true), key };
+                let action = Action::WatchTask { kind: task_kind(task, true), words };
                 self.step(id.clone(), action, "its inputs are unchanged", Vec::new());
             }
         }
@@ -308,7 +308,8 @@ impl<'a> Planner<'a> {
             let mut after = task.after.clone();
             after.extend(self.in_place(&task.uses));
             after.extend(self.image(id, task.image.as_ref()));
-            let action = Action::RunTask { kind: task_kind(task, false), key: self.keys.tasks[id].clone() };
+            let (kind, words) = (task_kind(task, false), task.identity());
+            let action = Action::RunTask { kind, key: self.keys.tasks[id].clone(), words };
             self.step(id.clone(), action, &reason, after);
         }
         let planned: BTreeSet<UnitId> = self.plan.steps.iter().map(|step| step.id.clone()).collect();

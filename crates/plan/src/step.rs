@@ -40,6 +40,8 @@ pub enum Action {
         kind: Box<UnitKind>,
         /// What its success is recorded under.
         key: Key,
+        /// What the supervisor knows it by: what it is, whatever its inputs are.
+        words: Key,
     },
     /// The supervisor starts a service.
     StartService {
@@ -52,8 +54,8 @@ pub enum Action {
     WatchTask {
         /// For the supervisor.
         kind: Box<UnitKind>,
-        /// What the supervisor is told of it under.
-        key: Key,
+        /// What the supervisor knows it by: what it is, whatever its inputs are.
+        words: Key,
     },
     /// Brings the image of a service from its registry.
     PullImage(UnitId),
@@ -146,9 +148,10 @@ impl Step {
     pub fn unit(&self) -> UnitSpec {
         let (kind, digest) = match &self.action {
             Action::StartService { kind, digest } => ((**kind).clone(), digest.to_string()),
-            Action::RunTask { kind, key } | Action::WatchTask { kind, key } | Action::RunSchema { kind, key, .. } => {
-                ((**kind).clone(), key.to_string())
+            Action::RunTask { kind, words, .. } | Action::WatchTask { kind, words } => {
+                ((**kind).clone(), words.to_string())
             }
+            Action::RunSchema { kind, key, .. } => ((**kind).clone(), key.to_string()),
             _ => (UnitKind::External, String::new()),
         };
         UnitSpec { id: self.id.clone(), kind, after: self.after.clone(), digest }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use environment::ShortOfMemory;
 
 use crate::failure::EXIT_CODES;
 use crate::{completion, completion_data};
@@ -69,11 +70,11 @@ pub enum Command {
     /// Stop everything; what is stored stays
     Down,
     /// Start services that do not run, with what they need
-    Start(ServicesArguments),
+    Start(StartArguments),
     /// Stop services, after those that need them; the next `up` starts them again
     Stop(ServicesArguments),
     /// Start services anew, as they are declared now
-    Restart(ServicesArguments),
+    Restart(StartArguments),
     /// Send a signal to services; what ends of it has ended by itself, and restarts as it would then
     Kill(KillArguments),
     /// Show what runs, and what `up` would do
@@ -208,6 +209,36 @@ pub struct ServicesArguments {
     pub services: Vec<String>,
 }
 
+/// Arguments of `start` and `restart`.
+#[derive(Debug, Args)]
+pub struct StartArguments {
+    #[command(flatten)]
+    pub services: ServicesArguments,
+    #[command(flatten)]
+    pub memory: MemoryArguments,
+}
+
+/// What is done when there is no memory for services that are to be started.
+#[derive(Debug, Args)]
+pub struct MemoryArguments {
+    /// Start services also when the budget, or the machine, has no memory for them
+    #[arg(long)]
+    pub over_budget: bool,
+    /// Wait until the budget and the machine have memory for the services, in place of a refusal
+    #[arg(long, conflicts_with = "over_budget")]
+    pub queue: bool,
+}
+
+impl MemoryArguments {
+    pub fn choice(&self) -> ShortOfMemory {
+        match (self.over_budget, self.queue) {
+            (true, _) => ShortOfMemory::Start,
+            (_, true) => ShortOfMemory::Wait,
+            _ => ShortOfMemory::Refuse,
+        }
+    }
+}
+
 /// Arguments of `kill`.
 #[derive(Debug, Args)]
 pub struct KillArguments {
@@ -226,7 +257,6 @@ fn signal(text: &str) -> Result<environment::Signal, String> {
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct UpArguments {
     /// Only these services, and what they need
     #[arg(value_name = "SERVICE", add = completion::services())]
@@ -234,14 +264,10 @@ pub struct UpArguments {
     /// The profile that the environment is made with
     #[arg(long, value_name = "PROFILE", add = completion::profiles())]
     pub profile: Option<String>,
-    /// Start services also when the budget, or the machine, has no memory for them
-    #[arg(long)]
-    pub over_budget: bool,
-    /// Wait until the machine has memory for the services, in place of a refusal
-    #[arg(long, conflicts_with_all = ["over_budget", "dry_run"])]
-    pub queue: bool,
+    #[command(flatten)]
+    pub memory: MemoryArguments,
     /// Print what would be done, and do nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "queue")]
     pub dry_run: bool,
     /// Refuse to change seedbed.lock
     #[arg(long)]
@@ -293,7 +319,7 @@ pub struct LogsArguments {
     /// How many of the last lines of each; default: 100, and all with --since, --until or --grep
     #[arg(short = 'n', long, value_name = "LINES")]
     pub tail: Option<usize>,
-    /// Only lines from then on: so long ago (`10m`), a time of day in UTC (`09:11:20`), or a moment (`2026-11-21T09:11:20Z`)
+    /// Only lines from then on: so long ago (`10m`), a time of day (`09:11:20`), or a moment (`2026-11-21 09:11:20`, in UTC `2026-11-21T09:11:20Z`)
     #[arg(long, value_name = "WHEN", value_parser = environment::Moment::parse)]
     pub since: Option<environment::Moment>,
     /// Only lines up to then

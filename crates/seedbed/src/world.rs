@@ -17,6 +17,7 @@ use environment::{Answered, Context, Interrupt, Monitor, Progress, Question, Reg
 use store::Backend;
 
 use crate::arguments::{Color, Global};
+use crate::local_time::ahead_of_utc;
 
 /// What is read of the world, once.
 pub struct World {
@@ -227,6 +228,7 @@ impl World {
             identities: self.identities.clone(),
             author: self.author.clone(),
             now,
+            ahead_of_utc,
             monitor,
             interrupt: self.interrupt.clone(),
         }

@@ -174,13 +174,13 @@ impl World {
 
     fn step(&mut self, model: &Model, step: &Step) {
         match &step.action {
-            Action::RunTask { key, .. } => {
+            Action::RunTask { key, words, .. } => {
                 let task = TaskObserved { key: key.clone(), missing_output: None, changed_output: None };
                 self.observed.tasks.insert(step.id.clone(), task);
-                self.observed.watched.insert(step.id.clone(), key.to_string());
+                self.observed.watched.insert(step.id.clone(), words.to_string());
             }
-            Action::WatchTask { key, .. } => {
-                self.observed.watched.insert(step.id.clone(), key.to_string());
+            Action::WatchTask { words, .. } => {
+                self.observed.watched.insert(step.id.clone(), words.to_string());
             }
             Action::StartService { digest, .. } => {
                 let unit = RunningUnit { digest: digest.to_string(), ready: true, asleep: false };

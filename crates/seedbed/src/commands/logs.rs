@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::ControlFlow;
+use std::time::{Duration, UNIX_EPOCH};
 
 use environment::{LogEvent, LogLine, LogOptions, Pattern, Stream};
 use serde_json::{Value, json};
@@ -10,6 +11,7 @@ use serde_json::{Value, json};
 use super::{Job, Outcome};
 use crate::arguments::{LogsArguments, StreamArgument};
 use crate::failure::Failure;
+use crate::local_time::ahead_of_utc;
 
 /// How many lines of each are shown when nothing says which.
 const TAIL: usize = 100;
@@ -90,7 +92,8 @@ impl Printer {
         let name = self.paint(color, &format!("{unit:width$}", width = self.width));
         match event {
             LogEvent::Line(LogLine { time_ms, stream, text, .. }) => {
-                let of_day = time_ms / 1_000 % 86_400;
+                let here = ahead_of_utc(UNIX_EPOCH + Duration::from_millis(*time_ms));
+                let of_day = (time_ms / 1_000).saturating_add_signed(here) % 86_400;
                 let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
                 let clock = self.paint("2", &format!("{hour:02}:{minute:02}:{second:02}.{:03}", time_ms % 1_000));
                 match stream {

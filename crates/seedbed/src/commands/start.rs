@@ -1,25 +1,26 @@
 //! `seedbed start` and `seedbed restart`
 
-use environment::{Context, Error, Target, UpReport};
+use environment::{Context, Error, ShortOfMemory, Target, UpReport};
 
 use super::{Job, Outcome, count, up};
-use crate::arguments::ServicesArguments;
+use crate::arguments::StartArguments;
 use crate::duration::duration;
 use crate::failure::Failure;
 
 /// An operation on services.
-type Operation = fn(&Context<'_>, &Target, &[String]) -> Result<UpReport, Error>;
+type Operation = fn(&Context<'_>, &Target, &[String], ShortOfMemory) -> Result<UpReport, Error>;
 
-pub fn start(job: &Job<'_>, arguments: &ServicesArguments) -> Result<Outcome, Failure> {
+pub fn start(job: &Job<'_>, arguments: &StartArguments) -> Result<Outcome, Failure> {
     run(job, arguments, environment::start, "started")
 }
 
-pub fn restart(job: &Job<'_>, arguments: &ServicesArguments) -> Result<Outcome, Failure> {
+pub fn restart(job: &Job<'_>, arguments: &StartArguments) -> Result<Outcome, Failure> {
     run(job, arguments, environment::restart, "restarted")
 }
 
-fn run(job: &Job<'_>, arguments: &ServicesArguments, operation: Operation, done: &str) -> Result<Outcome, Failure> {
-    let report = job.tell(operation(job.context, &job.target()?, &arguments.services))?;
+fn run(job: &Job<'_>, arguments: &StartArguments, operation: Operation, done: &str) -> Result<Outcome, Failure> {
+    let report =
+        job.tell(operation(job.context, &job.target()?, &arguments.services.services, arguments.memory.choice()))?;
     let begun = report.services.iter().filter(|service| service.started_now).count();
     let verdict = match begun {
         0 => format!("all of it ran already: {}\n", duration(report.total_ms)),

@@ -17,8 +17,7 @@ pub fn run(job: &Job<'_>, arguments: &UpArguments) -> Result<Outcome, Failure> {
     let target = job.target()?;
     let options = UpOptions {
         profile: arguments.profile.clone(),
-        over_budget: arguments.over_budget,
-        queue: arguments.queue,
+        memory: arguments.memory.choice(),
         services: arguments.services.clone(),
     };
     if arguments.dry_run {

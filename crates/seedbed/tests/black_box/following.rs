@@ -100,3 +100,27 @@ fn a_reader_that_ends_ends_what_follows() {
     assert!(line.starts_with("shop/web"), "{line}");
     ended(&mut child);
 }
+
+/// The clock of a line is that of the user, in whatever zone, and so is a time of day that is asked for.
+#[test]
+fn times_are_those_of_the_users_clock() {
+    let workspace = Workspace::of(&[(
+        "seedbed.yaml",
+        "name: shop\nservices: { web: { run: { shell: \"echo up; sleep 1000\" } } }\n",
+    )]);
+    workspace.seedbed(&["up"]).ends_with(0);
+    let logs = |zone: &str, since: &str| {
+        let mut command = workspace.command(&["logs", "web", "--since", since, "--grep", "started"]);
+        let ran = command.env("TZ", zone).output().unwrap();
+        assert!(ran.status.success(), "{ran:?}");
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let clock = |line: &str| line.split(' ').nth(1).expect("a clock").to_owned();
+    let here = clock(&logs("UTC0", "1h"));
+    let there = clock(&logs("FAR-9", "1h"));
+    let hour = |clock: &str| clock[..2].parse::<u32>().unwrap();
+    assert_eq!((hour(&here) + 9) % 24, hour(&there), "{here} {there}");
+    assert_eq!(here[2..], there[2..]);
+    assert_eq!(clock(&logs("FAR-9", &there)), there);
+    workspace.seedbed(&["down"]).ends_with(0);
+}

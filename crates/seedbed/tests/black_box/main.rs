@@ -21,6 +21,7 @@ mod loading_again;
 mod make;
 mod many;
 mod program;
+mod queue;
 mod redaction;
 mod refusals;
 mod repositories;
