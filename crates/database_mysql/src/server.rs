@@ -330,6 +330,7 @@ mod tests {
             password: Secret::new("it's"),
             durability: Durability::Full,
             is_shared: false,
+            is_sealed: false,
             templates: None,
         };
         let found = |product: &str| ServerFound {

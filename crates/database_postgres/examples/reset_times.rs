@@ -38,6 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         password: Secret::new("measured"),
         durability: Durability::Full,
         is_shared: false,
+        is_sealed: false,
         templates: None,
     };
     PostgresEngine.prepare_server(&found, &place)?;

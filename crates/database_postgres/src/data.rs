@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use database::{
-    Binaries, Durability, EngineError, EngineKind, FileError, ServerFound, ServerPlace, Template, Unsettled,
+    Binaries, Durability, EngineError, EngineKind, FileError, Fill, ServerFound, ServerPlace, Template, Unsettled,
 };
 
 use crate::account::Account;
 use crate::program::Program;
+use crate::sealed::fill_data;
 use crate::server::{access, configuration, data, failed, give_all, write};
 use crate::table::literal;
 
@@ -32,18 +33,23 @@ fn accounts(place: &ServerPlace) -> PathBuf {
 }
 
 /// Builds the data directory beside its place and renames it when it is complete and on the disk; or before that, with a mark
-/// that says so.
+/// that says so. It has the files that it is filled with, or is as good as new.
 pub(crate) fn make_data(
     found: &ServerFound,
     place: &ServerPlace,
     account: Option<&Account>,
+    fill: Option<&mut Fill<'_>>,
 ) -> Result<(), EngineError> {
     let unfinished = place.directory.join("data.unfinished");
     remove(&unfinished)?;
     write_accounts(found, place, account)?;
-    let is_copied = match template(found, place, account) {
-        Some(template) => take_copy(&template, &unfinished, found, place, account)?,
-        None => false,
+    let is_copied = match (fill, template(found, place, account)) {
+        (Some(fill), _) => {
+            fill_data(&unfinished, fill, found, place, account)?;
+            true
+        }
+        (None, Some(template)) => take_copy(&template, &unfinished, found, place, account)?,
+        (None, None) => false,
     };
     if !is_copied {
         let password = place.directory.join("password.unfinished");
@@ -166,7 +172,7 @@ fn write_accounts(found: &ServerFound, place: &ServerPlace, account: Option<&Acc
 }
 
 /// Removes a directory in which the children of a killed program may still be at work for a moment.
-fn remove(directory: &Path) -> Result<(), FileError> {
+pub(crate) fn remove(directory: &Path) -> Result<(), FileError> {
     const PATIENCE: Duration = Duration::from_secs(5);
     const PAUSE: Duration = Duration::from_millis(5);
     let deadline = Instant::now() + PATIENCE;

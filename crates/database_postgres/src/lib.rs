@@ -26,6 +26,7 @@ mod restore;
 mod rows;
 mod schema;
 mod script;
+mod sealed;
 mod server;
 mod settle;
 mod state;

@@ -6,11 +6,14 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use database::{Durability, EngineError, FileError, ServerFiles, ServerFound, ServerPlace, ServerProcess, Unsettled};
+use database::{
+    Durability, EngineError, FileError, Fill, ServerFiles, ServerFound, ServerPlace, ServerProcess, Unsettled,
+};
 
 use crate::account::Account;
 use crate::data::{make_data, set_password};
 use crate::program::{Failure, Program};
+use crate::sealed::COPIES;
 
 /// The longest path of a socket that every operating system takes (103 on macOS, 107 on Linux).
 const SOCKET_PATH_LIMIT: usize = 103;
@@ -18,8 +21,12 @@ const SOCKET_PATH_LIMIT: usize = 103;
 /// The size of a page of tables and indexes, in bytes.
 const PAGE_SIZE: u32 = 8192;
 
-/// Makes what is missing.
-pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
+/// Makes what is missing; its data is new, or what it is filled with.
+pub(crate) fn prepare(
+    found: &ServerFound,
+    place: &ServerPlace,
+    fill: Option<&mut Fill<'_>>,
+) -> Result<(), EngineError> {
     socket(place)?;
     let account = Account::for_server()?;
     for directory in [&place.directory, &place.socket_directory] {
@@ -35,7 +42,7 @@ pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), En
     if data.try_exists().map_err(FileError::of("inspect", &data))? {
         return check_version(&data, found);
     }
-    make_data(found, place, account.as_ref())
+    make_data(found, place, account.as_ref(), fill)
 }
 
 pub(crate) fn data(place: &ServerPlace) -> PathBuf {
@@ -147,6 +154,11 @@ fn settings(place: &ServerPlace) -> String {
     if place.durability == Durability::Relaxed {
         lines.extend(["fsync", "synchronous_commit", "full_page_writes"].map(|name| (name, "off".to_owned())));
     }
+    if place.is_sealed {
+        let (name, value) = COPIES;
+        // Nothing happens in it by itself.
+        lines.extend([(name, text(value)), ("autovacuum", "off".to_owned())]);
+    }
     // Later settings override earlier ones.
     lines.push(("include_if_exists", text(&Unsettled::of(&place.directory).file().display().to_string())));
     let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
@@ -221,7 +233,7 @@ pub(crate) fn adopt_files(found: &ServerFound, place: &ServerPlace) -> Result<()
     if let Some(account) = &account {
         give_all(&data, account)?;
     }
-    prepare(found, place)?;
+    prepare(found, place, None)?;
     set_password(&data, found, place, account.as_ref())
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use plan::DatabaseId;
+use plan::{DatabaseId, ServerId};
 use source::Problems;
 use store::StoreError;
 use tree::TreeError;
@@ -304,6 +304,9 @@ pub enum Error {
     /// A state that was found cannot be had, or is not what it should be.
     #[error("{0} cannot be used")]
     UnusableState(UnusableState, #[source] Box<Error>),
+    /// What a server was to begin with cannot be had, or it cannot run on it.
+    #[error("the prepared server of {0} cannot be used")]
+    UnusableServer(ServerId, #[source] Box<Error>),
     /// A state was there when the plan was made, and is not any more.
     #[error("the state {key} of {database} is not there any more")]
     StateGone {

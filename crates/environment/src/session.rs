@@ -105,7 +105,7 @@ impl<'a> Session<'a> {
                 return Ok(session);
             }
             if is_settled {
-                crate::private::remove(&session.place)?;
+                crate::guarded::remove(&session.place)?;
                 crate::resources::repeat_interrupted(&session)?;
                 return Ok(session);
             }
@@ -214,8 +214,8 @@ impl<'a> Session<'a> {
         tell(context, &warnings);
         let (tasks, databases) = (observed_tasks(&tree, &model)?, observed_databases(&record, &locations, &servers));
         let images = container_engine::images(engine.as_ref(), &model)?;
-        let (watched, states) = (watched_tasks(&statuses), BTreeMap::new());
-        let observed = Observed { tasks, databases, running, watched, images, states };
+        let (watched, states, prepared) = (watched_tasks(&statuses), BTreeMap::new(), BTreeMap::new());
+        let observed = Observed { tasks, databases, running, watched, images, states, prepared };
         Ok(Self {
             context,
             target: target.clone(),
@@ -350,6 +350,7 @@ impl<'a> Session<'a> {
         };
         let databases = observed_databases(&self.record(), &self.locations, &self.servers);
         let (tasks, states) = (self.observed.tasks.clone(), self.observed.states.clone());
+        let prepared = self.observed.prepared.clone();
         let images = self.observed.images.clone();
         Ok(Observed {
             running: running_units(&statuses),
@@ -358,6 +359,7 @@ impl<'a> Session<'a> {
             tasks,
             images,
             states,
+            prepared,
         })
     }
 

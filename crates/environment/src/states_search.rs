@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plan::{Chain, ChainStep, DatabaseId, Key, StateFound, StateSource};
+use plan::{Chain, ChainStep, DatabaseId, Key, PreparedServer, ServerId, StateFound, StateSource};
 use store::{Store, StoreError};
 
 use crate::library::{Purpose, existing_store};
@@ -26,6 +26,7 @@ pub(crate) fn find(session: &mut Session<'_>, wanted: &BTreeSet<DatabaseId>, rea
         return Ok(());
     }
     let chains = session.chains();
+    let mut prepared = BTreeMap::new();
     let mut found = in_engines(session, wanted, &chains)?;
     let is_whole = |found: &Found| {
         wanted.iter().all(|id| {
@@ -39,7 +40,7 @@ pub(crate) fn find(session: &mut Session<'_>, wanted: &BTreeSet<DatabaseId>, rea
         session.context.monitor.on(Progress::Note(text));
     };
     if (reach == Reach::Everywhere || !is_whole(&found))
-        && let Err(error) = in_own_store(session, wanted, &chains, &mut found)
+        && let Err(error) = in_own_store(session, wanted, &chains, &mut found, &mut prepared)
     {
         leave_out("the store", &error);
     }
@@ -51,17 +52,18 @@ pub(crate) fn find(session: &mut Session<'_>, wanted: &BTreeSet<DatabaseId>, rea
         let source = StateSource::Remote(remote.name.clone());
         let looked = session
             .remote(&remote, Purpose::Read)
-            .and_then(|store| in_store(session, &store, &source, wanted, &chains, &mut found));
+            .and_then(|store| in_store(session, &store, &source, wanted, &chains, &mut found, &mut prepared));
         match looked {
             Ok(()) | Err(Error::Store(store::StoreError::NoStore { .. })) => {}
             Err(error) => leave_out(&format!("remote {}", remote.name), &error),
         }
     }
-    session.observed.states = found;
+    (session.observed.states, session.observed.prepared) = (found, prepared);
     Ok(())
 }
 
 type Found = BTreeMap<DatabaseId, BTreeMap<Key, StateFound>>;
+type Prepared = BTreeMap<ServerId, PreparedServer>;
 
 fn in_engines(
     session: &Session<'_>,
@@ -86,9 +88,10 @@ fn in_own_store(
     wanted: &BTreeSet<DatabaseId>,
     chains: &BTreeMap<DatabaseId, Chain>,
     found: &mut Found,
+    prepared: &mut Prepared,
 ) -> Result<(), Error> {
     let Some(store) = existing_store(session.context, &session.target.root)? else { return Ok(()) };
-    in_store(session, &store, &StateSource::Store, wanted, chains, found)?;
+    in_store(session, &store, &StateSource::Store, wanted, chains, found, prepared)?;
     session.store.get_or_init(|| store);
     Ok(())
 }
@@ -100,7 +103,9 @@ fn in_store(
     wanted: &BTreeSet<DatabaseId>,
     chains: &BTreeMap<DatabaseId, Chain>,
     found: &mut Found,
+    prepared: &mut Prepared,
 ) -> Result<(), Error> {
+    begins(session, store, source, wanted, chains, found, prepared)?;
     // One question for all: a store may be far away.
     let keys: BTreeSet<String> =
         store.references("states/")?.into_iter().map(|name| name["states/".len()..].to_owned()).collect();
@@ -125,6 +130,34 @@ fn in_store(
                 add(session, id, chain, Key::from_text(key.clone()), &state.step, &made_of, source, found)?;
             }
         }
+    }
+    Ok(())
+}
+
+/// Adds what servers that are still to be made can begin with, unless it was found nearer.
+fn begins(
+    session: &Session<'_>,
+    store: &Store,
+    source: &StateSource,
+    wanted: &BTreeSet<DatabaseId>,
+    chains: &BTreeMap<DatabaseId, Chain>,
+    found: &mut Found,
+    prepared: &mut Prepared,
+) -> Result<(), Error> {
+    for begin in crate::prepared::find(session, store, chains)? {
+        let has = |(id, (_, key)): (&DatabaseId, &(ChainStep, &Key))| {
+            found.get(id).is_some_and(|states| states.contains_key(*key))
+        };
+        let is_of_use = begin.parts.keys().all(|id| wanted.contains(id)) && !begin.parts.iter().all(has);
+        if !is_of_use || session.unusable.begins_anew(&begin.server) || prepared.contains_key(&begin.server) {
+            continue;
+        }
+        for (id, (_, key)) in begin.parts {
+            let state = StateFound { source: StateSource::Server, ancestor: None };
+            found.entry(id).or_default().insert(key.clone(), state);
+        }
+        let key = Key::from_text(begin.prepared.key);
+        prepared.insert(begin.server, PreparedServer { key, source: source.clone() });
     }
     Ok(())
 }

@@ -89,5 +89,6 @@ fn place(source: &StateSource) -> String {
         StateSource::Engine => "engine".to_owned(),
         StateSource::Store => "store".to_owned(),
         StateSource::Remote(name) => format!("remote {name}"),
+        StateSource::Server => "prepared server".to_owned(),
     }
 }

@@ -36,7 +36,8 @@ pub use model::{
 };
 pub use needed::{Call, run, services};
 pub use observed::{
-    ChainStep, DatabaseObserved, InputDigests, Observed, RunningUnit, StateFound, StateSource, TaskObserved,
+    ChainStep, DatabaseObserved, InputDigests, Observed, PreparedServer, RunningUnit, StateFound, StateSource,
+    TaskObserved,
 };
 pub use resolve::{Facts, resolve};
 pub use scope::BEHIND;

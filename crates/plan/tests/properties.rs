@@ -256,7 +256,7 @@ fn exclusive(action: &Action) -> Option<&DatabaseId> {
         | Action::RunTask { .. }
         | Action::WatchTask { .. }
         | Action::StartService { .. }
-        | Action::PrepareServer(_)
+        | Action::PrepareServer { .. }
         | Action::SaveServer(_)
         | Action::Load { .. }
         | Action::Unload

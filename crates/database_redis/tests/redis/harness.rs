@@ -60,6 +60,7 @@ pub fn place(directory: &Path) -> ServerPlace {
         password: Secret::new("p@ss 'word' \"\\"),
         durability: Durability::Relaxed,
         is_shared: false,
+        is_sealed: false,
         templates: None,
     }
 }

@@ -20,6 +20,7 @@ mod lazy;
 mod loading_again;
 mod make;
 mod many;
+mod prepared_servers;
 mod program;
 mod queue;
 mod redaction;
