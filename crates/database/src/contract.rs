@@ -74,7 +74,10 @@ pub use spare::{
     a_spare_is_of_the_present_state_of_its_name, a_spare_is_used_by_one_reset, a_spare_of_nothing_is_an_error,
     tidy_removes_nothing_that_is_kept,
 };
-pub use tables::{inspect_finds_columns_and_keys, row_counts_are_in_the_order_of_the_tables, rows_are_read_in_order};
+pub use tables::{
+    inspect_finds_columns_and_keys, row_counts_are_in_the_order_of_the_tables, rows_are_read_by_what_they_hold,
+    rows_are_read_in_order,
+};
 pub use together::a_tidying_process_is_in_nobodys_way;
 
 /// Makes databases for the cases: each harness has one, which does not exist at first.
@@ -214,6 +217,7 @@ macro_rules! table_contract {
             unknown_tables_and_columns_are_named
             inspect_finds_columns_and_keys
             row_counts_are_in_the_order_of_the_tables
+            rows_are_read_by_what_they_hold
             rows_are_read_in_order
             rows_and_schema_count_but_not_their_order
             tables_are_described

@@ -72,6 +72,30 @@ pub trait Database: Send {
         each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
     ) -> Result<(), DatabaseError>;
 
+    /// Hands out the rows of a table of which these columns hold one of these values, as [`read_rows`](Database::read_rows)
+    /// hands them out; by an index where there is one. What is asked for is written as the rows are.
+    ///
+    /// Rows are sorted among those of one value; an empty list of columns finds nothing.
+    #[expect(clippy::type_complexity, reason = "an alias would hide what is handed out")]
+    fn read_rows_with(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        values: &[Vec<String>],
+        each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let schema = self.inspect()?;
+        let known = schema.table(table).map(|table| &table.columns);
+        let place = |name: &String| known.and_then(|columns| columns.iter().position(|column| column.name == *name));
+        let places: Vec<Option<usize>> = columns.iter().map(place).collect();
+        let is_meant = |row: &[Option<String>]| {
+            let cell = |place: &Option<usize>| row[(*place)?].clone();
+            let tuple: Option<Vec<String>> = places.iter().map(cell).collect();
+            !columns.is_empty() && tuple.is_some_and(|tuple| values.contains(&tuple))
+        };
+        self.read_rows(table, &mut |row| if is_meant(row) { each(row) } else { Ok(()) })
+    }
+
     /// Writes the whole content into one portable file, which is complete and durable when it appears.
     ///
     /// It is not compressed, and similar contents give similar files, so that a store can share what they have in common.

@@ -206,7 +206,18 @@ impl Database for MysqlDatabase {
         each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
     ) -> Result<(), DatabaseError> {
         let (name, schema) = (self.name.clone(), self.schema.clone());
-        crate::table::read_rows(self.present()?, &name, &schema, table, each)
+        crate::table::read_rows(self.present()?, &name, (&schema, table), each)
+    }
+
+    fn read_rows_with(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        values: &[Vec<String>],
+        each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let (name, schema) = (self.name.clone(), self.schema.clone());
+        crate::table::read_rows_with(self.present()?, &name, (&schema, table), (columns, values), each)
     }
 
     fn dump(&mut self, to: &Path) -> Result<(), DatabaseError> {

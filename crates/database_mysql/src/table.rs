@@ -224,12 +224,48 @@ fn with_t(word: &str) -> String {
 /// Takes one row, as the texts of its values.
 type Each<'a> = dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError> + 'a;
 
+/// How many values are asked for at once.
+const AT_ONCE: usize = 1000;
+
 /// Hands out the rows of a table as texts, in order.
 pub(crate) fn read_rows(
     conn: &mut Conn,
     database: &str,
-    schema: &str,
-    table: &str,
+    (schema, table): (&str, &str),
+    each: &mut Each<'_>,
+) -> Result<(), DatabaseError> {
+    read_rows_where(conn, database, (schema, table), "", each)
+}
+
+/// Hands out the rows of which these columns hold one of these values.
+pub(crate) fn read_rows_with(
+    conn: &mut Conn,
+    database: &str,
+    (schema, table): (&str, &str),
+    (columns, values): (&[String], &[Vec<String>]),
+    each: &mut Each<'_>,
+) -> Result<(), DatabaseError> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let columns: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+    for some in values.chunks(AT_ONCE) {
+        let equal = |row: &Vec<String>| {
+            let parts: Vec<String> =
+                columns.iter().zip(row).map(|(column, cell)| format!("{column} = {}", text(cell))).collect();
+            format!("({})", parts.join(" AND "))
+        };
+        let condition = format!(" WHERE {}", some.iter().map(equal).collect::<Vec<_>>().join(" OR "));
+        read_rows_where(conn, database, (schema, table), &condition, each)?;
+    }
+    Ok(())
+}
+
+fn read_rows_where(
+    conn: &mut Conn,
+    database: &str,
+    (schema, table): (&str, &str),
+    condition: &str,
     each: &mut Each<'_>,
 ) -> Result<(), DatabaseError> {
     let refused = |action: &str| refused(database, format!("{action} {table}"));
@@ -239,7 +275,7 @@ pub(crate) fn read_rows(
     let key = primary_key(conn, schema, table).map_err(refused("inspect"))?;
     let order = if key.is_empty() { shape.columns.iter().map(|column| column.quoted.clone()).collect() } else { key };
     let columns: Vec<_> = shape.columns.iter().map(ColumnShape::read).collect();
-    let sql = format!("SELECT {} FROM {} ORDER BY {}", columns.join(", "), shape.quoted, order.join(", "));
+    let sql = format!("SELECT {} FROM {}{condition} ORDER BY {}", columns.join(", "), shape.quoted, order.join(", "));
     let mut rows = conn.query_iter(sql).map_err(refused("read"))?;
     let mut texts = Vec::with_capacity(columns.len());
     for row in rows.by_ref() {

@@ -162,6 +162,17 @@ impl Database for PostgresDatabase {
         rows::read(self.session()?, &name, table, each)
     }
 
+    fn read_rows_with(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        values: &[Vec<String>],
+        each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let name = self.name.clone();
+        rows::read_with(self.session()?, &name, table, (columns, values), each)
+    }
+
     fn dump(&mut self, to: &Path) -> Result<(), DatabaseError> {
         self.dump_to(to)
     }

@@ -6,9 +6,13 @@ use postgres::{Client, Error};
 
 use crate::error::refused;
 use crate::schema::{NAME, TABLES};
+use crate::table::{literal, quote};
 
 /// Takes the texts of a row.
 type EachRow<'a> = dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError> + 'a;
+
+/// How many values are asked for at once.
+const AT_ONCE: usize = 1000;
 
 /// Hands out all rows of a table.
 pub(crate) fn read(
@@ -17,8 +21,43 @@ pub(crate) fn read(
     table: &str,
     each: &mut EachRow<'_>,
 ) -> Result<(), DatabaseError> {
+    read_where(client, database, table, "", each)
+}
+
+/// Hands out the rows of which these columns hold one of these values.
+pub(crate) fn read_with(
+    client: &mut Client,
+    database: &str,
+    table: &str,
+    (columns, values): (&[String], &[Vec<String>]),
+    each: &mut EachRow<'_>,
+) -> Result<(), DatabaseError> {
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let columns: Vec<String> = columns.iter().map(|column| format!("stored.{}", quote(column))).collect();
+    for some in values.chunks(AT_ONCE) {
+        // Words without a type take that of the column, so that an index can be used.
+        let tuple = |row: &Vec<String>| {
+            let cells: Vec<String> = row.iter().map(|cell| literal(cell)).collect();
+            format!("({})", cells.join(", "))
+        };
+        let tuples: Vec<String> = some.iter().map(tuple).collect();
+        let condition = format!(" WHERE ({}) IN ({})", columns.join(", "), tuples.join(", "));
+        read_where(client, database, table, &condition, each)?;
+    }
+    Ok(())
+}
+
+fn read_where(
+    client: &mut Client,
+    database: &str,
+    table: &str,
+    condition: &str,
+    each: &mut EachRow<'_>,
+) -> Result<(), DatabaseError> {
     let action = || format!("read {table}");
-    let sql = select(client, table).map_err(refused(database, action()))?;
+    let sql = select(client, table, condition).map_err(refused(database, action()))?;
     let sql =
         sql.ok_or_else(|| DatabaseError::UnknownTable { database: database.to_owned(), table: table.to_owned() })?;
     let none: [&str; 0] = [];
@@ -33,7 +72,7 @@ pub(crate) fn read(
 }
 
 /// Writes the query; `None` when there is no such table.
-fn select(client: &mut Client, table: &str) -> Result<Option<String>, Error> {
+fn select(client: &mut Client, table: &str, condition: &str) -> Result<Option<String>, Error> {
     // Texts are in the order of their bytes, whatever the collation of the column is, and other types in their own; those
     // that have none, such as JSON, in that of their texts.
     let sql = format!(
@@ -68,5 +107,5 @@ fn select(client: &mut Client, table: &str) -> Result<Option<String>, Error> {
     key.sort();
     let order = if key.is_empty() { all } else { key.into_iter().map(|(_, column)| column).collect() };
     let order = if order.is_empty() { String::new() } else { format!(" ORDER BY {}", order.join(", ")) };
-    Ok(Some(format!("SELECT {} FROM {} AS stored{order}", columns.join(", "), first.get::<_, &str>(0))))
+    Ok(Some(format!("SELECT {} FROM {} AS stored{condition}{order}", columns.join(", "), first.get::<_, &str>(0))))
 }

@@ -105,6 +105,19 @@ impl Database for SqliteDatabase {
         rows::read(&connection, &self.name, schema.table(table).ok_or_else(unknown)?, each)
     }
 
+    fn read_rows_with(
+        &mut self,
+        table: &str,
+        columns: &[String],
+        values: &[Vec<String>],
+        each: &mut dyn FnMut(&[Option<String>]) -> Result<(), DatabaseError>,
+    ) -> Result<(), DatabaseError> {
+        let connection = self.connect()?;
+        let schema = schema::inspect(&connection).map_err(refused(&self.name, "inspect the schema"))?;
+        let unknown = || DatabaseError::UnknownTable { database: self.name.clone(), table: table.to_owned() };
+        rows::read_with(&connection, &self.name, schema.table(table).ok_or_else(unknown)?, (columns, values), each)
+    }
+
     fn dump(&mut self, to: &Path) -> Result<(), DatabaseError> {
         self.dump_to(to)
     }

@@ -25,9 +25,19 @@ pub(crate) struct Source {
     pub(crate) wanted: BTreeMap<usize, Vec<Want>>,
     /// By table and columns: what was looked for.
     pub(crate) asked: BTreeMap<(usize, Vec<usize>), HashSet<Row>>,
-    /// By table and by the place of the row in it: the rows that are taken, and whether those that refer to them follow.
-    pub(crate) taken: BTreeMap<usize, BTreeMap<usize, (Row, bool)>>,
+    /// By table and in the order of its key: the rows that are taken, and whether those that refer to them follow.
+    pub(crate) taken: BTreeMap<usize, BTreeMap<Vec<KeyCell>, (Row, bool)>>,
 }
+
+/// A cell by which rows are sorted: numbers before texts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum KeyCell {
+    Number(i64),
+    Text(String),
+}
+
+/// For how many values a table is asked; for more of them it is read as a whole.
+const ASKED: usize = 10_000;
 
 /// Rows that are looked for: those with these values in these columns.
 pub(crate) struct Want {
@@ -85,33 +95,38 @@ impl Capture<'_, '_> {
         let name = source.description.tables[table].name.clone();
         self.tell(&format!("{}.{name}", id.workspace));
         let source = self.sources.get_mut(id).expect("it was opened");
-        let mut counts: Vec<HashMap<Row, u64>> = wants.iter().map(|_| HashMap::new()).collect();
+        let described = &source.description.tables[table];
+        let primary = described.keys.iter().find(|key| key.primary);
+        let place = |name: &String| described.columns.iter().position(|column| column.name == *name);
+        let primary: Option<Vec<usize>> = primary.and_then(|key| key.columns.iter().map(place).collect());
+        let names: Vec<String> = described.columns.iter().map(|column| column.name.clone()).collect();
         let taken = source.taken.entry(table).or_default();
         let mut new: Vec<(Row, bool)> = Vec::new();
-        let mut place = 0;
-        let read = source.copy.database.read_rows(&name, &mut |row| {
-            let mut found = None;
-            for (want, counts) in wants.iter().zip(&mut counts) {
-                let tuple: Row = want.columns.iter().map(|column| row[*column].clone()).collect();
-                if want.values.contains(&tuple) {
-                    let count = counts.entry(tuple).or_default();
-                    if want.limit.is_none_or(|limit| *count < limit) {
-                        *count += 1;
-                        found = Some(found.unwrap_or(false) || want.descends);
-                    }
-                }
-            }
-            if let Some(descends) = found {
-                let before = taken.get(&place).map(|(_, descends)| *descends);
-                if before.is_none_or(|before| descends && !before) {
-                    taken.insert(place, (row.to_vec(), descends));
-                    new.push((row.to_vec(), descends));
-                }
-            }
-            place += 1;
-            Ok(())
+        // Of a row that is found twice it is known by the key that it is the same one.
+        let (asked, walked): (Vec<Want>, Vec<Want>) = wants.into_iter().partition(|want| {
+            primary.is_some() && want.values.len() <= ASKED && want.values.iter().flatten().all(Option::is_some)
         });
-        read.map_err(Error::database(id))?;
+        let database = &mut source.copy.database;
+        for want in asked {
+            let columns: Vec<String> = want.columns.iter().map(|column| names[*column].clone()).collect();
+            let mut values: Vec<Vec<String>> =
+                want.values.iter().map(|row| row.iter().flatten().cloned().collect()).collect();
+            values.sort();
+            let mut taking = Taking::new(vec![want], primary.as_deref(), taken, &mut new);
+            let read = database.read_rows_with(&name, &columns, &values, &mut |row| {
+                taking.take(row);
+                Ok(())
+            });
+            read.map_err(Error::database(id))?;
+        }
+        if !walked.is_empty() {
+            let mut taking = Taking::new(walked, primary.as_deref(), taken, &mut new);
+            let read = database.read_rows(&name, &mut |row| {
+                taking.take(row);
+                Ok(())
+            });
+            read.map_err(Error::database(id))?;
+        }
         for (row, descends) in new {
             self.follow(id, table, &row, descends, children)?;
         }
@@ -187,6 +202,60 @@ impl Capture<'_, '_> {
             source.want(parent, vec![number], vec![value], false, None);
         }
         Ok(())
+    }
+}
+
+/// Takes rows of a table as they are read.
+struct Taking<'t> {
+    wants: Vec<Want>,
+    /// By want and value: how many there were.
+    counts: Vec<HashMap<Row, u64>>,
+    primary: Option<&'t [usize]>,
+    /// How many rows were read.
+    place: i64,
+    taken: &'t mut BTreeMap<Vec<KeyCell>, (Row, bool)>,
+    /// Those that were not there before, or are now followed by those that refer to them.
+    new: &'t mut Vec<(Row, bool)>,
+}
+
+impl<'t> Taking<'t> {
+    fn new(
+        wants: Vec<Want>,
+        primary: Option<&'t [usize]>,
+        taken: &'t mut BTreeMap<Vec<KeyCell>, (Row, bool)>,
+        new: &'t mut Vec<(Row, bool)>,
+    ) -> Self {
+        let counts = wants.iter().map(|_| HashMap::new()).collect();
+        Self { wants, counts, primary, place: 0, taken, new }
+    }
+
+    fn take(&mut self, row: &[Option<String>]) {
+        let mut found = None;
+        for (want, counts) in self.wants.iter().zip(&mut self.counts) {
+            let tuple: Row = want.columns.iter().map(|column| row[*column].clone()).collect();
+            if want.values.contains(&tuple) {
+                let count = counts.entry(tuple).or_default();
+                if want.limit.is_none_or(|limit| *count < limit) {
+                    *count += 1;
+                    found = Some(found.unwrap_or(false) || want.descends);
+                }
+            }
+        }
+        if let Some(descends) = found {
+            let cell = |column: &usize| {
+                let text = row[*column].clone().unwrap_or_default();
+                text.parse().map_or(KeyCell::Text(text), KeyCell::Number)
+            };
+            // Without a key only the place tells it from others, and the table is always read as a whole.
+            let key =
+                self.primary.map_or_else(|| vec![KeyCell::Number(self.place)], |key| key.iter().map(cell).collect());
+            let before = self.taken.get(&key).map(|(_, descends)| *descends);
+            if before.is_none_or(|before| descends && !before) {
+                self.taken.insert(key, (row.to_vec(), descends));
+                self.new.push((row.to_vec(), descends));
+            }
+        }
+        self.place += 1;
     }
 }
 

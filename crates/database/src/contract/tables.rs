@@ -82,6 +82,38 @@ pub fn rows_are_read_in_order(harness: &dyn RelationalHarness) {
     assert!(matches!(&error, DatabaseError::UnknownTable { table, .. } if table == "missing"), "{error:?}");
 }
 
+/// Those of which some columns hold one of some values, whatever the types of these columns are.
+pub fn rows_are_read_by_what_they_hold(harness: &dyn RelationalHarness) {
+    let mut database = tables(harness);
+    let script = "CREATE TABLE keyed (a varchar(9) NOT NULL, b integer NOT NULL, c numeric(5, 2), d date, PRIMARY KEY (a, b));
+        INSERT INTO keyed (a, b, c, d) VALUES ('x', 10, 1.5, '2025-01-02'), ('x', 9, 2, NULL), ('x''y', -2, NULL, '2025-01-02'),
+            ('z', 1, 1.5, '2024-12-31');";
+    database.execute_script(script).expect("script");
+    let all = rows(&mut *database, "keyed");
+    for columns in [&["a"][..], &["b"], &["c"], &["d"], &["a", "b"], &["d", "c"], &[]] {
+        let places: Vec<usize> =
+            columns.iter().map(|column| "abcd".find(column).expect("it is one of these")).collect();
+        let tuple = |row: &Vec<String>| places.iter().map(|place| row[*place].clone()).collect::<Vec<_>>();
+        let values: Vec<Vec<String>> =
+            all[..2].iter().map(tuple).filter(|row| !row.contains(&"NULL".to_owned())).collect();
+        let mut expected: Vec<Vec<String>> =
+            all.iter().filter(|row| !columns.is_empty() && values.contains(&tuple(row))).cloned().collect();
+        let columns: Vec<String> = columns.iter().map(|column| (*column).to_owned()).collect();
+        let mut found: Vec<Vec<String>> = Vec::new();
+        let read = database.read_rows_with("keyed", &columns, &values, &mut |row| {
+            found.push(row.iter().map(|value| value.clone().unwrap_or_else(|| "NULL".to_owned())).collect());
+            Ok(())
+        });
+        read.expect("read rows");
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "{columns:?}");
+    }
+    let error = database.read_rows_with("missing", &["a".to_owned()], &[vec!["x".to_owned()]], &mut |_| Ok(()));
+    let error = error.expect_err("no such table");
+    assert!(matches!(&error, DatabaseError::UnknownTable { table, .. } if table == "missing"), "{error:?}");
+}
+
 /// Reads all rows, null as the word in capitals.
 fn rows(database: &mut dyn Database, table: &str) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
