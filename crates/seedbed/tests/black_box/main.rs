@@ -27,6 +27,7 @@ mod redaction;
 mod refusals;
 mod repositories;
 mod run_once;
+mod same_rows;
 mod services_in_containers;
 mod session;
 mod sessions;
