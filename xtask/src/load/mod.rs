@@ -95,8 +95,20 @@ impl Bench {
         command
     }
 
+    /// Writes a dump, removes everything, and reads the dump in.
+    fn dump_and_restore(&self, url: &str) -> Result<()> {
+        let file = self.directory.path().join("dump.sql");
+        let pg_dump = self.psql.with_file_name("pg_dump");
+        output(Command::new(pg_dump).arg(url).args(["--clean", "--if-exists", "--file"]).arg(&file))?;
+        output(self.psql(url, &["-v", "ON_ERROR_STOP=1", "-f"]).arg(&file))?;
+        output(&mut self.psql(url, &["-c", "VACUUM ANALYZE", "-c", "CHECKPOINT"]))?;
+        Ok(())
+    }
+
     fn empty(&self, url: &str) -> Result<()> {
         output(&mut self.psql(url, &["-c", &format!("TRUNCATE {}", TABLES.join(", "))]))?;
+        // What is written down of rows that are gone is none of what is measured.
+        output(&mut self.psql(url, &["-c", "DROP SCHEMA IF EXISTS seedbed CASCADE"]))?;
         // What an earlier run has left in memory shall not be written during the next one.
         output(&mut self.psql(url, &["-c", "CHECKPOINT"]))?;
         Ok(())
@@ -172,7 +184,7 @@ pub fn load(arguments: &[&str]) -> Result<()> {
     let spec = spec.to_str().context("the path is no text")?;
     println!("load before: {}", fs::read_to_string("/proc/loadavg").unwrap_or_default().trim());
     let (mut generated, mut copied, mut again, mut more) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut unloaded = Vec::new();
+    let (mut unloaded, mut updated, mut restored) = (Vec::new(), Vec::new(), Vec::new());
     for number in 0..RUNS {
         bench.empty(&ours)?;
         generated.push(timed(&mut bench.seedbed(&["load", spec]))?);
@@ -180,6 +192,16 @@ pub fn load(arguments: &[&str]) -> Result<()> {
         if number > 0 {
             more.push(timed(&mut bench.seedbed(&[&["load", spec][..], &MORE].concat()))?);
             unloaded.push(timed(&mut bench.seedbed(&["unload", spec]))?);
+            for (how, times) in [(&["--mode", "update"][..], &mut updated), (&[], &mut restored)] {
+                bench.empty(&ours)?;
+                output(&mut bench.seedbed(&["load", spec]))?;
+                if how.is_empty() {
+                    // Of rows that came from a dump nothing tells who has written them.
+                    bench.dump_and_restore(&ours)?;
+                }
+                times.push(timed(&mut bench.seedbed(&[&["load", spec], how, &MORE].concat()))?);
+                output(&mut bench.seedbed(&["unload", spec]))?;
+            }
             bench.empty(&ours)?;
             output(&mut bench.seedbed(&["load", spec]))?;
         }
@@ -205,6 +227,8 @@ pub fn load(arguments: &[&str]) -> Result<()> {
     println!("{}", line("seedbed load, generated", &generated, bar));
     println!("{}", line("seedbed load again, no change", &again, 1.0));
     println!("{}", line("seedbed load again, 1 % more of everything", &more, 2.0));
+    println!("{}", line("the same with --mode update", &updated, 2.0));
+    println!("{}", line("the same after a dump was read in", &restored, 2.0));
     println!("{:52} {:9.3} s", "seedbed unload", median(&unloaded));
     bench.empty(&theirs)?;
     bench.empty(&ours)?;
