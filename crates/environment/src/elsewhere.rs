@@ -1,11 +1,11 @@
 //! References from one database to rows of another one: which rows there are, and what is stored to refer to them.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, OnceLock};
 
-use database::{Database, Datum, Description};
+use database::{Database, Datum, Description, Kind};
 use dataset::{DataType, Field, FieldKind, ReferenceTo};
-use factory::{Elsewhere, Given, Plan, PlannedColumn, RowsElsewhere, Wanted};
+use factory::{Elsewhere, Given, Operand, Plan, PlannedColumn, RowsElsewhere, Wanted};
 use plan::DatabaseId;
 use source::{Problem, Problems};
 
@@ -107,15 +107,21 @@ pub(crate) type Find<'a> = dyn FnMut(&DatabaseId, &mut Take<'_>) -> Result<(), E
 pub(crate) type Take<'a> = dyn FnMut(Referred<'_>) -> Result<(), Error> + 'a;
 
 /// Tells what is wanted of a database which rows of others it can refer to; `find` gives one of those.
-pub(crate) fn resolve(links: &[Link], wanted: &mut Wanted, places: &Places, find: &mut Find<'_>) -> Result<(), Error> {
+pub(crate) fn resolve(
+    links: &[Link],
+    looks: &[(String, Operand)],
+    (wanted, places): (&mut Wanted, &Places),
+    find: &mut Find<'_>,
+) -> Result<(), Error> {
     let mut problems = Problems::new();
     for link in links {
+        let beside = looked_at(link, wanted, looks);
         if wanted.fill.is_none() && !wanted.tables.contains_key(&link.table) {
             continue;
         }
         let mut read: Option<Rows> = None;
         find(&link.database, &mut |referred| {
-            read = Some(rows(link, referred)?);
+            read = Some(rows(link, &beside, referred)?);
             Ok(())
         })?;
         let Some(rows) = read else { continue };
@@ -124,20 +130,40 @@ pub(crate) fn resolve(links: &[Link], wanted: &mut Wanted, places: &Places, find
     if problems.has_errors() { Err(Error::Problems(problems)) } else { Ok(()) }
 }
 
+/// The columns of the other table at which rows look.
+fn looked_at(link: &Link, wanted: &Wanted, looks: &[(String, Operand)]) -> Vec<String> {
+    let given = wanted.tables.get(&link.table).into_iter().flatten().flat_map(|group| group.given.values());
+    let templates = given.filter_map(|given| match given {
+        Given::Template(template) => Some(&template.operands),
+        _ => None,
+    });
+    let implied = looks.iter().filter(|(table, _)| *table == link.table).map(|(_, operand)| operand);
+    let all = templates.flatten().chain(implied).filter(|operand| operand.column == link.column);
+    all.filter_map(|operand| operand.of.clone()).collect::<BTreeSet<String>>().into_iter().collect()
+}
+
 /// Reads which rows are there, and adds those that are made.
-fn rows(link: &Link, referred: Referred<'_>) -> Result<Rows, Error> {
+fn rows(link: &Link, beside: &[String], referred: Referred<'_>) -> Result<Rows, Error> {
     let Referred { database, description, plan } = referred;
     let position = |column: &String| {
         let table = description.table(&link.of_table)?;
         table.columns.iter().position(|described| described.name == *column)
     };
     let (stored, key) = (position(&link.of_column), link.key.as_ref().and_then(position));
-    let mut there: Vec<(Option<String>, Datum)> = Vec::new();
+    let kinds = description.table(&link.of_table).map(|table| &table.columns);
+    let looked_at: Vec<Option<(usize, &Kind)>> =
+        beside.iter().map(|column| position(column).and_then(|place| Some((place, &kinds?[place].kind)))).collect();
+    let mut there: Vec<RowThere> = Vec::new();
     let read = database.read_rows(&link.of_table, &mut |row| {
         if let Some(stored) = stored
             && let Some(value) = row[stored].clone().filter(|_| there.len() < REFERABLE)
         {
-            there.push((key.and_then(|key| row[key].clone()), Datum::Text(value)));
+            let beside = looked_at.iter().map(|place| match place {
+                Some((place, kind)) => stored_value(row[*place].as_deref(), kind),
+                None => Datum::Null,
+            });
+            let key = key.and_then(|key| row[key].clone());
+            there.push(RowThere { key, stored: Datum::Text(value), beside: beside.collect() });
         }
         Ok(())
     });
@@ -147,7 +173,8 @@ fn rows(link: &Link, referred: Referred<'_>) -> Result<Rows, Error> {
         let key = link.key.as_ref().and_then(|key| plan.column(&link.of_table, key));
         Some((plan, stored, key))
     });
-    Ok(Rows { name: link.name.clone(), there, made })
+    let (name, of_table) = (link.name.clone(), link.of_table.clone());
+    Ok(Rows { name, of_table, there, made, beside: beside.to_vec(), places: OnceLock::new() })
 }
 
 /// Replaces natural keys by what is stored, and lets what is not given be picked.
@@ -194,11 +221,24 @@ fn give(link: &Link, rows: Rows, wanted: &mut Wanted, places: &Places, problems:
     }
 }
 
+/// A row that is there: its natural key, what is stored to refer to it, and what else is looked at.
+#[derive(Debug)]
+struct RowThere {
+    key: Option<String>,
+    stored: Datum,
+    beside: Vec<Datum>,
+}
+
 /// Rows that are there, with their keys, and rows that are made.
 #[derive(Debug)]
 struct Rows {
     name: String,
-    there: Vec<(Option<String>, Datum)>,
+    of_table: String,
+    there: Vec<RowThere>,
+    /// The other columns of these that are looked at.
+    beside: Vec<String>,
+    /// By what is stored to refer to them: where they stand, first those that are there.
+    places: OnceLock<HashMap<String, u64>>,
     /// The plan, the column that is stored, and the one of the key.
     made: Option<(Arc<Plan>, PlannedColumn, Option<PlannedColumn>)>,
 }
@@ -207,9 +247,8 @@ impl Rows {
     /// What is stored to refer to the row with a natural key.
     fn find(&self, key: &Datum) -> Option<Datum> {
         let key = key.text()?;
-        let there = self.there.iter().find(|(known, _)| known.as_ref() == Some(&key));
-        if let Some((_, value)) = there {
-            return Some(value.clone());
+        if let Some(there) = self.there.iter().find(|there| there.key.as_ref() == Some(&key)) {
+            return Some(there.stored.clone());
         }
         let (plan, stored, column) = self.made.as_ref()?;
         let column = (*column)?;
@@ -230,9 +269,39 @@ impl RowsElsewhere for Rows {
     fn value(&self, row: u64) -> Datum {
         let there = self.there.len() as u64;
         match &self.made {
-            _ if row < there => self.there[usize::try_from(row).expect("it is an index")].1.clone(),
+            _ if row < there => self.there[usize::try_from(row).expect("it is an index")].stored.clone(),
             Some((plan, stored, _)) => plan.value(*stored, row - there),
             None => Datum::Null,
         }
     }
+
+    fn look_up(&self, stored: &Datum, column: &str) -> Option<Datum> {
+        let places = self
+            .places
+            .get_or_init(|| (0..self.size()).filter_map(|row| Some((self.value(row).text()?, row))).collect());
+        let row = *places.get(&stored.text()?)?;
+        let there = self.there.len() as u64;
+        if row < there {
+            let place = self.beside.iter().position(|known| known == column)?;
+            return self.there[usize::try_from(row).expect("it is an index")].beside.get(place).cloned();
+        }
+        let (plan, ..) = self.made.as_ref()?;
+        Some(plan.value(plan.column(&self.of_table, column)?, row - there))
+    }
+}
+
+/// A text that is stored as the value of its column, as far as templates tell it from a text.
+pub(crate) fn stored_value(text: Option<&str>, kind: &Kind) -> Datum {
+    let Some(text) = text else { return Datum::Null };
+    let read = match kind {
+        Kind::Integer { .. } => text.parse().ok().map(Datum::Integer),
+        Kind::Float => text.parse().ok().map(Datum::Float),
+        Kind::Boolean => match text {
+            "true" | "t" | "1" => Some(Datum::Boolean(true)),
+            "false" | "f" | "0" => Some(Datum::Boolean(false)),
+            _ => None,
+        },
+        _ => None,
+    };
+    read.unwrap_or_else(|| Datum::Text(text.to_owned()))
 }

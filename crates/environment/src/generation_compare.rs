@@ -11,9 +11,9 @@ use factory::{Declared, DeclaredRows, Given, Group, Stated, Wanted};
 use plan::DatabaseId;
 use serde_json::Value;
 
-use crate::generation::refer;
 use crate::generation_parents::Parents;
 use crate::generation_rows::{Rows, RowsOfGroups, key_text};
+use crate::generation_there::refer;
 use crate::ledger::{self, Did, Entry, LoadIdentity, LoadMode, PieceHead};
 use crate::specs::json;
 use crate::{Error, Interrupt};

@@ -9,14 +9,15 @@ use indexmap::IndexMap;
 use plan::DatabaseId;
 use source::{Node, Tree};
 
+use crate::implied_rows::Rule;
 use crate::specs::{compile, datum};
 use crate::wanted::{Builder, Target, column_of};
 
 /// How many steps long a chain of records may be of which each implies the next.
 const MOST_STEPS: usize = 64;
 
-/// Adds what the records that are wanted imply. Rows of groups imply nothing: they are too many to be looked at one by one.
-pub(crate) fn add(builder: &mut Builder<'_>) {
+/// Adds what the records that are wanted imply. What rows of groups imply is known when they are planned: [`implied_rows`](crate::implied_rows).
+pub(crate) fn add(builder: &mut Builder<'_>, rules: &[Rule]) {
     // What is wanted already, or was added, is not added again.
     let mut known: BTreeSet<(DatabaseId, String, String)> = BTreeSet::new();
     let types: Vec<&DataType> = builder.generation.types.types().collect();
@@ -42,6 +43,11 @@ pub(crate) fn add(builder: &mut Builder<'_>) {
                         None => is_whole = false,
                     }
                 }
+                // What it refers to may have to be made, too, which is seen when rows are planned.
+                let is_planned = rules.iter().any(|known| known.is_of(declared, rule));
+                if is_planned && lacks_what_it_refers_to(builder, target, &given) {
+                    continue;
+                }
                 let group = Group { is_record: true, given, ..Group::of(1) };
                 let Some(key) = key(target, implied, &group).filter(|_| is_whole) else { continue };
                 if known.insert((target.id.clone(), implied.name.to_string(), key)) {
@@ -56,6 +62,23 @@ pub(crate) fn add(builder: &mut Builder<'_>) {
         }
         waiting = next;
     }
+}
+
+/// Whether a record refers to one that the spec does not have.
+fn lacks_what_it_refers_to(builder: &Builder<'_>, target: Target<'_>, given: &IndexMap<String, Given>) -> bool {
+    let wanted = builder.all.get(target.id).map(|(wanted, _)| &wanted.tables);
+    let is_there = |column: &str, values: &IndexMap<String, Given>| {
+        let keys = target.table.foreign_keys.iter().filter(|key| key.columns.iter().any(|name| name == column));
+        let mut groups = keys.filter_map(|key| wanted?.get(&key.table)).flatten().filter(|group| group.is_record);
+        groups.any(|group| values.iter().all(|(name, value)| group.given.get(name) == Some(value)))
+    };
+    given.iter().any(|(column, given)| match given {
+        Given::Records(records) => records.iter().any(|(record, _)| match record {
+            RecordRef::By(values) => !is_there(column, values),
+            RecordRef::There(_) => false,
+        }),
+        _ => false,
+    })
 }
 
 fn records(builder: &Builder<'_>, target: Target<'_>) -> Vec<Group> {
@@ -74,7 +97,7 @@ fn key(target: Target<'_>, declared: &DataType, group: &Group) -> Option<String>
 }
 
 /// What is given, if it is one value: of a reference the natural key.
-fn constant(given: &Given) -> Option<Datum> {
+pub(crate) fn constant(given: &Given) -> Option<Datum> {
     match given {
         Given::Value(value) => Some(value.clone()),
         Given::Records(records) => match &records[..] {

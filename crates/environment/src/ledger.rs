@@ -217,6 +217,14 @@ impl PieceWriter {
         self.head.given = given;
     }
 
+    /// Says whether the rows that come next are implied by others.
+    pub(crate) fn imply(&mut self, implied: bool) {
+        if self.head.implied != implied {
+            self.cut();
+            self.head.implied = implied;
+        }
+    }
+
     /// Says which row of which group comes next; `None` for one of no group.
     pub(crate) fn go_to(&mut self, place: Option<(u64, u64)>) {
         let next = self.head.group.map(|(group, first)| (group, first + self.count as u64));

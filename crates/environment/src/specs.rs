@@ -49,7 +49,16 @@ impl OwnSpec {
             };
             match types.find(service, name) {
                 Some(declared) => {
-                    ids.insert(DatabaseId { workspace: service.to_owned(), name: declared.database.clone() });
+                    let (mut known, mut waiting) = (BTreeSet::new(), vec![declared]);
+                    while let Some(declared) = waiting.pop() {
+                        if !known.insert(&declared.name) {
+                            continue;
+                        }
+                        let (workspace, name) = (declared.name.service.clone(), declared.database.clone());
+                        ids.insert(DatabaseId { workspace, name });
+                        let implied = declared.implies.iter().map(|implied| &implied.implied);
+                        waiting.extend(implied.filter_map(|name| types.find(&name.service, &name.name)));
+                    }
                 }
                 None => ids.extend(with_tables(service)),
             }

@@ -10,9 +10,10 @@ use plan::DatabaseId;
 use crate::Error;
 use crate::context::{Context, Mode, Target};
 use crate::databases::reachable;
-use crate::defaults::declared_default;
+use crate::defaults::{declared_default, operand};
 use crate::load::relational;
 use crate::session::Session;
+use crate::wanted::{self, Tables};
 
 /// A kind of record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,17 +66,35 @@ pub fn types(context: &Context<'_>, target: &Target, service: Option<&str>) -> R
         }
     }
     let mut all = Vec::new();
-    for id in relational(&session).filter(|id| service.is_none_or(|service| id.workspace == service)) {
-        let description = reachable(&session, &id)?.describe().map_err(Error::database(&id))?;
-        all.extend(of_database(&id, &description, &session.types));
+    let mut described = Vec::new();
+    for id in relational(&session) {
+        let is_asked = service.is_none_or(|service| id.workspace == service);
+        let read = reachable(&session, &id).and_then(|mut found| found.describe().map_err(Error::database(&id)));
+        match read {
+            Ok(description) => described.push((id, description, is_asked)),
+            Err(error) if is_asked => return Err(error),
+            // Others are looked at only for what is referred to.
+            Err(_) => {}
+        }
+    }
+    let known: Vec<(&DatabaseId, &Description)> =
+        described.iter().map(|(id, description, _)| (id, description)).collect();
+    for (id, description, _) in described.iter().filter(|(.., is_asked)| *is_asked) {
+        all.extend(of_database(id, description, &session.types, &known));
     }
     Ok(all)
 }
 
 /// The data types of a database.
-fn of_database(id: &DatabaseId, description: &Description, types: &Registry) -> Vec<TypeInfo> {
+fn of_database(
+    id: &DatabaseId,
+    description: &Description,
+    types: &Registry,
+    described: &[(&DatabaseId, &Description)],
+) -> Vec<TypeInfo> {
     // As if some rows of each table were wanted: what can be said of a table is how they would come about.
     const SOME: u64 = 10;
+    let tables = Tables { service: &id.workspace, types, described };
     let wanted = Wanted { fill: Some(SOME), ..Wanted::default() };
     let plan = Plan::make(description, &wanted, &BTreeMap::new(), &BTreeMap::new());
     let (sources, doubts, left_out) = match &plan {
@@ -99,9 +118,9 @@ fn of_database(id: &DatabaseId, description: &Description, types: &Registry) -> 
         };
         let mut declared = types.types().filter(is_of).peekable();
         if declared.peek().is_none() {
-            all.push(info(id, table, None, &sources, notes.clone()));
+            all.push(info((id, tables), table, None, &sources, notes.clone()));
         }
-        all.extend(declared.map(|declared| info(id, table, Some(declared), &sources, notes.clone())));
+        all.extend(declared.map(|declared| info((id, tables), table, Some(declared), &sources, notes.clone())));
     }
     let is_here = |declared: &&DataType| declared.name.service == id.workspace && declared.database == id.name;
     let provided = types.types().filter(is_here).filter(|declared| declared.table().is_none());
@@ -143,7 +162,7 @@ fn of_provider(id: &DatabaseId, declared: &DataType) -> TypeInfo {
 }
 
 fn info(
-    id: &DatabaseId,
+    (id, tables): (&DatabaseId, Tables<'_>),
     table: &TableDescription,
     declared: Option<&DataType>,
     sources: &BTreeMap<&str, &str>,
@@ -164,10 +183,12 @@ fn info(
         };
         let from = match (declared, field) {
             (Some(declared), Some((name, field))) => {
+                let target = wanted::Target { id, table, data_type: Some(declared) };
+                let operand = |name: &str| operand(tables, target, name);
                 let is_key = declared.key.iter().any(|(key, _)| key == name);
                 match (&field.kind, &field.default) {
                     (FieldKind::Reference(reference), _) => format!("a record of {}", reference.target),
-                    (_, Some(default)) if declared_default(default, declared).is_some() => {
+                    (_, Some(default)) if declared_default(default, declared, &operand).is_some() => {
                         format!("declared: {}", shown(default))
                     }
                     (_, Some(default)) => format!("declared, for records alone: {}", shown(default)),

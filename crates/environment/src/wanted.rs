@@ -2,23 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use database::{Datum, Description, TableDescription};
-use dataset::{DataType, Field, FieldKind};
+use database::{DatabaseError, Datum, Description, TableDescription};
+use dataset::{DataType, Field, FieldKind, Registry};
 use factory::{Given, Group, Pick, RecordRef, SpecEntry, SpecGroup, Wanted};
 use indexmap::IndexMap;
 use plan::DatabaseId;
 use source::{Place, Problem, Problems};
 
-use crate::defaults::give_defaults;
+use crate::defaults::{give_defaults, looked_up};
 use crate::elsewhere::{self, Link};
 use crate::generation::Generation;
-use crate::implied;
+use crate::implied_rows::{self, Rule};
 use crate::specs::compile;
+use crate::{Error, implied};
 
 /// Where what is wanted of each table stands, and of each of its columns.
 pub(crate) type Places = BTreeMap<String, (Place, BTreeMap<String, Place>)>;
 
 /// What is wanted of a database.
+#[derive(Clone)]
 pub(crate) struct Wants {
     pub(crate) wanted: Wanted,
     pub(crate) places: Places,
@@ -26,20 +28,20 @@ pub(crate) struct Wants {
     pub(crate) links: Vec<Link>,
 }
 
-/// What is wanted of each database.
+/// What is wanted of each database, and what rows of that imply.
 pub(crate) fn wanted(
     generation: &Generation<'_>,
     described: &[(&DatabaseId, &Description)],
-) -> Result<BTreeMap<DatabaseId, Wants>, Problems> {
-    let (all, problems) = collect(generation, described);
-    problems.into_result(all)
+) -> Result<(BTreeMap<DatabaseId, Wants>, Vec<Rule>), Problems> {
+    let (all, rules, problems) = collect(generation, described);
+    problems.into_result((all, rules))
 }
 
 /// What is wanted of each database, as far as it can be understood, and what cannot.
 fn collect(
     generation: &Generation<'_>,
     described: &[(&DatabaseId, &Description)],
-) -> (BTreeMap<DatabaseId, Wants>, Problems) {
+) -> (BTreeMap<DatabaseId, Wants>, Vec<Rule>, Problems) {
     let mut builder = Builder { generation, described, all: BTreeMap::new(), problems: Problems::new() };
     let fills = generation.spec.fill.is_some();
     for (id, _) in described.iter().filter(|(id, _)| generation.filled.contains(*id) && fills) {
@@ -51,18 +53,27 @@ fn collect(
             None => builder.problems.push(builder.unknown(entry)),
         }
     }
-    implied::add(&mut builder);
+    let rules = implied_rows::rules(&mut builder);
+    implied::add(&mut builder, &rules);
+    // What is implied may imply more, in yet another database.
+    for _ in &rules {
+        for rule in rules.iter().filter(|rule| builder.all.contains_key(&rule.database)).collect::<Vec<_>>() {
+            for id in rule.targets() {
+                builder.of(id);
+            }
+        }
+    }
     let mut all = BTreeMap::new();
     for (id, (wanted, places)) in std::mem::take(&mut builder.all) {
         let links = elsewhere::links(&builder, &id);
         all.insert(id, Wants { wanted, places, links });
     }
-    (all, builder.problems)
+    (all, rules, builder.problems)
 }
 
 /// Finds what of a spec does not fit the tables that are there, before anything is made.
 pub(crate) fn check(generation: &Generation<'_>, described: &[(&DatabaseId, &Description)], problems: &mut Problems) {
-    let (all, found) = collect(generation, described);
+    let (all, _, found) = collect(generation, described);
     problems.extend(found);
     for (id, description) in described {
         let Some(Wants { wanted, places, links }) = all.get(*id) else { continue };
@@ -90,12 +101,63 @@ pub(crate) fn problem(impossible: &factory::Impossible, places: &Places) -> Prob
     }
 }
 
+/// What the database said of rows of a table, with the place at which these are wanted.
+pub(crate) fn refused(table: Option<String>, places: &Places, source: DatabaseError) -> Error {
+    let place = table
+        .as_ref()
+        .and_then(|table| places.get(table))
+        .map(|(place, _)| format!("{}:{}", place.file().name(), place.line()));
+    let record = table.map_or_else(|| "the generated rows".to_owned(), |table| format!("the rows of {table}"));
+    Error::Load { record, place, is_copy: false, source }
+}
+
 /// A table that is meant, and the data type that its service declares for it.
 #[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub(crate) id: &'a DatabaseId,
     pub(crate) table: &'a TableDescription,
     pub(crate) data_type: Option<&'a DataType>,
+}
+
+/// The tables and data types that names can mean.
+#[derive(Clone, Copy)]
+pub(crate) struct Tables<'a> {
+    /// The service of those that are named without one.
+    pub(crate) service: &'a str,
+    pub(crate) types: &'a Registry,
+    pub(crate) described: &'a [(&'a DatabaseId, &'a Description)],
+}
+
+impl<'a> Tables<'a> {
+    /// The table that a name means: that of a declared data type, of a table, or of a table without its schema.
+    pub(crate) fn find(&self, name: &str) -> Option<Target<'a>> {
+        let own = self.service;
+        let candidates = match name.split_once('.') {
+            Some((service, rest)) => vec![(service, rest), (own, name)],
+            None => vec![(own, name)],
+        };
+        for (service, name) in candidates {
+            let databases = || self.described.iter().filter(move |(id, _)| id.workspace == service);
+            if let Some(declared) = self.types.find(service, name) {
+                let mut databases = databases().filter(|(id, _)| id.name == declared.database);
+                let found = databases.find_map(|(id, description)| Some((*id, description.table(declared.table()?)?)));
+                if let Some((id, table)) = found {
+                    return Some(Target { id, table, data_type: Some(declared) });
+                }
+            }
+            let exact = databases().find_map(|(id, description)| Some((*id, description.table(name)?)));
+            let ending = format!(".{name}");
+            let mut endings = databases().flat_map(|(id, description)| {
+                let tables = description.tables.iter().filter(|table| table.name.ends_with(&ending));
+                tables.map(|table| (*id, table)).collect::<Vec<_>>()
+            });
+            let only = endings.next().filter(|_| endings.next().is_none());
+            if let Some((id, table)) = exact.or(only) {
+                return Some(Target { id, table, data_type: None });
+            }
+        }
+        None
+    }
 }
 
 /// The rows in which others are listed.
@@ -162,7 +224,7 @@ impl<'a> Builder<'a> {
         for (name, place) in traits.into_iter().rev() {
             self.give_trait(target, name, place, &mut given);
         }
-        let defaults = give_defaults(target, &mut given);
+        let defaults = give_defaults(self.tables(), target, &mut given);
         let mut group = Group { count: spec.group.count, is_record: spec.group.is_record, given, defaults };
         match parent {
             Some(Parent { column, rows: ParentRows::Record(by) }) => {
@@ -203,6 +265,16 @@ impl<'a> Builder<'a> {
             }
         }
         value.rename(&|name| column_of(target, name).ok().flatten());
+        if let Given::Template(template) = &mut value {
+            for operand in &mut template.operands {
+                // What is no field may be one of a record that is referred to.
+                if column_of(target, &operand.column).is_err()
+                    && let Some(found) = looked_up(self.tables(), target, &operand.column)
+                {
+                    *operand = found;
+                }
+            }
+        }
         given.insert(column, value);
     }
 
@@ -314,34 +386,15 @@ impl<'a> Builder<'a> {
         self.entry(child, children, Some(&Parent { column, rows }));
     }
 
-    /// The table that a name means: that of a declared data type, of a table, or of a table without its schema.
+    /// The table that a name means.
     pub(crate) fn find(&self, name: &str) -> Option<Target<'a>> {
-        let own = self.generation.service.as_str();
-        let candidates = match name.split_once('.') {
-            Some((service, rest)) => vec![(service, rest), (own, name)],
-            None => vec![(own, name)],
-        };
-        for (service, name) in candidates {
-            let databases = || self.described.iter().filter(move |(id, _)| id.workspace == service);
-            if let Some(declared) = self.generation.types.find(service, name) {
-                let mut databases = databases().filter(|(id, _)| id.name == declared.database);
-                let found = databases.find_map(|(id, description)| Some((*id, description.table(declared.table()?)?)));
-                if let Some((id, table)) = found {
-                    return Some(Target { id, table, data_type: Some(declared) });
-                }
-            }
-            let exact = databases().find_map(|(id, description)| Some((*id, description.table(name)?)));
-            let ending = format!(".{name}");
-            let mut endings = databases().flat_map(|(id, description)| {
-                let tables = description.tables.iter().filter(|table| table.name.ends_with(&ending));
-                tables.map(|table| (*id, table)).collect::<Vec<_>>()
-            });
-            let only = endings.next().filter(|_| endings.next().is_none());
-            if let Some((id, table)) = exact.or(only) {
-                return Some(Target { id, table, data_type: None });
-            }
-        }
-        None
+        self.tables().find(name)
+    }
+
+    /// All tables that names can mean.
+    pub(crate) fn tables(&self) -> Tables<'a> {
+        let Generation { service, types, .. } = self.generation;
+        Tables { service, types, described: self.described }
     }
 
     fn unknown(&self, entry: &SpecEntry) -> Problem {

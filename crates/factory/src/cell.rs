@@ -12,7 +12,7 @@ use crate::given::given_cell;
 use crate::numbers::Form;
 use crate::table::{Chosen, Pool, Reference, RowAt, Source, Table, is_null};
 use crate::texts::Texts;
-use crate::wanted::Given;
+use crate::wanted::{Given, Operand};
 use crate::words::{Told, Voice};
 
 /// Works a cell out.
@@ -68,34 +68,61 @@ fn told<'t>(tables: &'t [Table], number: usize, row: &RowAt, column: usize) -> O
     Some(Cow::Owned(Domain::Texts(Texts { voice, ..texts.clone() })))
 }
 
+/// The row to which a reference leads.
+enum Referred<'t> {
+    /// The one at this place among those that are made.
+    Made(u64),
+    /// The one at this place among those that are there.
+    There(usize),
+    /// The one to which these values refer.
+    Stored(&'t [Datum]),
+}
+
 /// What stands in a row of another table.
 fn reference_cell(tables: &[Table], number: usize, row: &RowAt, pool: &Pool, position: usize) -> Datum {
+    match referred(tables, number, row, pool) {
+        Some(referred) => at(tables, &tables[number].references[pool.reference], pool, &referred, position),
+        None => Datum::Null,
+    }
+}
+
+/// What a reference stores of the row to which it leads.
+fn at(tables: &[Table], reference: &Reference, pool: &Pool, referred: &Referred<'_>, position: usize) -> Datum {
+    match referred {
+        Referred::Stored(values) => values[position].clone(),
+        Referred::There(there) => {
+            let rows = &tables[reference.parent].existing.referable[pool.there.expect("there are some")].rows;
+            rows[*there][position].clone()
+        }
+        Referred::Made(made) => {
+            let parent = tables[reference.parent].locate(*made);
+            cell(tables, reference.parent, &parent, reference.referenced[position])
+        }
+    }
+}
+
+/// The row of another table to which one refers, if it does.
+fn referred<'t>(tables: &'t [Table], number: usize, row: &RowAt, pool: &'t Pool) -> Option<Referred<'t>> {
     let table = &tables[number];
     let layout = &table.parts[row.part].layout;
     let reference = &table.references[pool.reference];
-    let made_cell = |made: u64, position: usize| {
-        let parent = tables[reference.parent].locate(made);
-        cell(tables, reference.parent, &parent, reference.referenced[position])
-    };
     if !pool.chosen.is_empty() {
-        return match reference.choose(&pool.chosen, row) {
-            Some(Chosen::There(values)) => values[position].clone(),
-            Some(Chosen::Made(made)) => made_cell(*made, position),
-            None => Datum::Null,
-        };
+        return reference.choose(&pool.chosen, row).map(|chosen| match chosen {
+            Chosen::There(values) => Referred::Stored(values),
+            Chosen::Made(made) => Referred::Made(*made),
+        });
     }
     let there = pool.there.map_or(0, |there| table_rows(tables, reference, there));
     let made = if pool.is_own { row.position } else { tables[reference.parent].count() };
     let size = there + made;
-    let at = |picked: u64, position: usize| {
+    let of = |picked: u64| {
         if picked < there {
-            let rows = &tables[reference.parent].existing.referable[pool.there.expect("there are some")].1;
-            return rows[usize::try_from(picked).expect("it is an index")][position].clone();
+            return Referred::There(usize::try_from(picked).expect("it is an index"));
         }
-        made_cell(picked - there, position)
+        Referred::Made(picked - there)
     };
     if let Some((group, times)) = pool.each {
-        return at(each(&tables[reference.parent], group, row.index / times.max(1), there, size), position);
+        return Some(of(each(&tables[reference.parent], group, row.index / times.max(1), there, size)));
     }
     let mut picked = match pool.pick(reference, layout, row, size) {
         Some(picked) if pool.is_own && pool.numbering.is_some() => Some(there + picked.min(row.position)),
@@ -107,14 +134,88 @@ fn reference_cell(tables: &[Table], number: usize, row: &RowAt, pool: &Pool, pos
     if pool.is_own && pool.numbering.is_some() {
         picked = Some(there + row.position);
     }
-    let Some(mut picked) = picked else { return Datum::Null };
+    let mut picked = picked?;
     if let Some(other) = pool.unlike
         && size > 1
-        && at(picked, 0) == cell(tables, number, row, other)
+        && at(tables, reference, pool, &of(picked), 0) == cell(tables, number, row, other)
     {
         picked = (picked + 1) % size;
     }
-    at(picked, position)
+    Some(of(picked))
+}
+
+/// The value of what a name in a template stands for.
+pub(crate) fn operand(tables: &[Table], number: usize, row: &RowAt, operand: &Operand) -> Result<Datum, String> {
+    let table = &tables[number];
+    let Some(column) = table.columns.iter().position(|column| column.name == operand.column) else {
+        return Ok(Datum::Null);
+    };
+    match &operand.of {
+        None => Ok(cell(tables, number, row, column)),
+        Some(of) => look_up(tables, number, row, column, of),
+    }
+}
+
+/// What a column holds of the row to which another column refers; nothing, if it refers to none.
+fn look_up(tables: &[Table], number: usize, row: &RowAt, column: usize, of: &str) -> Result<Datum, String> {
+    let table = &tables[number];
+    let unknown = |name: &str| format!("what the {name} is of which it is the {of} cannot be seen");
+    if let Some(Domain::Elsewhere(rows)) = &table.columns[column].domain {
+        let stored = cell(tables, number, row, column);
+        if stored == Datum::Null {
+            return Ok(Datum::Null);
+        }
+        return rows.0.look_up(&stored, of).ok_or_else(|| unknown(rows.0.name()));
+    }
+    let layout = &table.parts[row.part].layout;
+    let pool = match &layout.sources[column] {
+        Source::Reference { pool, .. } => Some(&layout.pools[*pool]),
+        _ => None,
+    };
+    let reference = match pool {
+        Some(pool) => Some(&table.references[pool.reference]),
+        None => table.references.iter().find(|reference| reference.columns.contains(&column)),
+    };
+    let Some(reference) = reference else { return Ok(Datum::Null) };
+    let parent = &tables[reference.parent];
+    let found = match pool.map(|pool| (pool, referred(tables, number, row, pool))) {
+        Some((_, None)) => return Ok(Datum::Null),
+        Some((_, Some(Referred::Made(made)))) => {
+            let of = parent.columns.iter().position(|column| column.name == of);
+            return Ok(of.map_or(Datum::Null, |of| cell(tables, reference.parent, &parent.locate(made), of)));
+        }
+        Some((pool, Some(Referred::There(there)))) => {
+            pool.there.and_then(|place| parent.existing.referable[place].look_up(there, of))
+        }
+        Some((_, Some(Referred::Stored(values)))) => parent.look_up(reference, values, of),
+        None => {
+            let stored: Vec<Datum> =
+                reference.columns.iter().map(|column| cell(tables, number, row, *column)).collect();
+            if stored.contains(&Datum::Null) {
+                return Ok(Datum::Null);
+            }
+            let there = parent.look_up(reference, &stored, of);
+            there.or_else(|| look_up_made(tables, reference, &stored, of))
+        }
+    };
+    found.ok_or_else(|| unknown(&parent.name))
+}
+
+/// What a column holds of the row that is made to which a reference refers by what it stores.
+fn look_up_made(tables: &[Table], reference: &Reference, stored: &[Datum], of: &str) -> Option<Datum> {
+    let parent = &tables[reference.parent];
+    let texts = |values: Vec<Datum>| values.iter().map(Datum::text).collect::<Option<Vec<String>>>();
+    let places = reference.made.get_or_init(|| {
+        let known = |position: u64| {
+            let row = parent.locate(position);
+            let cells = reference.referenced.iter().map(|column| cell(tables, reference.parent, &row, *column));
+            Some((texts(cells.collect())?, position))
+        };
+        (0..parent.count()).filter_map(known).collect()
+    });
+    let position = *places.get(&texts(stored.to_vec())?)?;
+    let of = parent.columns.iter().position(|column| column.name == of)?;
+    Some(cell(tables, reference.parent, &parent.locate(position), of))
 }
 
 /// The row at a place of a group, among those that are there and those that are made.
@@ -133,10 +234,7 @@ fn each(parent: &Table, group: u64, index: u64, there: u64, size: u64) -> u64 {
 /// What is worked out from other cells of the row.
 fn derived_cell(tables: &[Table], number: usize, row: &RowAt, column: usize, given: &Given) -> Datum {
     let table = &tables[number];
-    let other = |name: &str| {
-        let other = table.columns.iter().position(|column| column.name == name);
-        other.map_or(Datum::Null, |other| cell(tables, number, row, other))
-    };
+    let other = |other: &Operand| operand(tables, number, row, other);
     derive(table, row, column, given, &other).unwrap_or_else(|said| {
         // Whoever writes the rows asks for it; the first is enough.
         let _ = table.failure.set((column, said));
@@ -150,8 +248,9 @@ pub(crate) fn derive(
     row: &RowAt,
     column: usize,
     given: &Given,
-    other: &dyn Fn(&str) -> Datum,
+    operand: &dyn Fn(&Operand) -> Result<Datum, String>,
 ) -> Result<Datum, String> {
+    let other = |column: &str| operand(&Operand::own(column));
     let limits = &table.columns[column];
     Ok(match given {
         Given::Made(pieces) => {
@@ -159,23 +258,23 @@ pub(crate) fn derive(
             for (piece, column) in pieces {
                 text.push_str(piece);
                 if let Some(column) = column {
-                    other(column).write(&mut text);
+                    other(column)?.write(&mut text);
                 }
             }
             Datum::Text(text)
         }
         Given::Template(template) => {
-            let values: Vec<Datum> = template.columns.iter().map(|column| other(column)).collect();
+            let values = template.operands.iter().map(operand).collect::<Result<Vec<Datum>, String>>()?;
             fitted(limits, template.formula.evaluate(&values, row.index_shown())?)
         }
-        Given::SameAs(column) => fitted(limits, other(column)),
+        Given::SameAs(column) => fitted(limits, other(column)?),
         Given::Mapped { from, map, otherwise } => {
-            let value = other(from).text().and_then(|text| map.get(&text).cloned());
+            let value = other(from)?.text().and_then(|text| map.get(&text).cloned());
             value.unwrap_or_else(|| otherwise.clone())
         }
         Given::Beside { column: of, greater, distance } => {
             let comparison = if *greater { Comparison::Greater } else { Comparison::Less };
-            let (Some(Domain::Numbers(numbers)), value) = (&limits.domain, other(of)) else { return Ok(Datum::Null) };
+            let (Some(Domain::Numbers(numbers)), value) = (&limits.domain, other(of)?) else { return Ok(Datum::Null) };
             let Some(value) = value_in(numbers.form, &value) else { return Ok(Datum::Null) };
             let digits = table.draws[column].at(row.identity);
             let beside = match distance {
@@ -201,7 +300,7 @@ fn fitted(limits: &Limits, value: Datum) -> Datum {
 }
 
 pub(crate) fn table_rows(tables: &[Table], reference: &Reference, there: usize) -> u64 {
-    tables[reference.parent].existing.referable[there].1.len() as u64
+    tables[reference.parent].existing.referable[there].rows.len() as u64
 }
 
 /// A value that compares with other cells of its row as it must; NULL where there is none.

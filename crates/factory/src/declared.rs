@@ -11,7 +11,7 @@ use crate::given::given_cell;
 use crate::locale::Locale;
 use crate::maker::Maker;
 use crate::table::{Part, RowAt, Table};
-use crate::wanted::{Given, Group, Pick, RecordRef, Wanted};
+use crate::wanted::{Given, Group, Operand, Pick, RecordRef, Wanted};
 
 /// What a spec gives of the rows of the tables of one database.
 #[derive(Debug)]
@@ -214,10 +214,12 @@ impl<'d> DeclaredRows<'d> {
         match self.given(column) {
             Some(given) if given.is_derived() => {
                 let is_known = Cell::new(true);
-                let other = |name: &str| {
-                    let value = self.position(name).and_then(|other| self.value(row, other, stored));
+                let other = |operand: &Operand| {
+                    // What another row holds is not read.
+                    let position = self.position(&operand.column).filter(|_| operand.of.is_none());
+                    let value = position.and_then(|other| self.value(row, other, stored));
                     is_known.set(is_known.get() && value.is_some());
-                    value.unwrap_or(Datum::Null)
+                    Ok(value.unwrap_or(Datum::Null))
                 };
                 derive(table, row, column, given, &other).ok().filter(|_| is_known.get())
             }

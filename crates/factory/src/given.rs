@@ -1,6 +1,6 @@
 //! What is given of a column: whether it fits, and what it gives a row.
 
-use database::{Datum, TableDescription};
+use database::{Datum, Kind, TableDescription};
 use indexmap::IndexMap;
 
 use crate::condition::Limits;
@@ -20,6 +20,10 @@ pub(crate) fn given_cell(given: &Given, limits: &Limits, draw: Draw, row: &RowAt
             bytes(text).map_or_else(|| Datum::Text(text.clone()), Datum::Bytes)
         }
         Given::Value(value) => value.clone(),
+        Given::Listed(values) => {
+            let place = usize::try_from(row.nth).expect("it is the place of a list");
+            values.get(place).cloned().unwrap_or(Datum::Null)
+        }
         Given::Numbered(pieces) => Datum::Text(pieces.join(&row.index_shown().to_string())),
         Given::OneOf(values) => {
             let all = values.iter().map(|(_, weight)| weight).sum::<u64>().max(1);
@@ -142,6 +146,16 @@ pub(crate) fn unfit(
             let fits = is_number(&column.kind) && described.column(of).is_some_and(|other| is_number(&other.kind));
             let word = if *greater { "after" } else { "before" };
             (!fits).then(|| of_type(&format!("{word} {of}: that is for numbers, dates and moments")))
+        }
+        Given::Value(Datum::Text(text)) if is_reference && matches!(column.kind, Kind::Integer { .. }) => {
+            let key = described.foreign_keys.iter().find(|key| key.columns.contains(&column.name));
+            let table = key.map(|key| key.table.as_str()).unwrap_or_default();
+            text.parse::<i64>().is_err().then(|| {
+                format!(
+                    "it refers to a row of {table} by a number, and `{text}` is none; write `{{ record: {{ FIELD: {text} }} }}`, or declare \
+                     a data type with a natural key"
+                )
+            })
         }
         Given::Value(Datum::Null) if !column.nullable => Some("it cannot be nothing".to_owned()),
         _ => None,

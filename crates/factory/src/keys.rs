@@ -44,6 +44,11 @@ impl Numbered {
                 Source::Null | Source::Default(_) | Source::Drawn | Source::Given(_) => {}
             }
         }
+        // The records of a list differ in what the lists say of them.
+        let is_listed = |column: &usize| matches!(layout.sources[*column], Source::Given(Given::Listed(_)));
+        if items.is_empty() && key.columns.iter().any(is_listed) {
+            return None;
+        }
         let is_alone = items.iter().any(|item| self.alone.contains(item));
         if is_alone || self.together.iter().any(|set| set.is_subset(&items)) {
             return None;

@@ -117,7 +117,7 @@ impl Maker {
             .map(|column| self.tables[reference.parent].columns[*column].name.clone())
             .collect();
         let parent = &self.tables[reference.parent];
-        let there = parent.existing.referable.iter().position(|(columns, rows)| *columns == names && !rows.is_empty());
+        let there = parent.existing.referable.iter().position(|rows| rows.columns == names && !rows.rows.is_empty());
         let is_own = std::ptr::eq(parent, table);
         if there.is_none() && parent.count() == 0 {
             let Some(column) = nullable else {
@@ -193,13 +193,23 @@ impl Maker {
 fn find(parent: &Table, values: &IndexMap<String, Given>) -> Option<u64> {
     let mut position = 0;
     for part in &parent.parts {
-        let has = |(name, value): (&String, &Given)| match (part.group.given.get(name), value) {
+        let has = |(name, value): (&String, &Given), nth: u64| match (part.group.given.get(name), value) {
             (Some(Given::Value(given)), Given::Value(value)) => given.text() == value.text(),
+            (Some(Given::Listed(given)), Given::Value(value)) => {
+                usize::try_from(nth).ok().and_then(|nth| given.get(nth)).map(Datum::text) == Some(value.text())
+            }
             (Some(given), value) => given == value,
             (None, _) => false,
         };
-        if part.group.is_record && values.iter().all(has) {
-            return Some(position);
+        // A record alone is a list of one.
+        let of_list = |place: &u64| {
+            let nth = part.index(*place) - part.first;
+            values.iter().all(|value| has(value, nth))
+        };
+        if part.group.is_record
+            && let Some(place) = (0..part.count).find(of_list)
+        {
+            return Some(position + place);
         }
         position += part.count;
     }

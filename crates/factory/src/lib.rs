@@ -21,6 +21,7 @@ mod keys;
 mod layout;
 mod locale;
 mod locale_words;
+mod looks;
 mod maker;
 mod numbers;
 mod parameters;
@@ -43,7 +44,8 @@ pub use rule::{Compile, RULES, read_given};
 pub use spec::{Choice, GROUP_KEYS, Include, Spec, SpecEntry, SpecGroup, includes, is_own, scenario_names};
 pub use table::taken;
 pub use wanted::{
-    Elsewhere, Existing, Given, Group, Pick, RecordRef, RowTemplate, RowsElsewhere, Spread, Template, Wanted,
+    Elsewhere, Existing, Given, Group, Operand, Pick, RecordRef, Referable, RowTemplate, RowsElsewhere, Spread,
+    Template, Wanted,
 };
 
 /// The version of what is generated: another one gives other rows for the same spec.

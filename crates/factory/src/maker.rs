@@ -83,6 +83,7 @@ impl Maker {
             self.tables.push(table);
         }
         self.differ_for_others();
+        self.circles_of_looks(description, wanted);
     }
 
     /// Where a part of a reference alone is unique, the rows that are referred to must differ in that part.
@@ -110,7 +111,7 @@ impl Maker {
         }
     }
 
-    fn refuse(&mut self, table: &str, column: Option<&str>, reason: &str) {
+    pub(crate) fn refuse(&mut self, table: &str, column: Option<&str>, reason: &str) {
         let column = column.map(str::to_owned);
         self.impossible.push(Impossible { table: table.to_owned(), column, reason: reason.to_owned() });
     }
@@ -247,6 +248,7 @@ impl Maker {
     pub(crate) fn settle(&mut self, order: &[usize]) {
         loop {
             let before: Vec<u64> = self.tables.iter().map(Table::count).collect();
+            self.forget_places();
             for &number in order {
                 for part in 0..self.tables[number].parts.len() {
                     match self.lay_out(number, part) {
@@ -287,6 +289,13 @@ impl Maker {
         }
     }
 
+    /// Where rows stand changes with how many there are.
+    fn forget_places(&mut self) {
+        for reference in self.tables.iter_mut().flat_map(|table| &mut table.references) {
+            reference.made.take();
+        }
+    }
+
     /// A table cannot have rows: that is an error for one that is asked for by name, else it is left out.
     fn cannot(&mut self, number: usize, reason: String) {
         if self.tables[number].is_named {
@@ -307,7 +316,7 @@ impl Maker {
         all.resize(table.keys.len(), HashSet::new());
         for part in 0..self.tables[number].parts.len() {
             self.tables[number].parts[part].skipped.clear();
-            let count = self.tables[number].parts[part].count;
+            let mut count = self.tables[number].parts[part].count;
             let before: u64 = self.tables[number].parts[..part].iter().map(|part| part.count).sum();
             // Each row that is there can be in the way once for each key.
             let most = all.iter().map(|taken| taken.len() as u64).sum::<u64>() + 1;
@@ -328,6 +337,15 @@ impl Maker {
                         }
                     }
                     position += 1;
+                    continue;
+                }
+                if self.tables[number].parts[part].group.is_listed() {
+                    // What has its key is there, or comes before it.
+                    let part = &mut self.tables[number].parts[part];
+                    part.skipped.push(row.index);
+                    part.count -= 1;
+                    count -= 1;
+                    self.wanted_rows[number] -= 1;
                     continue;
                 }
                 tries += 1;
@@ -362,6 +380,7 @@ impl Maker {
 
     /// Tries every template on the first row that it is for: most that cannot be worked out cannot be for any row.
     pub(crate) fn try_templates(&mut self) {
+        self.forget_places();
         let mut failed = Vec::new();
         for (number, table) in self.tables.iter().enumerate() {
             let mut position = 0;
@@ -421,8 +440,8 @@ fn parts(groups: &[Group], rows: u64, due: Option<&[(u64, u64)]>) -> Vec<Part> {
     let mut ordinals = (0, 0);
     let part = |group: &Group| {
         if group.is_record {
-            ordinals.0 += 1;
-            return Part::new(group.clone(), ordinals.0 - 1, 0, 1);
+            ordinals.0 += group.count;
+            return Part::new(group.clone(), ordinals.0 - group.count, 0, group.count);
         }
         ordinals.1 += 1;
         let ordinal = ordinals.1 - 1;

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use database::{BulkTable, Datum, Description, Filled, Rows};
 
-use crate::cell::cell;
+use crate::cell::{cell, operand};
 use crate::condition::{Limits, Nulls};
 use crate::domain::Domain;
 use crate::maker::{Maker, failure};
 use crate::table::{Layout, Reference, Source, Table};
-use crate::wanted::{Existing, Wanted};
+use crate::wanted::{Existing, Given, Wanted};
 
 /// What is made, in order; a pure function of what is wanted, described and there.
 #[derive(Debug)]
@@ -108,6 +108,32 @@ impl Plan {
     /// Says whether nobody asked for the rows of a table of [`bulk_tables`](Self::bulk_tables), but others refer to them.
     pub fn is_implied(&self, table: usize) -> bool {
         self.tables[self.order[table]].is_implied
+    }
+
+    /// Says whether the row at a position is a record that nobody listed, but others imply.
+    pub fn is_listed(&self, table: usize, position: u64) -> bool {
+        let made = &self.tables[self.order[table]];
+        made.parts[made.locate(position).part].group.is_listed()
+    }
+
+    /// How many rows of a table are made.
+    pub fn count(&self, table: &str) -> u64 {
+        self.tables.iter().find(|made| made.name == table).map_or(0, Table::count)
+    }
+
+    /// Works out a value or a template for the row of a table at a position; an error says why it cannot be.
+    pub fn work_out(&self, table: &str, position: u64, given: &Given) -> Result<Datum, String> {
+        let number =
+            self.tables.iter().position(|made| made.name == table).expect("only tables with rows are asked for");
+        let row = self.tables[number].locate(position);
+        match given {
+            Given::Value(value) => Ok(value.clone()),
+            Given::Template(template) => {
+                let values = template.operands.iter().map(|of| operand(&self.tables, number, &row, of));
+                template.formula.evaluate(&values.collect::<Result<Vec<Datum>, String>>()?, row.index_shown())
+            }
+            _ => Err("it is neither a value nor a template".to_owned()),
+        }
     }
 
     /// Says which row of which group of its table, both counted from 0, the row at a position is; `None` for a record.

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use source::{Entry, Node, Problem, Problems, Tree};
 
 use crate::parameters::Parameters;
-use crate::wanted::{Given, Pick, RecordRef, RowTemplate, Spread, Template};
+use crate::wanted::{Given, Operand, Pick, RecordRef, RowTemplate, Spread, Template};
 
 /// Compiles a template, or says what is wrong with it.
 pub type Compile<'a> = &'a dyn Fn(&str) -> Result<Arc<dyn RowTemplate>, String>;
@@ -55,7 +55,10 @@ impl RuleReader<'_, '_> {
         }
         match self.value(tree)? {
             Datum::Text(text) if text.contains("{{") || text.contains("{%") => match (self.compile)(&text) {
-                Ok(formula) => Some(Given::Template(Template { columns: formula.names().to_vec(), formula })),
+                Ok(formula) => {
+                    let operands = formula.names().iter().map(|name| Operand::own(name)).collect();
+                    Some(Given::Template(Template { formula, operands }))
+                }
                 Err(said) => {
                     let message = format!("this template cannot be read: {said}");
                     self.problems.push(Problem::error("spec::template", message).at(&tree.place, "in this template"));

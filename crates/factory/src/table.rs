@@ -1,6 +1,6 @@
 //! A table of a plan: what its columns hold, the rows that are wanted, and how each cell comes about.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use database::{Datum, Filled, ForeignKeyDescription, KeyDescription, TableDescription};
@@ -49,6 +49,8 @@ pub(crate) struct Reference {
     pub(crate) parent: usize,
     pub(crate) referenced: Vec<usize>,
     draw: Draw,
+    /// By what is stored to refer to them: where the rows stand that are made, once that is known.
+    pub(crate) made: OnceLock<HashMap<Vec<String>, u64>>,
 }
 
 /// Rows that are made alike.
@@ -158,6 +160,8 @@ pub(crate) struct RowAt {
     pub(crate) index: u64,
     /// What counters give it.
     pub(crate) counter: u64,
+    /// Its place among the rows of its part, with those that are left out.
+    pub(crate) nth: u64,
 }
 
 impl RowAt {
@@ -213,11 +217,22 @@ impl Table {
                 let index = part.index(position - before);
                 let identity = part.identity(index);
                 let counter = self.existing.rows + position + part.behind(index);
-                return RowAt { part: number, position, identity, index, counter };
+                return RowAt { part: number, position, identity, index, counter, nth: index - part.first };
             }
             before += part.count;
         }
         unreachable!("row {position} of {} is not made", self.name)
+    }
+
+    /// What a column holds of the row that is there to which a reference refers by what it stores.
+    pub(crate) fn look_up(&self, reference: &Reference, stored: &[Datum], column: &str) -> Option<Datum> {
+        let is_meant = |name: &String, number: &usize| self.columns[*number].name == *name;
+        let mut all = self.existing.referable.iter().filter(|rows| {
+            let columns = &rows.columns;
+            columns.len() == reference.referenced.len()
+                && columns.iter().zip(&reference.referenced).all(|(name, number)| is_meant(name, number))
+        });
+        all.find_map(|rows| rows.look_up(rows.find(stored)?, column))
     }
 
     /// Whether a record refers to a later one of the same table.
@@ -280,7 +295,14 @@ impl Reference {
         let columns: Option<Vec<usize>> = key.columns.iter().map(|name| find(described, name)).collect();
         let referenced: Option<Vec<usize>> = key.referenced.iter().map(|name| find(parent.1, name)).collect();
         let draw = Draw::of(seed, &described.name, &key.columns.join("\0")).other(3);
-        Some(Self { key: key.clone(), columns: columns?, parent: parent.0, referenced: referenced?, draw })
+        Some(Self {
+            key: key.clone(),
+            columns: columns?,
+            parent: parent.0,
+            referenced: referenced?,
+            draw,
+            made: OnceLock::new(),
+        })
     }
 
     /// Which row a row refers to, of some that each come as often as their weight says.
@@ -359,11 +381,21 @@ impl Part {
 
     /// The row with an index, wherever it stands.
     pub(crate) fn row(&self, index: u64) -> RowAt {
-        RowAt { part: 0, position: 0, identity: self.identity(index), index, counter: 0 }
+        RowAt {
+            part: 0,
+            position: 0,
+            identity: self.identity(index),
+            index,
+            counter: 0,
+            nth: index.saturating_sub(self.first),
+        }
     }
 
     pub(crate) fn identity(&self, index: u64) -> u64 {
-        if self.group.is_record { self.salt } else { self.salt | index }
+        if !self.group.is_record {
+            return self.salt | index;
+        }
+        if self.group.is_listed() { listed_identity(&self.group, index - self.first) } else { self.salt }
     }
 }
 
@@ -377,6 +409,22 @@ fn record_identity(group: &Group) -> u64 {
         hasher.update(name.as_bytes());
         hasher.update(&[0]);
         hasher.update(format!("{given:?}").as_bytes());
+        hasher.update(&[0]);
+    }
+    let mut word = [0; 8];
+    hasher.finalize_xof().fill(&mut word);
+    mix(u64::from_le_bytes(word)) | 1 << 63
+}
+
+/// A record of a list is drawn by what the lists say of it.
+fn listed_identity(group: &Group, nth: u64) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for (name, given) in &group.given {
+        let Given::Listed(values) = given else { continue };
+        hasher.update(name.as_bytes());
+        hasher.update(&[0]);
+        let value = usize::try_from(nth).ok().and_then(|nth| values.get(nth)).and_then(Datum::text);
+        hasher.update(value.unwrap_or_default().as_bytes());
         hasher.update(&[0]);
     }
     let mut word = [0; 8];

@@ -1,8 +1,8 @@
 //! What is wanted of the tables of one database.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use database::Datum;
 use indexmap::IndexMap;
@@ -38,6 +38,9 @@ pub trait RowsElsewhere: Debug + Send + Sync {
 
     /// What is stored to refer to one of them, counted from 0.
     fn value(&self, row: u64) -> Datum;
+
+    /// What a column holds of the row that is referred to by what is stored; `None` if it is not known.
+    fn look_up(&self, stored: &Datum, column: &str) -> Option<Datum>;
 }
 
 impl PartialEq for Elsewhere {
@@ -60,6 +63,13 @@ pub struct Group {
 }
 
 impl Group {
+    /// Whether it is many records, of which lists say what each of them is.
+    pub fn is_listed(&self) -> bool {
+        self.given.values().any(|given| matches!(given, Given::Listed(_)))
+    }
+}
+
+impl Group {
     /// So many rows of which nothing is given.
     pub fn of(count: u64) -> Self {
         Self { count, is_record: false, given: IndexMap::new(), defaults: BTreeSet::new() }
@@ -77,6 +87,8 @@ pub enum Given {
     Made(Vec<(String, Option<String>)>),
     /// A template over other values of the same row.
     Template(Template),
+    /// Of many records, what each of them has: the first the first of these, and so on.
+    Listed(Arc<Vec<Datum>>),
     /// One of these values, each as often as its weight says.
     OneOf(Vec<(Datum, u64)>),
     /// Numbers or dates from one to another, both included.
@@ -165,7 +177,9 @@ impl Given {
         };
         match self {
             Self::Made(pieces) => pieces.iter_mut().filter_map(|(_, column)| column.as_mut()).for_each(change),
-            Self::Template(template) => template.columns.iter_mut().for_each(change),
+            Self::Template(template) => {
+                template.operands.iter_mut().map(|operand| &mut operand.column).for_each(change);
+            }
             Self::SameAs(column) | Self::Mapped { from: column, .. } | Self::Beside { column, .. } => change(column),
             _ => {}
         }
@@ -180,20 +194,36 @@ impl Given {
     pub fn needs(&self) -> Vec<&str> {
         match self {
             Self::Made(pieces) => pieces.iter().filter_map(|(_, column)| column.as_deref()).collect(),
-            Self::Template(template) => template.columns.iter().map(String::as_str).collect(),
+            Self::Template(template) => template.operands.iter().map(|operand| operand.column.as_str()).collect(),
             Self::SameAs(column) | Self::Mapped { from: column, .. } | Self::Beside { column, .. } => vec![column],
             _ => Vec::new(),
         }
     }
 }
 
-/// A template over other values of the same row.
+/// A template over other values of the same row, and of rows to which it refers.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// What it is, compiled by whoever knows templates.
     pub formula: Arc<dyn RowTemplate>,
-    /// The columns that its names stand for, in their order.
-    pub columns: Vec<String>,
+    /// What its names stand for, in their order.
+    pub operands: Vec<Operand>,
+}
+
+/// What a name in a template stands for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Operand {
+    /// A column of the row.
+    pub column: String,
+    /// That refers to another row, of which it is this column.
+    pub of: Option<String>,
+}
+
+impl Operand {
+    /// A column of the row itself.
+    pub fn own(column: &str) -> Self {
+        Self { column: column.to_owned(), of: None }
+    }
 }
 
 /// How a [`Template`] is worked out.
@@ -210,7 +240,7 @@ pub trait RowTemplate: Debug + Send + Sync {
 
 impl PartialEq for Template {
     fn eq(&self, other: &Self) -> bool {
-        self.formula.text() == other.formula.text() && self.columns == other.columns
+        self.formula.text() == other.formula.text() && self.operands == other.operands
     }
 }
 
@@ -255,7 +285,43 @@ pub struct Existing {
     /// there are as many as the groups say.
     pub due: Option<Vec<(u64, u64)>>,
     /// Rows that can be referred to, by the columns that are.
-    pub referable: Vec<(Vec<String>, Vec<Vec<Datum>>)>,
+    pub referable: Vec<Referable>,
     /// The digests of what is in the columns of each key, by the key's number: [`taken`](crate::taken).
     pub taken: Vec<std::collections::HashSet<u128>>,
+}
+
+/// Rows that are there and can be referred to.
+#[derive(Clone, Debug, Default)]
+pub struct Referable {
+    /// The columns by which they are.
+    pub columns: Vec<String>,
+    /// Other columns that are looked at.
+    pub beside: Vec<String>,
+    /// What they hold: the ones, then the others.
+    pub rows: Vec<Vec<Datum>>,
+    /// By what is stored to refer to them: where they stand.
+    pub(crate) places: OnceLock<HashMap<Vec<String>, usize>>,
+}
+
+impl Referable {
+    /// No rows yet.
+    pub fn new(columns: Vec<String>, beside: Vec<String>) -> Self {
+        Self { columns, beside, ..Self::default() }
+    }
+
+    /// What a column of a row holds that is looked at.
+    pub(crate) fn look_up(&self, row: usize, column: &str) -> Option<Datum> {
+        let place = self.columns.iter().chain(&self.beside).position(|known| known == column)?;
+        self.rows[row].get(place).cloned()
+    }
+
+    /// The row to which these values refer.
+    pub(crate) fn find(&self, stored: &[Datum]) -> Option<usize> {
+        let texts = |values: &[Datum]| values.iter().map(Datum::text).collect::<Option<Vec<String>>>();
+        let places = self.places.get_or_init(|| {
+            let known = |(place, row): (usize, &Vec<Datum>)| Some((texts(&row[..self.columns.len()])?, place));
+            self.rows.iter().enumerate().filter_map(known).collect()
+        });
+        places.get(&texts(stored)?).copied()
+    }
 }

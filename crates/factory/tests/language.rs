@@ -7,7 +7,9 @@ use std::sync::Arc;
 use database::{
     ColumnDescription, Datum, Description, Filled, ForeignKeyDescription, KeyDescription, Kind, TableDescription,
 };
-use factory::{Declared, GENERATOR, Given, Group, Locale, Pick, Plan, RowTemplate, Spread, Stated, Template, Wanted};
+use factory::{
+    Declared, GENERATOR, Given, Group, Locale, Operand, Pick, Plan, RowTemplate, Spread, Stated, Template, Wanted,
+};
 use proptest::prelude::*;
 
 fn column(name: &str, kind: Kind) -> ColumnDescription {
@@ -87,8 +89,8 @@ impl RowTemplate for Joined {
 }
 
 fn template(names: &[&str]) -> Given {
-    let columns: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    Given::Template(Template { formula: Arc::new(Joined(columns.clone())), columns })
+    let formula = Arc::new(Joined(names.iter().map(|name| (*name).to_owned()).collect()));
+    Given::Template(Template { formula, operands: names.iter().map(|name| Operand::own(name)).collect() })
 }
 
 fn text(text: &str) -> Datum {

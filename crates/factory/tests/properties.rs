@@ -6,7 +6,7 @@ use database::{
     CheckDescription, ColumnDescription, Datum, Description, Filled, ForeignKeyDescription, KeyDescription, Kind, Rows,
     TableDescription,
 };
-use factory::{Existing, Given, Group, Plan, RecordRef, Wanted};
+use factory::{Existing, Given, Group, Plan, RecordRef, Referable, Wanted};
 use indexmap::IndexMap;
 use proptest::prelude::*;
 
@@ -340,11 +340,13 @@ proptest! {
                 rows.iter().filter_map(digest).collect()
             };
             let ids = rows.iter().map(|row| vec![row["id"].clone()]).collect();
+            let mut referable = Referable::new(vec!["id".to_owned()], Vec::new());
+            referable.rows = ids;
             existing.insert(table.name.clone(), Existing {
                 rows: rows.len() as u64,
                 records: 0,
                 due: None,
-                referable: vec![(vec!["id".to_owned()], ids)],
+                referable: vec![referable],
                 taken: table.keys.iter().map(digests).collect(),
             });
         }

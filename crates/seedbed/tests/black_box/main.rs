@@ -14,6 +14,7 @@ mod following;
 mod generation;
 mod git_https;
 mod http;
+mod implied_rows;
 mod init;
 mod interruptions;
 mod lazy;
