@@ -209,6 +209,25 @@ fn types_say_where_each_value_comes_from() {
     assert!(text.starts_with("shop.skills, known by id\n"), "{text}");
 }
 
+/// Of a few rows more in a table with many the keys are asked for: those that somebody else has made are gone around.
+#[test]
+fn a_few_rows_more_go_around_the_keys_that_are_taken() {
+    for engine in ["sqlite", "postgres", "mysql"] {
+        let workspace = workspace(engine);
+        let spec = |count: u32| format!("seedbed: 1\nrecords:\n  skills: {{ count: {count}, name: 'skill {{n}}' }}\n");
+        workspace.write("spec.yaml", &spec(300));
+        workspace.seedbed(&["load", "spec.yaml"]).ends_with(0);
+        let taken: Vec<String> =
+            [303, 304, 306].iter().map(|number| format!("({}, 'skill {number}')", number + 1000)).collect();
+        workspace.client(&[], &format!("INSERT INTO skills (id, name) VALUES {};", taken.join(", ")));
+        workspace.write("spec.yaml", &spec(310));
+        let more = workspace.seedbed(&["load", "spec.yaml", "--json"]).ends_with(0).json();
+        assert_eq!((&more["load"]["created"], &more["load"]["found"]), (&7.into(), &303.into()), "{engine}: {more}");
+        let count = workspace.client(&[], "SELECT count(DISTINCT name) AS names FROM skills;");
+        assert!(count.lines().any(|line| line.trim() == "310"), "{engine}: {count}");
+    }
+}
+
 /// What is written down of a load is in nobody's way: tables that are made afterwards are where they would be without it.
 #[test]
 fn tables_that_are_made_after_a_load_are_seen() {
