@@ -57,6 +57,7 @@ const MANY_ROWS: f64 = 10_000_000.0;
 const MEMORY: f64 = 200.0;
 
 const MANIFEST: &str = "name: bench
+servers: own
 databases:
   ours: { engine: postgres, schema: { sql: [schema.sql] } }
   theirs: { engine: postgres, schema: { sql: [schema.sql] } }
@@ -108,7 +109,7 @@ impl Bench {
     fn empty(&self, url: &str) -> Result<()> {
         output(&mut self.psql(url, &["-c", &format!("TRUNCATE {}", TABLES.join(", "))]))?;
         // What is written down of rows that are gone is none of what is measured.
-        output(&mut self.psql(url, &["-c", "DROP SCHEMA IF EXISTS seedbed CASCADE"]))?;
+        output(&mut self.psql(url, &["-c", "DROP SCHEMA IF EXISTS \"seedbed ledger\" CASCADE"]))?;
         // What an earlier run has left in memory shall not be written during the next one.
         output(&mut self.psql(url, &["-c", "CHECKPOINT"]))?;
         Ok(())
