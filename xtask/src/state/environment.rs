@@ -16,18 +16,30 @@ pub struct Environment {
     program: PathBuf,
     site: Site,
     workspace: PathBuf,
+    name: String,
 }
 
 impl Environment {
     /// Takes a workspace; the home directory is the one of the site.
     pub fn new(program: &Path, site: Site, workspace: PathBuf) -> Self {
-        Self { program: program.to_owned(), site, workspace }
+        Self { program: program.to_owned(), site, workspace, name: "default".to_owned() }
+    }
+
+    /// The same, one of several of the workspace.
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
     }
 
     /// The command with these arguments.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = self.site.command(&self.program);
-        command.arg("-C").arg(&self.workspace).arg("--quiet").args(arguments).current_dir(&self.workspace);
+        command
+            .arg("-C")
+            .arg(&self.workspace)
+            .args(["--name", &self.name, "--quiet"])
+            .args(arguments)
+            .current_dir(&self.workspace);
         // Tasks may build something, with the toolchain that is below the true home directory.
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
         for (name, default) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {

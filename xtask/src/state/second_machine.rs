@@ -1,7 +1,8 @@
 //! `up` on a second machine of what was built and pushed on a first one.
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,72 +20,141 @@ use crate::run::{cargo, output, root};
 const STORE: &str = ".seedbed/store";
 const STORE_CACHE: &str = ".seedbed/store-cache";
 
+/// What is measured: which databases the campus has, and how many users more than its own.
+#[derive(Clone, Copy)]
+struct Case {
+    profile: Option<&'static str>,
+    /// Whose the servers are, if that is not left to the default.
+    servers: Option<&'static str>,
+    users: usize,
+}
+
+impl Case {
+    const ALL: [Case; 4] = [
+        Case { profile: None, servers: None, users: 0 },
+        Case { profile: Some("postgres"), servers: Some("shared"), users: 0 },
+        Case { profile: Some("postgres"), servers: Some("own"), users: 0 },
+        Case { profile: Some("postgres"), servers: Some("own"), users: 20_000 },
+    ];
+
+    fn title(self) -> String {
+        let mut title = self.profile.unwrap_or("sqlite").to_owned();
+        if let Some(servers) = self.servers {
+            write!(title, " ({servers})").expect("it is a string");
+        }
+        if self.users > 0 {
+            write!(title, " with {} users more", self.users).expect("it is a string");
+        }
+        title
+    }
+
+    fn up(self) -> Vec<&'static str> {
+        ["up"].into_iter().chain(self.profile.iter().flat_map(|profile| ["--profile", profile])).collect()
+    }
+}
+
 /// Measures the campus, with its databases in SQLite or in PostgreSQL.
 pub fn measure(program: &Path, work: &Path, runs: usize) -> Result<Vec<Bar>> {
     let mut bars = Vec::new();
-    for profile in [None, Some("postgres")] {
-        bars.extend(campus(program, work, runs, profile)?);
+    for case in Case::ALL {
+        bars.extend(campus(program, work, runs, case)?);
     }
     Ok(bars)
 }
 
-fn campus(program: &Path, work: &Path, runs: usize, profile: Option<&str>) -> Result<Vec<Bar>> {
-    let word = profile.unwrap_or("sqlite");
+/// Seconds of the parts of each run.
+#[derive(Default)]
+struct Seconds {
+    up: Vec<f64>,
+    again: Vec<f64>,
+    /// To fetch what `up` has fetched.
+    fetch: Vec<f64>,
+    /// To fetch the states as dumps.
+    portable: Vec<f64>,
+}
+
+fn campus(program: &Path, work: &Path, runs: usize, case: Case) -> Result<Vec<Bar>> {
+    let title = case.title();
     let directory = work.join("second");
     files::remove(&directory)?;
     let remote = directory.join("remote");
-    let up: Vec<&str> = ["up"].into_iter().chain(profile.iter().flat_map(|profile| ["--profile", profile])).collect();
-    {
-        let first = machine(program, &directory.join("first"), &remote)?;
-        first.run(&up)?;
+    let shared = {
+        let first = machine(program, &directory.join("first"), &remote, case)?;
+        first.run(&case.up())?;
         first.run(&["tend"])?;
-        first.run(&["push", "--states", "--allow-findings"])?;
-    }
+        first.report(&["push", "--states", "--allow-findings"])?.1
+    };
+    let texts = |list: &str, is_wanted: &dyn Fn(&Value) -> bool| -> Vec<String> {
+        let entries = shared[list].as_array().map(Vec::as_slice).unwrap_or_default();
+        let wanted = entries.iter().filter(|entry| is_wanted(entry));
+        wanted.filter_map(|entry| entry["key"].as_str().map(ToOwned::to_owned)).collect()
+    };
+    let states = texts("states", &|state| state["step"] == "data");
+    let servers = texts("servers", &|_| true);
+    let taken = if servers.is_empty() { &states } else { &servers };
     let second = directory.join("second");
-    build(&second, &remote)?;
-    let (mut fetched, mut started, mut again) = (Vec::new(), Vec::new(), Vec::new());
+    build(&second, &remote, case)?;
+    let mut seconds = Seconds::default();
+    // They stay until the end: ext4 goes around each file that was removed in the last half minute when it makes new ones.
+    let mut environments = Vec::new();
     // The first one warms caches, and lets the tasks of the campus find that all is built: that is no part of the data.
     for run in 0..=runs {
         let home = second.join("homes").join(run.to_string());
-        let environment = Environment::new(program, site(&home)?, workspace(&second));
+        let environment = Environment::new(program, site(&home)?, workspace(&second)).named(&format!("run-{run}"));
+        let fetch = |keys: &[String]| -> Result<(f64, u64)> {
+            forget(environment.workspace())?;
+            let words: Vec<&str> = ["fetch"].into_iter().chain(keys.iter().map(String::as_str)).collect();
+            let (cost, _) = environment.report(&words)?;
+            let bytes = files::size(&[environment.workspace().join(STORE)])?;
+            ensure!(bytes > 0, "`fetch` has brought nothing");
+            Ok((cost.wall, bytes))
+        };
         forget(environment.workspace())?;
-        let (up_cost, report) = environment.report(&up)?;
+        let (up, report) = environment.report(&case.up())?;
         check(&report)?;
         environment.run(&["down"])?;
-        let (again_cost, _) = environment.report(&up)?;
+        let (again, _) = environment.report(&case.up())?;
         environment.run(&["tend"])?;
-        forget(environment.workspace())?;
-        let (fetch_cost, _) = environment.report(&["fetch"])?;
-        let fetched_bytes = files::size(&[environment.workspace().join(STORE)])?;
-        ensure!(fetched_bytes > 0, "`fetch` has brought nothing");
+        let (fetched, bytes) = fetch(taken)?;
+        let (portable, portable_bytes) = fetch(&states)?;
         eprintln!(
-            "  {word}, run {run}: fetch {:.3} s ({fetched_bytes} bytes), up {:.3} s, up after down {:.3} s",
-            fetch_cost.wall, up_cost.wall, again_cost.wall
+            "  {title}, run {run}: up {:.3} s, up after down {:.3} s, fetch of the same {fetched:.3} s ({bytes} bytes), of \
+             dumps {portable:.3} s ({portable_bytes} bytes)",
+            up.wall, again.wall
         );
         if run > 0 {
-            fetched.push(fetch_cost.wall);
-            started.push(up_cost.wall);
-            again.push(again_cost.wall);
+            seconds.up.push(up.wall);
+            seconds.again.push(again.wall);
+            seconds.fetch.push(fetched);
+            seconds.portable.push(portable);
         }
+        environment.run(&["down"])?;
+        environments.push(environment);
     }
+    drop(environments);
     let middle = |values: &[f64]| median(values).context("no run");
-    let (fetched, started, again) = (middle(&fetched)?, middle(&started)?, middle(&again)?);
+    let (up, again) = (middle(&seconds.up)?, middle(&seconds.again)?);
+    let (fetch, portable) = (middle(&seconds.fetch)?, middle(&seconds.portable)?);
+    let ratio = |of: f64| up / of;
     Ok(vec![
-        Bar::told(format!("second machine, {word}: `fetch` alone"), fetched, "s"),
-        Bar::told(format!("second machine, {word}: `up` after `down`, which fetches nothing"), again, "s"),
-        Bar::new(format!("second machine, {word}: `up`, 1.5 x `fetch`"), started, fetched * 1.5, "s"),
+        Bar::told(format!("second machine, {title}: `fetch` of what `up` fetches"), fetch, "s"),
+        Bar::told(format!("second machine, {title}: `fetch` of the dumps"), portable, "s"),
+        Bar::told(format!("second machine, {title}: `up` after `down`, which fetches nothing"), again, "s"),
+        Bar::told(format!("second machine, {title}: `up`, in times of its `fetch`"), ratio(fetch), "x"),
+        Bar::told(format!("second machine, {title}: `up`, in times of the `fetch` of the dumps"), ratio(portable), "x"),
+        Bar::new(format!("second machine, {title}: `up`, 1.5 x its `fetch`"), up, fetch * 1.5, "s"),
         Bar::new(
-            format!("second machine, {word}: `up` without what `up` after `down` takes, 1.5 x `fetch`"),
-            started - again,
-            fetched * 1.5,
+            format!("second machine, {title}: `up` without what `up` after `down` takes, 1.5 x its `fetch`"),
+            up - again,
+            fetch * 1.5,
             "s",
         ),
     ])
 }
 
 /// A copy of the campus, built, that has the remote.
-fn machine(program: &Path, directory: &Path, remote: &Path) -> Result<Environment> {
-    build(directory, remote)?;
+fn machine(program: &Path, directory: &Path, remote: &Path, case: Case) -> Result<Environment> {
+    build(directory, remote, case)?;
     Ok(Environment::new(program, site(directory)?, workspace(directory)))
 }
 
@@ -106,7 +176,7 @@ fn site(directory: &Path) -> Result<Site> {
     Ok(site)
 }
 
-fn build(machine: &Path, remote: &Path) -> Result<()> {
+fn build(machine: &Path, remote: &Path, case: Case) -> Result<()> {
     fs::create_dir_all(machine)?;
     let campus = machine.join("campus");
     let listed = output(Command::new("git").args(["ls-files", "-z", "campus"]).current_dir(root()))?;
@@ -118,6 +188,22 @@ fn build(machine: &Path, remote: &Path) -> Result<()> {
     }
     let mut manifest = OpenOptions::new().append(true).open(campus.join("programs/seedbed.yaml"))?;
     writeln!(manifest, "\nremotes:\n  team: {}", remote.display())?;
+    if let Some(servers) = case.servers {
+        writeln!(manifest, "servers: {servers}")?;
+    }
+    if case.users > 0 {
+        let mut many = fs::File::create(campus.join("lms/data/many.yaml")).map(BufWriter::new)?;
+        writeln!(many, "users:")?;
+        for number in 0..case.users {
+            writeln!(many, "  - {{ username: learner-{number:06} }}")?;
+        }
+        many.flush()?;
+        let manifest = campus.join("lms/seedbed.yaml");
+        let text = fs::read_to_string(&manifest)?;
+        let more = text.replacen("data: [data/dev.yaml]", "data: [data/dev.yaml, data/many.yaml]", 1);
+        ensure!(more != text, "{} loads other data than it did", manifest.display());
+        fs::write(&manifest, more)?;
+    }
     // What the tasks of the campus build is no part of what is measured. Most of it is the same in every copy.
     let build = |directory: &Path| {
         let mut command = cargo("campus", &["build", "--workspace", "--locked", "--quiet", "--target-dir"]);
