@@ -3,14 +3,14 @@
 
 mod support;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use store::{
-    Backend, BackendError, CheckOptions, CollectOptions, CreateOptions, Entry, Expect, MemoryBackend, ObjectKind,
-    ObjectWriter, Store, StoreError, Version, check, collect, transfer,
+    CheckOptions, CollectOptions, CreateOptions, MemoryBackend, ObjectKind, ObjectWriter, Store, StoreError, check,
+    collect, transfer,
 };
-use support::{bytes, commit, content, create, details, open, put_tree, restore, try_open};
+use support::{Asked, Place, bytes, commit, content, create, details, open, put_tree, restore, try_open};
 
 fn assert_sound(store: &Store) {
     let findings = check(store, CheckOptions { data: true }, &|_| {}).unwrap();
@@ -201,51 +201,6 @@ fn an_encrypted_store_takes_objects_of_a_plain_one_and_gives_them_back() {
     assert_sound(&remote);
 }
 
-/// A place where something happens in the middle of a collection: before the first fragment is written.
-struct Overtaken {
-    place: Arc<MemoryBackend>,
-    meanwhile: std::sync::Mutex<Option<Box<dyn FnOnce() + Send>>>,
-}
-
-impl Backend for Overtaken {
-    fn describe(&self) -> String {
-        "a place with others at work".to_owned()
-    }
-
-    fn read(&self, name: &str) -> Result<Vec<u8>, BackendError> {
-        self.place.read(name)
-    }
-
-    fn read_range(&self, name: &str, offset: u64, length: u64) -> Result<Vec<u8>, BackendError> {
-        self.place.read_range(name, offset, length)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
-        if name.starts_with("index/")
-            && let Some(meanwhile) = self.meanwhile.lock().unwrap().take()
-        {
-            meanwhile();
-        }
-        self.place.write(name, bytes)
-    }
-
-    fn read_versioned(&self, name: &str) -> Result<Option<(Vec<u8>, Version)>, BackendError> {
-        self.place.read_versioned(name)
-    }
-
-    fn write_if(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<Version, BackendError> {
-        self.place.write_if(name, bytes, expect)
-    }
-
-    fn delete(&self, name: &str) -> Result<(), BackendError> {
-        self.place.delete(name)
-    }
-
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(Entry) -> Result<(), BackendError>) -> Result<(), BackendError> {
-        self.place.list(prefix, each)
-    }
-}
-
 #[test]
 fn what_a_collection_that_was_taken_over_names_again_is_no_obstacle() {
     let directory = tempfile::tempdir().unwrap();
@@ -265,8 +220,16 @@ fn what_a_collection_that_was_taken_over_names_again_is_no_obstacle() {
         collect(&other, &options, &|_| {}).unwrap();
         assert_eq!(size(&other), 0);
     };
-    let slow =
-        Arc::new(Overtaken { place: place.clone(), meanwhile: std::sync::Mutex::new(Some(Box::new(meanwhile))) });
+    // In the middle of a collection: before the first fragment is written.
+    let meanwhile = Mutex::new(Some(meanwhile));
+    let before = move |asked, name: &str| {
+        let is_fragment = asked == Asked::Write && name.starts_with("index/");
+        let meanwhile = if is_fragment { meanwhile.lock().unwrap().take() } else { None };
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+    };
+    let slow = Arc::new(Place { memory: place.clone(), before: Box::new(before), ..Place::default() });
     let overtaken = try_open(slow, &directory.path().join("three")).unwrap();
     let result = collect(&overtaken, &CollectOptions::default(), &|_| {});
     assert!(matches!(result, Err(StoreError::Collecting { .. })), "{result:?}");

@@ -10,10 +10,10 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use store::{
-    Backend, BackendError, CheckOptions, CollectOptions, CreateOptions, DirectoryBackend, Disk, Entry, Expect,
-    MemoryBackend, ObjectKind, ObjectWriter, Store, SystemDisk, Version, check, collect, transfer,
+    CheckOptions, CollectOptions, CreateOptions, DirectoryBackend, Disk, ObjectKind, ObjectWriter, Store, SystemDisk,
+    check, collect, transfer,
 };
-use support::{bytes, commit, create, open, restore, try_open};
+use support::{Asked, Place, bytes, commit, create, open, restore, try_open};
 
 /// Counts what takes long.
 #[derive(Default)]
@@ -94,25 +94,16 @@ fn a_save_of_what_is_there_syncs_its_record_and_nothing_else() {
     assert_eq!(disk.syncs.swap(0, Ordering::Relaxed), 2);
 }
 
-/// A place where a read ends only when another one has begun.
+/// How many read at once: a read begins only when others have begun, or after a while.
 #[derive(Default)]
-struct SlowBackend {
-    place: MemoryBackend,
+struct Readers {
     reading: Mutex<usize>,
     changed: Condvar,
     together: AtomicUsize,
 }
 
-impl Backend for SlowBackend {
-    fn describe(&self) -> String {
-        "slow memory".to_owned()
-    }
-
-    fn read(&self, name: &str) -> Result<Vec<u8>, BackendError> {
-        self.place.read(name)
-    }
-
-    fn read_range(&self, name: &str, offset: u64, length: u64) -> Result<Vec<u8>, BackendError> {
+impl Readers {
+    fn read(&self) {
         let mut reading = self.reading.lock().unwrap();
         *reading += 1;
         self.together.fetch_max(*reading, Ordering::Relaxed);
@@ -120,42 +111,29 @@ impl Backend for SlowBackend {
         let alone = |reading: &mut usize| *reading < 3;
         reading = self.changed.wait_timeout_while(reading, Duration::from_millis(200), alone).unwrap().0;
         *reading -= 1;
-        drop(reading);
-        self.place.read_range(name, offset, length)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
-        self.place.write(name, bytes)
-    }
-
-    fn read_versioned(&self, name: &str) -> Result<Option<(Vec<u8>, Version)>, BackendError> {
-        self.place.read_versioned(name)
-    }
-
-    fn write_if(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<Version, BackendError> {
-        self.place.write_if(name, bytes, expect)
-    }
-
-    fn delete(&self, name: &str) -> Result<(), BackendError> {
-        self.place.delete(name)
-    }
-
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(Entry) -> Result<(), BackendError>) -> Result<(), BackendError> {
-        self.place.list(prefix, each)
     }
 }
 
 #[test]
 fn a_transfer_waits_for_several_pieces_at_a_time() {
     let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let place = Arc::new(SlowBackend::default());
-    let remote = Store::create(place.clone(), &one.path().join("cache"), &CreateOptions::default()).unwrap();
+    let readers = Arc::new(Readers::default());
+    let before = {
+        let readers = readers.clone();
+        move |asked, _: &str| {
+            if asked == Asked::ReadRange {
+                readers.read();
+            }
+        }
+    };
+    let place = Arc::new(Place { before: Box::new(before), ..Place::default() });
+    let remote = Store::create(place, &one.path().join("cache"), &CreateOptions::default()).unwrap();
     let parts: Vec<Vec<u8>> = (0..20).map(|seed| bytes(seed * 2, 1_000_000)).collect();
     let record = commit(&remote, "a", &parts).unwrap();
     let store = create(two.path());
     let sent = transfer(&remote, &store, &[record.object], &|_| {}).unwrap();
     store.put_record(&record, &sent.session).unwrap();
-    assert!(place.together.load(Ordering::Relaxed) >= 3);
+    assert!(readers.together.load(Ordering::Relaxed) >= 3);
     assert!(restore(&store, "a").unwrap() == parts);
 }
 

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use store::{
-    Backend, BackendError, CheckOptions, CreateOptions, Entry, Expect, MemoryBackend, ObjectKind, ObjectWriter, Store,
-    StoreError, Version, check, repair,
+    Backend, CheckOptions, CreateOptions, Entry, MemoryBackend, ObjectKind, ObjectWriter, Store, StoreError, check,
+    repair,
 };
-use support::{bytes, commit, create, details, files_of, open, put_tree, restore};
+use support::{Place, bytes, commit, create, details, files_of, open, put_tree, restore};
 
 /// Harm to one pack.
 type Harm = (&'static str, fn(&Path));
@@ -104,52 +104,15 @@ fn what_is_saved_without_anything_of_a_damaged_store_is_refused_too_until_it_is_
     commit(&store, "other", &[bytes(1000, 5000)]).unwrap();
 }
 
-/// A place whose listings may lack a file that is there.
-#[derive(Default)]
-struct LateListing {
-    place: MemoryBackend,
-    hidden: Mutex<Option<String>>,
-}
-
-impl Backend for LateListing {
-    fn describe(&self) -> String {
-        "a place that lists late".to_owned()
-    }
-
-    fn read(&self, name: &str) -> Result<Vec<u8>, BackendError> {
-        self.place.read(name)
-    }
-
-    fn read_range(&self, name: &str, offset: u64, length: u64) -> Result<Vec<u8>, BackendError> {
-        self.place.read_range(name, offset, length)
-    }
-
-    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), BackendError> {
-        self.place.write(name, bytes)
-    }
-
-    fn read_versioned(&self, name: &str) -> Result<Option<(Vec<u8>, Version)>, BackendError> {
-        self.place.read_versioned(name)
-    }
-
-    fn write_if(&self, name: &str, bytes: &[u8], expect: &Expect) -> Result<Version, BackendError> {
-        self.place.write_if(name, bytes, expect)
-    }
-
-    fn delete(&self, name: &str) -> Result<(), BackendError> {
-        self.place.delete(name)
-    }
-
-    fn list(&self, prefix: &str, each: &mut dyn FnMut(Entry) -> Result<(), BackendError>) -> Result<(), BackendError> {
-        let hidden = self.hidden.lock().unwrap().clone();
-        self.place.list(prefix, &mut |entry| if hidden.as_ref() == Some(&entry.name) { Ok(()) } else { each(entry) })
-    }
-}
-
 #[test]
 fn a_pack_that_is_not_listed_yet_is_there() {
     let directory = tempfile::tempdir().unwrap();
-    let place = Arc::new(LateListing::default());
+    let hidden = Arc::new(Mutex::new(None));
+    let lists = {
+        let hidden = hidden.clone();
+        move |name: &str| hidden.lock().unwrap().as_deref() != Some(name)
+    };
+    let place = Arc::new(Place { lists: Box::new(lists), ..Place::default() });
     let store = Store::create(place.clone(), directory.path(), &CreateOptions::default()).unwrap();
     commit(&store, "first", &parts()).unwrap();
     let mut names = Vec::new();
@@ -158,9 +121,9 @@ fn a_pack_that_is_not_listed_yet_is_there() {
         Ok(())
     };
     place.list("packs/", &mut note).unwrap();
-    *place.hidden.lock().unwrap() = names.pop();
+    *hidden.lock().unwrap() = names.pop();
     commit(&store, "second", &parts()).unwrap();
-    *place.hidden.lock().unwrap() = None;
+    *hidden.lock().unwrap() = None;
     assert!(restore(&store, "second").unwrap() == parts());
 }
 

@@ -1,5 +1,7 @@
 //! Stores and contents for tests.
-#![allow(dead_code, missing_docs, clippy::unwrap_used)]
+#![allow(dead_code, unused_imports, missing_docs, clippy::unwrap_used)]
+
+mod place;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +10,8 @@ use store::{
     Backend, Content, CreateOptions, DirectoryBackend, ObjectId, ObjectKind, ObjectReader, ObjectWriter, Record,
     RecordDetails, Store, StoreError, Writer, decode_node, encode_node,
 };
+
+pub use place::{Asked, Place};
 
 /// Bytes that differ for each seed; half of them compress well.
 pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
