@@ -1,14 +1,14 @@
 //! A setting under `config`: what it may be, what it is, and where that was said.
 
 use std::fmt;
-use std::str::FromStr;
 
 use indexmap::IndexMap;
 use source::{Entry, Node, Place, Problem, Problems, Tree, closest};
 
-use crate::Command;
+use crate::date::Date;
 use crate::declared::listed;
 use crate::reading::Reading;
+use crate::secret::SecretSource;
 
 /// A setting, with the value that is in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,17 +46,6 @@ pub enum SettingValue {
     Secret(SecretSource),
 }
 
-/// Where a secret comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretSource {
-    /// An environment variable of whoever starts what uses it.
-    Variable(String),
-    /// A file, absolute, below the home directory (`~/`), or relative to the workspace.
-    File(String),
-    /// What a program prints: its words.
-    Command(Vec<String>),
-}
-
 /// What a setting may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettingKind {
@@ -70,14 +59,6 @@ pub enum SettingKind {
     Boolean,
     /// What nobody writes down.
     Secret,
-}
-
-/// A day, written `2027-01-31`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Date {
-    year: u16,
-    month: u8,
-    day: u8,
 }
 
 impl SettingKind {
@@ -153,54 +134,6 @@ impl fmt::Display for SettingValue {
             Self::Boolean(value) => write!(f, "{value}"),
             Self::Secret(source) => write!(f, "{source}"),
         }
-    }
-}
-
-impl fmt::Display for SecretSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Variable(name) => write!(f, "the variable {name}"),
-            Self::File(path) => write!(f, "the file {path}"),
-            Self::Command(words) => write!(f, "the command {}", words.join(" ")),
-        }
-    }
-}
-
-impl SecretSource {
-    fn read(tree: &Tree, reading: &mut Reading<'_>) -> Option<Self> {
-        if let Some(name) = tree.get("env").and_then(Tree::as_str) {
-            return Some(Self::Variable(name.to_owned()));
-        }
-        if let Some(path) = tree.get("file").and_then(Tree::as_str) {
-            return Some(Self::File(path.to_owned()));
-        }
-        if let Some(run) = tree.get("command") {
-            let command = Command::read(run, reading)?;
-            if let Some(reference) = command.templates().iter().find_map(|text| text.references().next()) {
-                reading.problems.push(
-                    Problem::error("manifest::secret", "the command of a secret has no references")
-                        .at(&reference.place, "it is run before anything has a value"),
-                );
-                return None;
-            }
-            let text = |template: &crate::Template| {
-                let parts = template.parts().iter();
-                parts
-                    .filter_map(|part| if let crate::Part::Text(text) = part { Some(text.as_str()) } else { None })
-                    .collect()
-            };
-            let words: Vec<String> = command.templates().iter().map(text).collect();
-            return Some(Self::Command(match command {
-                Command::Words { .. } => words,
-                Command::Shell { .. } => ["sh".to_owned(), "-c".to_owned()].into_iter().chain(words).collect(),
-            }));
-        }
-        reading.problems.push(
-            Problem::error("manifest::secret", "a secret has an `env`, a `file` or a `command`")
-                .at(&tree.place, "none of them is here")
-                .help("only where it comes from stands here, such as `env: STRIPE_KEY`"),
-        );
-        None
     }
 }
 
@@ -387,52 +320,4 @@ pub(crate) fn give_later(
     let mut reading = Reading::new(declared, false);
     give_all(config, values, &mut reading);
     problems.extend(reading.problems);
-}
-
-impl FromStr for Date {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let parts: Vec<&str> = text.split('-').collect();
-        let [year, month, day] = parts.as_slice() else { return Err(()) };
-        if (year.len(), month.len(), day.len()) != (4, 2, 2) {
-            return Err(());
-        }
-        let number = |text: &str| text.parse::<u16>().map_err(drop);
-        let (year, month, day) = (number(year)?, number(month)?, number(day)?);
-        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        let days = match month {
-            2 if is_leap => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            1..=12 => 31,
-            _ => 0,
-        };
-        let small = |number: u16| u8::try_from(number).map_err(drop);
-        if (1..=days).contains(&day) { Ok(Self { year, month: small(month)?, day: small(day)? }) } else { Err(()) }
-    }
-}
-
-impl fmt::Display for Date {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Date;
-
-    #[test]
-    fn a_day_is_one_of_the_calendar() {
-        for text in ["2027-01-31", "2028-02-29", "2000-02-29", "2027-12-01"] {
-            assert_eq!(text.parse::<Date>().map(|date| date.to_string()), Ok(text.to_owned()));
-        }
-        for text in
-            ["2027-02-29", "1900-02-29", "2027-13-01", "2027-00-01", "2027-4-1", "2027-04-31", "soon", "27-01-01"]
-        {
-            assert!(text.parse::<Date>().is_err(), "{text}");
-        }
-        assert!("2027-01-31".parse::<Date>() < "2027-02-01".parse::<Date>());
-    }
 }
