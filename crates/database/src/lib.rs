@@ -4,6 +4,7 @@
 //! engine: a variant in [`EngineKind`] and [`Location`], a crate that implements [`Engine`], and the contract suite
 //! (feature `contract`) run over it.
 
+mod account;
 mod binaries;
 mod containers;
 mod database;
@@ -15,6 +16,7 @@ mod error;
 mod fingerprint;
 mod image;
 mod location;
+mod program;
 mod schema;
 mod script;
 mod state;
@@ -25,6 +27,7 @@ mod unsettled;
 #[cfg(feature = "contract")]
 pub mod contract;
 
+pub use account::Account;
 pub use binaries::Binaries;
 pub use containers::{ContainerError, Containers};
 pub use database::{Bring, Database, DatabaseFiles, Kept, Transplant};
@@ -42,6 +45,7 @@ pub use error::{Cause, DatabaseError};
 pub use fingerprint::{FINGERPRINT_VERSION, FingerprintBuilder, RowDigest, RowSum, is_comparable};
 pub use image::{Contents, Image, Inside, Question};
 pub use location::{Location, Login, Secret};
+pub use program::{Program, ProgramFailure};
 pub use schema::{Column, ForeignKey, Schema, Table};
 pub use script::{Dialect, Statement, statements};
 pub use state::{InvalidStateName, StateName};

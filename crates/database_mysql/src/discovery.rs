@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use database::{Binaries, ContainerError, EngineError, Image, Question, ServerFound, ServerRequest};
+use database::{
+    Account, Binaries, ContainerError, EngineError, Image, ProgramFailure, Question, ServerFound, ServerRequest,
+};
 
-use crate::account::Account;
-use crate::program::{CLIENT, DUMP, Failure, INSTALL, Program, SERVER, locate};
+use crate::program::{CLIENT, DUMP, INSTALL, SERVER, locate, program};
+use crate::server::ACCOUNTS;
 
 /// Where servers usually are; a `*` stands for the rest of a name.
 const INSTALLATIONS: [&str; 9] = [
@@ -65,7 +67,7 @@ fn find_in_image(image: &Image, request: &ServerRequest) -> Result<ServerFound, 
     let unusable = |reason| ContainerError::Image { image: image.name.clone(), reason };
     let mut image = image.clone();
     let programs = [CLIENT, DUMP, INSTALL].concat();
-    let user = Account::numbers(Account::for_server()?.as_ref());
+    let user = Account::numbers(Account::for_server(&ACCOUNTS)?.as_ref());
     let question = Question { servers: &SERVER, programs: &programs, places: PLACES_IN_IMAGES, user };
     image.learn(&question)?;
     let found = examine(&Binaries::Image(image.clone())).map_err(unusable)?;
@@ -152,9 +154,9 @@ fn examine(binaries: &Binaries) -> Result<ServerFound, String> {
     }
     let answer = match binaries.image().and_then(|image| image.contents.as_ref()) {
         Some(contents) => contents.version.clone(),
-        None => Program::new(binaries, &SERVER).argument("--version").run().map_err(|failure| match failure {
-            Failure::Start(source) => format!("the server does not start: {source}"),
-            Failure::Status { status, .. } => format!("--version: {status}"),
+        None => program(binaries, &SERVER).argument("--version").run().map_err(|failure| match failure {
+            ProgramFailure::Start(source) => format!("the server does not start: {source}"),
+            ProgramFailure::Status { status, .. } => format!("--version: {status}"),
         })?,
     };
     let Some((product, version)) = identity(&answer) else { return Err(format!("no version in {:?}", answer.trim())) };

@@ -8,11 +8,11 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
-use database::{DatabaseError, DurableRename, FileError};
+use database::{DatabaseError, DurableRename, FileError, Program, ProgramFailure};
 
 use crate::client;
 use crate::database::MysqlDatabase;
-use crate::program::{DUMP, Failure, Program};
+use crate::program::{DUMP, program};
 
 /// The first line of a dump.
 pub(crate) const HEAD: &str = "-- Seedbed dump of MariaDB or MySQL, version 1\n";
@@ -26,7 +26,7 @@ impl MysqlDatabase {
         let write = |source| FileError::of("write", file.path())(source);
         let mut output = File::create(file.path()).map_err(write)?;
         output.write_all(HEAD.as_bytes()).map_err(write)?;
-        let mut program = self.client(Program::new(&self.binaries, &DUMP));
+        let mut program = self.client(program(&self.binaries, &DUMP));
         program.argument("--single-transaction").argument("--quick").argument("--order-by-primary");
         program.argument("--routines").argument("--triggers").argument("--events").argument("--hex-blob");
         program.argument("--no-tablespaces").argument("--skip-comments").argument("--skip-dump-date");
@@ -36,8 +36,8 @@ impl MysqlDatabase {
         program.argument("--max-allowed-packet=1073741824").argument(&self.schema);
         let path = program.path().to_owned();
         program.run_into(output.try_clone().map_err(write)?).map_err(|failure| match failure {
-            Failure::Start(source) => FileError { action: "start", path, source }.into(),
-            Failure::Status { status, output } => DatabaseError::Program { program: path, status, output },
+            ProgramFailure::Start(source) => FileError { action: "start", path, source }.into(),
+            ProgramFailure::Status { status, output } => DatabaseError::Program { program: path, status, output },
         })?;
         let digest = digest(file.path())?;
         writeln!(output, "{TAIL}{digest}").map_err(write)?;

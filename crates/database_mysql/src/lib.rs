@@ -5,7 +5,6 @@
 //! after it. Which schema holds which content, and the move that is under way, stand in a schema of Seedbed's own.
 #![allow(clippy::doc_markdown, reason = "MySQL and InnoDB are names of products")]
 
-mod account;
 mod bulk;
 mod catalog;
 mod client;

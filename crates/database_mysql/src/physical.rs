@@ -3,18 +3,15 @@
 //! What the server knows of its tables stands in files of the whole server, so they are read by a server on all of them.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::Path;
 
-use database::{DatabaseError, DatabaseFiles, EngineError, FileError, ServerFiles, ServerFound, ServerPlace};
+use database::{Account, DatabaseError, DatabaseFiles, EngineError, ServerFiles, ServerFound, ServerPlace};
 use mysql::prelude::Queryable as _;
 
-use crate::account::Account;
 use crate::copy::file_name;
 use crate::database::MysqlDatabase;
 use crate::error::refused;
 use crate::literal::text;
-use crate::program::{Program, SERVER};
+use crate::program::{SERVER, program};
 use crate::server;
 
 /// What the database is called on its server.
@@ -59,16 +56,16 @@ pub(crate) fn stopped_files(place: &ServerPlace) -> Result<ServerFiles, EngineEr
 /// Gives the files of another server to this one, and lets it be entered with the password of its place.
 pub(crate) fn adopt_files(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
     let data = server::files(place).directory;
-    let account = Account::for_server()?;
+    let account = Account::for_server(&server::ACCOUNTS)?;
     if let Some(account) = &account {
-        give_all(&data, account)?;
+        account.give_all(&data)?;
     }
     server::prepare(found, place)?;
     if server::is_mysql(found) {
         // It does this itself when it starts.
         return Ok(());
     }
-    let mut program = Program::new(&found.binaries, &SERVER);
+    let mut program = program(&found.binaries, &SERVER);
     program.run_as(account.as_ref()).directory(&place.directory).share(&place.directory);
     program.setting("--defaults-file", server::configuration(place));
     program.setting("--datadir", &data).argument("--bootstrap");
@@ -76,21 +73,4 @@ pub(crate) fn adopt_files(found: &ServerFound, place: &ServerPlace) -> Result<()
     server::run(program, |program| {
         program.feed(|input| std::io::Write::write_all(input, sql.as_bytes())).map(|()| String::new())
     })
-}
-
-/// Gives a directory and all that is in it to the account.
-fn give_all(directory: &Path, account: &Account) -> Result<(), EngineError> {
-    account.give(directory)?;
-    for entry in fs::read_dir(directory).map_err(FileError::of("read", directory))? {
-        let entry = entry.map_err(FileError::of("read", directory))?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(FileError::of("inspect", &path))?;
-        // What a link points to is not ours to give.
-        if kind.is_dir() {
-            give_all(&path, account)?;
-        } else if kind.is_file() {
-            account.give(&path)?;
-        }
-    }
-    Ok(())
 }

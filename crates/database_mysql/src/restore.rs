@@ -7,11 +7,11 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
-use database::{DatabaseError, FileError, StateName};
+use database::{DatabaseError, FileError, ProgramFailure, StateName};
 
 use crate::database::MysqlDatabase;
 use crate::dump::{HEAD, TAIL};
-use crate::program::{CLIENT, Failure, Program};
+use crate::program::{CLIENT, program};
 
 /// What the dump programs write in their first lines, in their last, and what it means that the last is missing.
 const FOREIGN_HEADS: [&str; 2] = ["-- MariaDB dump", "-- MySQL dump"];
@@ -35,7 +35,7 @@ impl MysqlDatabase {
 
     fn fill(&mut self, schema: &str, from: &Path) -> Result<(), DatabaseError> {
         let file = File::open(from).map_err(FileError::of("read", from))?;
-        let mut program = self.client(Program::new(&self.binaries, &CLIENT));
+        let mut program = self.client(program(&self.binaries, &CLIENT));
         // Not a command of the client but statements: a dump must not run programs.
         program.argument("--binary-mode").argument("--max-allowed-packet=1073741824");
         program.argument("--init-command=SET SESSION foreign_key_checks = 0, unique_checks = 0");
@@ -48,11 +48,11 @@ impl MysqlDatabase {
             return Err(damaged(format!("it holds several databases, {first} and {second}; make a dump of one")));
         }
         fed.map_err(|failure| match failure {
-            Failure::Start(source) => FileError { action: "feed", path, source }.into(),
-            Failure::Status { status, output } if full(&output) => {
+            ProgramFailure::Start(source) => FileError { action: "feed", path, source }.into(),
+            ProgramFailure::Status { status, output } if full(&output) => {
                 DatabaseError::Program { program: path, status, output }
             }
-            Failure::Status { output, .. } => damaged(output),
+            ProgramFailure::Status { output, .. } => damaged(output),
         })?;
         // A text without statements is executed without an error.
         if filter.statements { Ok(()) } else { Err(damaged("it has no statements".to_owned())) }

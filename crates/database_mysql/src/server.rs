@@ -5,15 +5,20 @@ use std::fs;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use database::{Binaries, Durability, EngineError, FileError, ServerFiles, ServerFound, ServerPlace, ServerProcess};
+use database::{
+    Account, Binaries, Durability, EngineError, FileError, Program, ProgramFailure, ServerFiles, ServerFound,
+    ServerPlace, ServerProcess,
+};
 
-use crate::account::Account;
 use crate::client;
 use crate::literal::text;
-use crate::program::{Failure, INSTALL, Program, SERVER, locate};
+use crate::program::{INSTALL, SERVER, locate, program};
 
 /// The user of Seedbed and of the services, who may do everything on its private server.
 const USER: &str = "seedbed";
+
+/// The accounts that stand in for root, as which the server refuses to run, the best first.
+pub(crate) const ACCOUNTS: [&str; 2] = ["mysql", "nobody"];
 
 /// The longest path of a socket that every operating system takes (103 on macOS, 107 on Linux).
 const SOCKET_PATH_LIMIT: usize = 103;
@@ -24,7 +29,7 @@ const VERSION_FILE: &str = "seedbed-version";
 /// Makes what is missing.
 pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
     socket(place)?;
-    let account = Account::for_server()?;
+    let account = Account::for_server(&ACCOUNTS)?;
     for directory in [&place.directory, &place.socket_directory, &temporary(place)] {
         make_directory(directory, account.as_ref())?;
     }
@@ -91,7 +96,7 @@ pub(crate) fn pid_file(place: &ServerPlace) -> PathBuf {
 /// Says how to run the server.
 pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {
     let ready_socket = socket(place)?;
-    let account = Account::for_server()?;
+    let account = Account::for_server(&ACCOUNTS)?;
     let mut arguments = vec![
         format!("--defaults-file={}", configuration(place).display()),
         format!("--datadir={}", data(place).display()),
@@ -199,7 +204,7 @@ fn build(
     let (user, create) = (text(USER), create_user(place));
     let defaults = configuration(place);
     if !is_mysql(found) {
-        let mut install = Program::new(&found.binaries, &INSTALL);
+        let mut install = program(&found.binaries, &INSTALL);
         install.run_as(account).directory(&place.directory).share(&place.directory);
         install.setting("--defaults-file", &defaults);
         install.setting("--datadir", unfinished);
@@ -215,7 +220,7 @@ fn build(
             "FLUSH PRIVILEGES;\n{create}DELETE FROM mysql.global_priv WHERE User NOT IN ({user}, 'mariadb.sys');\n\
              DELETE FROM mysql.proxies_priv;\n"
         );
-        let mut bootstrap = Program::new(&found.binaries, &SERVER);
+        let mut bootstrap = program(&found.binaries, &SERVER);
         bootstrap.run_as(account).directory(&place.directory).share(&place.directory);
         bootstrap.setting("--defaults-file", &defaults);
         bootstrap.setting("--datadir", unfinished).argument("--bootstrap");
@@ -223,7 +228,7 @@ fn build(
             program.feed(|input| std::io::Write::write_all(input, sql.as_bytes())).map(|()| String::new())
         });
     }
-    let mut initialize = Program::new(&found.binaries, &SERVER);
+    let mut initialize = program(&found.binaries, &SERVER);
     initialize.run_as(account).directory(&place.directory).share(&place.directory);
     initialize.setting("--defaults-file", &defaults);
     initialize.setting("--datadir", unfinished).argument("--initialize-insecure");
@@ -241,12 +246,12 @@ fn base(binaries: &Binaries) -> Option<PathBuf> {
 
 pub(crate) fn run(
     mut program: Program,
-    how: impl FnOnce(&mut Program) -> Result<String, Failure>,
+    how: impl FnOnce(&mut Program) -> Result<String, ProgramFailure>,
 ) -> Result<(), EngineError> {
     let path = program.path().to_owned();
     how(&mut program).map(drop).map_err(|failure| match failure {
-        Failure::Start(source) => FileError::of("run", &path)(source).into(),
-        Failure::Status { status, output } => EngineError::Program { program: path, status, output },
+        ProgramFailure::Start(source) => FileError::of("run", &path)(source).into(),
+        ProgramFailure::Status { status, output } => EngineError::Program { program: path, status, output },
     })
 }
 

@@ -2,17 +2,18 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use database::{
-    Binaries, Durability, EngineError, EngineKind, FileError, Fill, ServerFound, ServerPlace, Template, Unsettled,
+    Account, Binaries, Durability, EngineError, EngineKind, FileError, Fill, ServerFound, ServerPlace, Template,
+    Unsettled,
 };
 
-use crate::account::Account;
-use crate::program::Program;
+use crate::program::program;
 use crate::sealed::fill_data;
-use crate::server::{access, configuration, data, failed, give_all, write};
+use crate::server::{ACCOUNTS, access, configuration, data, failed, write};
 use crate::table::literal;
 
 /// The role of Seedbed and of the services, a superuser of its private server.
@@ -74,7 +75,7 @@ pub(crate) fn make_data(
 
 /// Makes the template.
 pub(crate) fn prepare_template(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
-    let account = Account::for_server()?;
+    let account = Account::for_server(&ACCOUNTS)?;
     let Some(template) = template(found, place, account.as_ref()) else { return Ok(()) };
     template.make(|directory| {
         // Programs in a container reach nothing but the server's directory.
@@ -85,7 +86,7 @@ pub(crate) fn prepare_template(found: &ServerFound, place: &ServerPlace) -> Resu
         remove(&unfinished)?;
         made
     })?;
-    template.make_ready(|directory| account.as_ref().map_or(Ok(()), |account| give_all(directory, account)))
+    template.make_ready(|directory| account.as_ref().map_or(Ok(()), |account| account.give_all(directory)))
 }
 
 /// Names the template of a server's data directory, if there are templates.
@@ -110,7 +111,7 @@ fn take_copy(
     let copied = template.copy_to(unfinished).map_err(EngineError::from).and_then(|is_copied| {
         if is_copied {
             if let Some(account) = account {
-                give_all(unfinished, account)?;
+                account.give_all(unfinished)?;
             }
             set_password(unfinished, found, place, account)?;
         }
@@ -132,7 +133,7 @@ pub(crate) fn set_password(
 ) -> Result<(), EngineError> {
     write_accounts(found, place, account)?;
     let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
-    let mut program = Program::new(&found.binaries, "postgres");
+    let mut program = program(&found.binaries, "postgres");
     program.run_as(account).directory(&place.directory).share(&place.directory).accounts(&accounts(place));
     program.argument("--single").argument("-D").argument(data);
     program.argument("-c").argument(setting("config_file", &configuration(place)));
@@ -141,7 +142,7 @@ pub(crate) fn set_password(
     program.argument("-c").argument("fsync=off").argument("-c").argument("exit_on_error=on").argument("postgres");
     let path = program.path().to_owned();
     let sql = format!("ALTER ROLE {ROLE} PASSWORD {}\n", literal(place.password.expose()));
-    program.feed(&sql).map(drop).map_err(|failure| failed(path, failure))
+    program.feed(|input| input.write_all(sql.as_bytes())).map_err(|failure| failed(path, failure))
 }
 
 fn build(
@@ -197,7 +198,7 @@ fn initdb(
     place: &ServerPlace,
     account: Option<&Account>,
 ) -> Result<(), EngineError> {
-    let mut program = Program::new(&found.binaries, "initdb");
+    let mut program = program(&found.binaries, "initdb");
     program.run_as(account).directory(&place.directory).share(&place.directory).accounts(&accounts(place));
     program.argument("-D").argument(unfinished);
     program.argument("--username").argument(ROLE);

@@ -3,10 +3,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use database::{Binaries, ContainerError, EngineError, Image, Question, ServerFound, ServerRequest};
+use database::{
+    Account, Binaries, ContainerError, EngineError, Image, ProgramFailure, Question, ServerFound, ServerRequest,
+};
 
-use crate::account::Account;
-use crate::program::{Failure, Program};
+use crate::program::program;
+use crate::server::ACCOUNTS;
 
 /// Directories whose every entry may be a version, and where its programs are below it.
 const INSTALLATIONS: [(&str, &str, &str); 6] = [
@@ -70,7 +72,7 @@ fn find_in_image(image: &Image, request: &ServerRequest) -> Result<ServerFound, 
     let unusable = |reason| ContainerError::Image { image: image.name.clone(), reason };
     let mut image = image.clone();
     let programs: Vec<&str> = PROGRAMS.iter().skip(1).chain(&MORE_PROGRAMS).copied().collect();
-    let user = Account::numbers(Account::for_server()?.as_ref());
+    let user = Account::numbers(Account::for_server(&ACCOUNTS)?.as_ref());
     let question = Question { servers: &PROGRAMS[..1], programs: &programs, places: PLACES_IN_IMAGES, user };
     image.learn(&question)?;
     let found = examine(&Binaries::Image(image.clone())).map_err(unusable)?;
@@ -115,7 +117,7 @@ fn candidates(request: &ServerRequest) -> Vec<PathBuf> {
     for directory in std::env::split_paths(&path).filter(|directory| directory.is_absolute() && is_new(directory)) {
         // Debian puts only the client programs, as wrappers, and pg_config into PATH.
         if directory.join("pg_config").is_file()
-            && let Ok(answer) = Program::new(&directory.clone().into(), "pg_config").argument("--bindir").run()
+            && let Ok(answer) = program(&directory.clone().into(), "pg_config").argument("--bindir").run()
         {
             directories.push(PathBuf::from(answer.trim()));
         }
@@ -147,9 +149,9 @@ fn examine(binaries: &Binaries) -> Result<ServerFound, String> {
     }
     let answer = match binaries.image().and_then(|image| image.contents.as_ref()) {
         Some(contents) => contents.version.clone(),
-        None => Program::new(binaries, "postgres").argument("--version").run().map_err(|failure| match failure {
-            Failure::Start(source) => format!("postgres does not start: {source}"),
-            Failure::Status { status, .. } => format!("postgres --version: {status}"),
+        None => program(binaries, "postgres").argument("--version").run().map_err(|failure| match failure {
+            ProgramFailure::Start(source) => format!("postgres does not start: {source}"),
+            ProgramFailure::Status { status, .. } => format!("postgres --version: {status}"),
         })?,
     };
     version(&answer)

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use database::{DatabaseError, DurableRename, FileError};
+use database::{DatabaseError, DurableRename, FileError, Program, ProgramFailure};
 
 use crate::database::PostgresDatabase;
-use crate::program::{Failure, Program};
+use crate::program::program;
 
 impl PostgresDatabase {
     pub(crate) fn dump_to(&mut self, to: &Path) -> Result<(), DatabaseError> {
@@ -23,15 +23,15 @@ impl PostgresDatabase {
         program.share(file.path().parent().unwrap_or(Path::new("/")));
         let path = program.path().to_owned();
         program.run().map_err(|failure| match failure {
-            Failure::Start(source) => FileError { action: "start", path, source }.into(),
-            Failure::Status { status, output } => DatabaseError::Program { program: path, status, output },
+            ProgramFailure::Start(source) => FileError { action: "start", path, source }.into(),
+            ProgramFailure::Status { status, output } => DatabaseError::Program { program: path, status, output },
         })?;
         Ok(file.finish()?)
     }
 
     /// Makes a program that connects as this database's user; the objects will belong to whoever restores them.
     pub(crate) fn program(&self, name: &str) -> Program {
-        let mut program = Program::new(&self.binaries, name);
+        let mut program = program(&self.binaries, name);
         program.env("PGPASSWORD", self.address.password.expose());
         program.argument("--no-password").argument("--no-owner").argument("--no-acl");
         program.argument("--host").argument(&self.address.socket_directory).share(&self.address.socket_directory);

@@ -2,7 +2,6 @@
 //!
 //! The client runs an event loop of its own: call it from a thread that runs none.
 
-mod account;
 mod bulk;
 mod check;
 mod client;

@@ -4,12 +4,11 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 
-use database::{DatabaseError, FileError, StateName};
+use database::{DatabaseError, FileError, ProgramFailure, StateName};
 
 use crate::database::PostgresDatabase;
 use crate::extension::install;
 use crate::plain;
-use crate::program::Failure;
 
 /// How many connections fill a database at once, where the format allows it.
 const JOBS: &str = "2";
@@ -96,11 +95,11 @@ impl PostgresDatabase {
         program.argument("--dbname").argument(database).argument(from).share(from);
         let path = program.path().to_owned();
         program.run().map(drop).map_err(|failure| match failure {
-            Failure::Start(source) if source.kind() == ErrorKind::NotFound => {
+            ProgramFailure::Start(source) if source.kind() == ErrorKind::NotFound => {
                 FileError { action: "find", path, source }.into()
             }
-            Failure::Start(source) => FileError { action: "start", path, source }.into(),
-            Failure::Status { status, output } => {
+            ProgramFailure::Start(source) => FileError { action: "start", path, source }.into(),
+            ProgramFailure::Status { status, output } => {
                 let failed = DatabaseError::Program { program: path, status, output };
                 match failed {
                     DatabaseError::Program { output: reason, .. } if !reason.contains("No space left on device") => {

@@ -4,16 +4,15 @@ use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-use database::{DatabaseError, EngineError, FileError, Fill, ServerFiles, ServerFound, ServerPlace};
+use database::{Account, DatabaseError, EngineError, FileError, Fill, ServerFiles, ServerFound, ServerPlace};
 
-use crate::account::Account;
 use crate::copy::STRATEGY_VERSION;
 use crate::data::{remove, set_password};
 use crate::database::PostgresDatabase;
 use crate::error::refused;
 use crate::names::Role;
-use crate::program::Program;
-use crate::server::{data, failed, give_all, stopped_files};
+use crate::program::program;
+use crate::server::{ACCOUNTS, data, failed, stopped_files};
 
 /// The setting by which a server says that databases are made by copying files: then pages that were not changed are the same in
 /// all of them, and so are those of two servers that were made in the same way.
@@ -43,8 +42,8 @@ pub(crate) fn seal(found: &ServerFound, place: &ServerPlace) -> Result<ServerFil
     // Fails unless it came to an orderly end: then the log is of no use any more.
     stopped_files(found, place)?;
     let data = data(place);
-    let account = Account::for_server()?;
-    let mut program = Program::new(&found.binaries, "pg_resetwal");
+    let account = Account::for_server(&ACCOUNTS)?;
+    let mut program = program(&found.binaries, "pg_resetwal");
     program.run_as(account.as_ref()).directory(&place.directory).share(&place.directory);
     program.argument("-D").argument(&data);
     let path = program.path().to_owned();
@@ -93,7 +92,7 @@ pub(crate) fn fill_data(
 ) -> Result<(), EngineError> {
     let filled = fill(unfinished).map_err(EngineError::Files).and_then(|()| {
         if let Some(account) = account {
-            give_all(unfinished, account)?;
+            account.give_all(unfinished)?;
         }
         set_password(unfinished, found, place, account)
     });

@@ -7,13 +7,16 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use database::{
-    Durability, EngineError, FileError, Fill, ServerFiles, ServerFound, ServerPlace, ServerProcess, Unsettled,
+    Account, Durability, EngineError, FileError, Fill, ProgramFailure, ServerFiles, ServerFound, ServerPlace,
+    ServerProcess, Unsettled,
 };
 
-use crate::account::Account;
 use crate::data::{make_data, set_password};
-use crate::program::{Failure, Program};
+use crate::program::program;
 use crate::sealed::COPIES;
+
+/// The accounts that stand in for root, as which the server refuses to run, the best first.
+pub(crate) const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
 
 /// The longest path of a socket that every operating system takes (103 on macOS, 107 on Linux).
 const SOCKET_PATH_LIMIT: usize = 103;
@@ -28,7 +31,7 @@ pub(crate) fn prepare(
     fill: Option<&mut Fill<'_>>,
 ) -> Result<(), EngineError> {
     socket(place)?;
-    let account = Account::for_server()?;
+    let account = Account::for_server(&ACCOUNTS)?;
     for directory in [&place.directory, &place.socket_directory] {
         make_directory(directory, account.as_ref())?;
     }
@@ -60,7 +63,7 @@ pub(crate) fn access(place: &ServerPlace) -> PathBuf {
 /// Says how to run the server.
 pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<ServerProcess, EngineError> {
     let ready_socket = socket(place)?;
-    let account = Account::for_server()?;
+    let account = Account::for_server(&ACCOUNTS)?;
     let setting = |name: &str, path: &Path| format!("{name}={}", path.display());
     let process = ServerProcess {
         program: found.binaries.program(&["postgres"]),
@@ -218,7 +221,7 @@ pub(crate) fn stopped_files(found: &ServerFound, place: &ServerPlace) -> Result<
 
 /// Reads what the server has written down about itself.
 fn control(found: &ServerFound, data: &Path) -> Result<BTreeMap<String, String>, EngineError> {
-    let mut program = Program::new(&found.binaries, "pg_controldata");
+    let mut program = program(&found.binaries, "pg_controldata");
     program.share(data).argument("-D").argument(data);
     let path = program.path().to_owned();
     let said = program.run().map_err(|failure| failed(path, failure))?;
@@ -229,35 +232,18 @@ fn control(found: &ServerFound, data: &Path) -> Result<BTreeMap<String, String>,
 /// Gives the files of another server to this one, and lets it be entered with the password of its place.
 pub(crate) fn adopt_files(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
     let data = data(place);
-    let account = Account::for_server()?;
+    let account = Account::for_server(&ACCOUNTS)?;
     if let Some(account) = &account {
-        give_all(&data, account)?;
+        account.give_all(&data)?;
     }
     prepare(found, place, None)?;
     set_password(&data, found, place, account.as_ref())
 }
 
-/// Gives a directory and all that is in it to the account.
-pub(crate) fn give_all(directory: &Path, account: &Account) -> Result<(), EngineError> {
-    account.give(directory)?;
-    for entry in fs::read_dir(directory).map_err(FileError::of("read", directory))? {
-        let entry = entry.map_err(FileError::of("read", directory))?;
-        let path = entry.path();
-        let kind = entry.file_type().map_err(FileError::of("inspect", &path))?;
-        // What a link points to is not ours to give.
-        if kind.is_dir() {
-            give_all(&path, account)?;
-        } else if kind.is_file() {
-            account.give(&path)?;
-        }
-    }
-    Ok(())
-}
-
-pub(crate) fn failed(program: PathBuf, failure: Failure) -> EngineError {
+pub(crate) fn failed(program: PathBuf, failure: ProgramFailure) -> EngineError {
     match failure {
-        Failure::Start(source) => FileError::of("start", &program)(source).into(),
-        Failure::Status { status, output } => EngineError::Program { program, status, output },
+        ProgramFailure::Start(source) => FileError::of("start", &program)(source).into(),
+        ProgramFailure::Status { status, output } => EngineError::Program { program, status, output },
     }
 }
 

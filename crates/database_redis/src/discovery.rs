@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use database::{Binaries, ContainerError, EngineError, Image, Question, ServerFound, ServerRequest};
+use database::{Binaries, ContainerError, EngineError, Image, ProgramFailure, Question, ServerFound, ServerRequest};
 
-use crate::program::{Failure, Program};
+use crate::program::of_maker;
 
 /// Directories that have programs, or whose entries with a prefix have, and where the programs are below those.
 const INSTALLATIONS: [(&str, &str, &str); 9] = [
@@ -146,12 +146,12 @@ fn examine(binaries: &Binaries, prefix: &str, product: &str) -> Result<ServerFou
             return Err(format!("no {prefix}-{role}"));
         }
     }
-    let mut program = Program::of_maker(binaries, prefix, "server");
+    let mut program = of_maker(binaries, prefix, "server");
     let answer = match binaries.image().and_then(|image| image.contents.as_ref()) {
         Some(contents) => contents.version.clone(),
         None => program.argument("--version").run().map_err(|failure| match failure {
-            Failure::Start(source) => format!("{prefix}-server does not start: {source}"),
-            Failure::Status { status, .. } => format!("{prefix}-server --version: {status}"),
+            ProgramFailure::Start(source) => format!("{prefix}-server does not start: {source}"),
+            ProgramFailure::Status { status, .. } => format!("{prefix}-server --version: {status}"),
         })?,
     };
     let (said, version) = version(&answer).ok_or_else(|| format!("no version in {:?}", answer.trim()))?;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use database::{Binaries, DatabaseError, FileError, Inside, StateName};
+use database::{Binaries, DatabaseError, FileError, Inside, Program, ProgramFailure, StateName};
 use redis::{Connection, RedisResult};
 use tempfile::TempDir;
 
@@ -16,7 +16,7 @@ use crate::content;
 use crate::database::RedisDatabase;
 use crate::dump::damaged;
 use crate::error::refused;
-use crate::program::{Failure, Program, path};
+use crate::program::{path, program};
 use crate::value::Bytes;
 
 /// How RDB files begin, by maker.
@@ -91,7 +91,7 @@ impl RedisDatabase {
             .prefix("check-")
             .tempfile_in(&directory)
             .map_err(FileError::of("write into", &directory))?;
-        let mut program = Program::new(&self.binaries, "cli");
+        let mut program = program(&self.binaries, "cli");
         program.argument("-s").argument(&self.address.socket).argument("--user").argument(OWNER);
         if let Some(password) = &self.address.password {
             program.env("REDISCLI_AUTH", password.expose());
@@ -103,7 +103,7 @@ impl RedisDatabase {
 
     /// Gives what the checker of RDB files found wrong.
     fn check_rdb(&self, file: &Path) -> Result<Vec<String>, DatabaseError> {
-        let mut program = Program::new(&self.binaries, "check-rdb");
+        let mut program = program(&self.binaries, "check-rdb");
         let file = std::path::absolute(file).map_err(FileError::of("find", file))?;
         let Err(error) = run(program.argument(&file).share(&file)) else { return Ok(Vec::new()) };
         let DatabaseError::Program { output, .. } = &error else { return Err(error) };
@@ -126,8 +126,8 @@ fn finding(line: &str) -> String {
 fn run(program: &mut Program) -> Result<(), DatabaseError> {
     let path = program.path().to_owned();
     program.run().map(drop).map_err(|failure| match failure {
-        Failure::Start(source) => FileError { action: "start", path, source }.into(),
-        Failure::Status { status, output } => DatabaseError::Program { program: path, status, output },
+        ProgramFailure::Start(source) => FileError { action: "start", path, source }.into(),
+        ProgramFailure::Status { status, output } => DatabaseError::Program { program: path, status, output },
     })
 }
 
