@@ -23,13 +23,14 @@ const ENTRY: usize = 36;
 
 /// Objects on their way into a block.
 #[derive(Debug)]
-pub(crate) struct Batch {
+pub(crate) struct Batch<'a> {
     pub(crate) kind: ObjectKind,
     pub(crate) objects: Vec<(ObjectId, u32)>,
-    pub(crate) plain: Vec<u8>,
+    /// The objects one after the other; borrowed where they stand so already.
+    pub(crate) plain: Cow<'a, [u8]>,
 }
 
-impl Batch {
+impl Batch<'_> {
     /// Whether an object of this length belongs into the next block.
     pub(crate) fn is_full(&self, length: usize) -> bool {
         let bytes = self.plain.len() + length;
@@ -158,7 +159,7 @@ impl Encoder {
     }
 
     /// Appends the block to `out`.
-    pub(crate) fn encode(&mut self, batch: &Batch, seal: Option<&Seal>, out: &mut Vec<u8>) -> std::io::Result<()> {
+    pub(crate) fn encode(&mut self, batch: &Batch<'_>, seal: Option<&Seal>, out: &mut Vec<u8>) -> std::io::Result<()> {
         let compressed = self.compress(&batch.plain)?;
         let body: &[u8] = if compressed { &self.compressed } else { &batch.plain };
         let table_length = batch.objects.len() * ENTRY;
@@ -347,7 +348,7 @@ mod tests {
         ] {
             let mut encoder = Encoder::new().unwrap();
             let mut out = Vec::new();
-            let batch = Batch { kind: ObjectKind::Data, objects: Vec::new(), plain };
+            let batch = Batch { kind: ObjectKind::Data, objects: Vec::new(), plain: plain.into() };
             encoder.encode(&batch, None, &mut out).unwrap();
             assert_eq!(encoder.literals, literals, "{what}");
             assert!(out.len() - super::HEADER <= most, "{what}: {}", out.len());

@@ -1,6 +1,7 @@
 //! Objects: byte strings by the digest of their content, and how they are written and read.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use crate::StoreError;
@@ -65,6 +66,12 @@ pub trait ObjectWriter: Send + Sync {
     /// Puts an object; does nothing when it is there. `id` is what [`ObjectWriter::id`] gave for `kind` and `bytes`.
     /// The children of a node are put before it. Called from several threads.
     fn put(&self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Puts many, each a part of `bytes`, as neighbours in this order. Where they follow each other in `bytes`, it is cheaper than
+    /// to put each.
+    fn put_all(&self, kind: ObjectKind, bytes: &[u8], objects: &[(ObjectId, Range<usize>)]) -> Result<(), StoreError> {
+        objects.iter().try_for_each(|(id, range)| self.put(kind, *id, &bytes[range.clone()]))
+    }
 }
 
 /// Where objects are got.

@@ -78,7 +78,7 @@ impl PackBuilder {
     /// Appends a block; of the batch its plain bytes are left.
     pub(crate) fn push(
         &mut self,
-        batch: &mut Batch,
+        batch: &mut Batch<'_>,
         encoder: &mut Encoder,
         seal: Option<&Seal>,
     ) -> std::io::Result<()> {

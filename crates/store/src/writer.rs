@@ -3,8 +3,10 @@
 //! Who puts compresses too, when as many threads put as there are processors: what was just put is in the cache of its
 //! processor. Else, and always to write packs, there are threads.
 
+use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, Hasher};
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
@@ -83,17 +85,20 @@ struct Shared {
     pack_count: AtomicU64,
 }
 
+/// An object, and where it is in the bytes that it is put with.
+type Part = (ObjectId, Range<usize>);
+
 /// Blocks that a thread fills: data, nodes.
 #[derive(Default)]
 struct Slot {
-    open: [Option<Batch>; 2],
+    open: [Option<Batch<'static>>; 2],
     used: bool,
 }
 
 /// What the threads do.
 enum Job {
     /// For the packs of a slot.
-    Compress(Batch, usize),
+    Compress(Batch<'static>, usize),
     Write(OpenPack),
 }
 
@@ -255,10 +260,14 @@ impl ObjectWriter for Writer {
     }
 
     fn put(&self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<(), StoreError> {
-        if bytes.len() > LARGEST_OBJECT {
-            return Err(StoreError::TooLarge { bytes: bytes.len() });
+        self.put_all(kind, bytes, &[(id, 0..bytes.len())])
+    }
+
+    fn put_all(&self, kind: ObjectKind, bytes: &[u8], objects: &[(ObjectId, Range<usize>)]) -> Result<(), StoreError> {
+        if let Some(bytes) = objects.iter().map(|(_, range)| range.len()).find(|length| *length > LARGEST_OBJECT) {
+            return Err(StoreError::TooLarge { bytes });
         }
-        self.shared.put(kind, id, bytes)?;
+        self.shared.put_all(kind, bytes, objects)?;
         let due = self.shared.unpublished_bytes.load(Ordering::Relaxed) >= PUBLISH_BYTES
             || self.shared.unpublished_objects.load(Ordering::Relaxed) >= PUBLISH_OBJECTS;
         if due { self.shared.publish_some() } else { Ok(()) }
@@ -272,40 +281,68 @@ impl Shared {
         Ok(places.iter().any(|place| !self.session.state.is_condemned(&place.pack)))
     }
 
-    fn put(&self, kind: ObjectKind, id: ObjectId, bytes: &[u8]) -> Result<(), StoreError> {
+    fn put_all(&self, kind: ObjectKind, bytes: &[u8], objects: &[Part]) -> Result<(), StoreError> {
         let _gate = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-        if !lock(&self.pending).insert(id) {
-            return Ok(());
-        }
-        match self.is_stored(&id) {
-            Ok(false) => {}
-            other => {
-                lock(&self.pending).remove(&id);
-                return other.map(|_| ());
-            }
-        }
-        self.objects.fetch_add(1, Ordering::Relaxed);
-        self.unpublished_objects.fetch_add(1, Ordering::Relaxed);
+        let fresh = self.claim(objects)?;
+        self.objects.fetch_add(fresh.len() as u64, Ordering::Relaxed);
+        self.unpublished_objects.fetch_add(fresh.len() as u64, Ordering::Relaxed);
 
         let number = SLOT.with(|number| *number);
-        let mut slot = lock(&self.slots[number]);
-        if !std::mem::replace(&mut slot.used, true) {
-            self.used_slots.fetch_add(1, Ordering::Relaxed);
-        }
-        let open = &mut slot.open[usize::from(kind == ObjectKind::Node)];
-        let is_full = open.as_ref().is_some_and(|batch| batch.is_full(bytes.len()));
-        let full = if is_full { open.take() } else { None };
-        let batch = open.get_or_insert_with(|| Batch { kind, objects: Vec::new(), plain: self.buffer() });
-        batch.plain.extend_from_slice(bytes);
-        batch.objects.push((id, u32::try_from(bytes.len()).expect("an object has at most 16 MiB")));
-        drop(slot);
-        match full {
-            None => Ok(()),
-            Some(full) if self.used_slots.load(Ordering::Relaxed) < self.processors => {
-                self.enqueue(Job::Compress(full, number))
+        let mut rest = fresh.as_slice();
+        while !rest.is_empty() {
+            let mut slot = lock(&self.slots[number]);
+            if !std::mem::replace(&mut slot.used, true) {
+                self.used_slots.fetch_add(1, Ordering::Relaxed);
             }
-            Some(full) => self.compress_here(full, number),
+            let is_here = self.used_slots.load(Ordering::Relaxed) >= self.processors;
+            let open = &mut slot.open[usize::from(kind == ObjectKind::Node)];
+            if is_here
+                && open.is_none()
+                && let Some((block, others)) = whole_block(kind, bytes, rest)
+            {
+                drop(slot);
+                self.compress_here(block, number)?;
+                rest = others;
+                continue;
+            }
+            let ((id, range), others) = rest.split_first().expect("it was looked at");
+            let is_full = open.as_ref().is_some_and(|batch| batch.is_full(range.len()));
+            if is_full && let Some(full) = open.take() {
+                drop(slot);
+                if is_here {
+                    self.compress_here(full, number)?;
+                } else {
+                    self.enqueue(Job::Compress(full, number))?;
+                }
+                continue;
+            }
+            let batch = open.get_or_insert_with(|| Batch { kind, objects: Vec::new(), plain: self.buffer().into() });
+            batch.plain.to_mut().extend_from_slice(&bytes[range.clone()]);
+            batch.objects.push((*id, length_of(range)));
+            rest = others;
         }
+        Ok(())
+    }
+
+    /// Those of these objects that nobody has put; they are this thread's to put.
+    fn claim(&self, objects: &[Part]) -> Result<Vec<Part>, StoreError> {
+        let mut fresh: Vec<Part> = {
+            let mut pending = lock(&self.pending);
+            objects.iter().filter(|(id, _)| pending.insert(*id)).cloned().collect()
+        };
+        let stored: Result<Vec<bool>, StoreError> = fresh.iter().map(|(id, _)| self.is_stored(id)).collect();
+        let mut is_given_back = match &stored {
+            Ok(stored) => stored.iter().copied(),
+            Err(_) => [].iter().copied(),
+        };
+        fresh.retain(|(id, _)| {
+            let is_fresh = is_given_back.next() == Some(false);
+            if !is_fresh {
+                lock(&self.pending).remove(id);
+            }
+            is_fresh
+        });
+        stored.map(|_| fresh)
     }
 
     fn buffer(&self) -> Vec<u8> {
@@ -354,7 +391,7 @@ impl Shared {
     }
 
     /// Compresses a batch on the thread that has put it.
-    fn compress_here(&self, batch: Batch, slot: usize) -> Result<(), StoreError> {
+    fn compress_here(&self, batch: Batch<'_>, slot: usize) -> Result<(), StoreError> {
         lock(&self.queue).check()?;
         match guarded(|| self.compress(batch, slot)) {
             Ok(None) => Ok(()),
@@ -368,7 +405,7 @@ impl Shared {
     }
 
     /// Appends a batch to a pack; returns the pack if it is full.
-    fn compress(&self, mut batch: Batch, slot: usize) -> Result<Option<OpenPack>, StoreError> {
+    fn compress(&self, mut batch: Batch<'_>, slot: usize) -> Result<Option<OpenPack>, StoreError> {
         let mut queue = lock(&self.queue);
         let at = queue.presses.iter().rposition(|press| press.slot == slot);
         let press = match at {
@@ -390,14 +427,17 @@ impl Shared {
         let full = is_full.then(|| std::mem::replace(pack, OpenPack::new(self.salt)));
         let mut queue = lock(&self.queue);
         queue.presses.push(press);
-        if queue.spare.len() < 16 && batch.plain.capacity() <= 2 * block::MOST {
-            batch.plain.clear();
-            queue.spare.push(batch.plain);
+        if let Cow::Owned(mut plain) = batch.plain
+            && queue.spare.len() < 16
+            && plain.capacity() <= 2 * block::MOST
+        {
+            plain.clear();
+            queue.spare.push(plain);
         }
         pushed.map(|()| full)
     }
 
-    fn push(&self, batch: &mut Batch, encoder: &mut Encoder, pack: &mut OpenPack) -> Result<(), StoreError> {
+    fn push(&self, batch: &mut Batch<'_>, encoder: &mut Encoder, pack: &mut OpenPack) -> Result<(), StoreError> {
         let OpenPack { builder, draft } = pack;
         builder.push(batch, encoder, self.seal.as_ref()).map_err(StoreError::other)?;
         builder.hand_out(|piece| self.inner.backend.append(draft, piece))?;
@@ -486,6 +526,27 @@ impl Shared {
         self.unpublished_objects.store(0, Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// The first of these objects, as many as make a block, if they follow each other in `bytes` and do make one.
+fn whole_block<'a, 'b>(kind: ObjectKind, bytes: &'a [u8], objects: &'b [Part]) -> Option<(Batch<'a>, &'b [Part])> {
+    let start = objects.first()?.1.start;
+    let mut block = Batch { kind, objects: Vec::new(), plain: Cow::Borrowed(&bytes[start..start]) };
+    for (number, (id, range)) in objects.iter().enumerate() {
+        if number > 0 && block.is_full(range.len()) {
+            return Some((block, &objects[number..]));
+        }
+        if range.start != start + block.plain.len() {
+            return None;
+        }
+        block.plain = Cow::Borrowed(&bytes[start..range.end]);
+        block.objects.push((*id, length_of(range)));
+    }
+    None
+}
+
+fn length_of(range: &Range<usize>) -> u32 {
+    u32::try_from(range.len()).expect("an object has at most 16 MiB")
 }
 
 /// A panic as a failure: what was being written is lost, and must not be taken for written.

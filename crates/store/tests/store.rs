@@ -6,8 +6,8 @@ mod support;
 use std::sync::Arc;
 
 use store::{
-    Access, CreateOptions, DirectoryBackend, Identity, MemoryBackend, ObjectId, ObjectKind, ObjectReader, ObjectWriter,
-    State, StatePolicy, Store, StoreError, encode_node, prune,
+    Access, CheckOptions, CreateOptions, DirectoryBackend, Identity, MemoryBackend, ObjectId, ObjectKind, ObjectReader,
+    ObjectWriter, State, StatePolicy, Store, StoreError, check, encode_node, prune,
 };
 use support::{bytes, commit, content, create, details, open, put_tree, read_tree, restore};
 
@@ -261,4 +261,38 @@ fn data_and_nodes_with_the_same_bytes_are_two_objects() {
     let bytes = encode_node(&[], b"x");
     assert_ne!(store.object_id(ObjectKind::Data, &bytes), store.object_id(ObjectKind::Node, &bytes));
     assert_eq!(store.object_id(ObjectKind::Data, &bytes).to_string(), blake3::hash(&bytes).to_hex().to_string());
+}
+
+#[test]
+fn objects_that_are_put_together_are_what_they_are_put_one_by_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = create(directory.path());
+    let all: Vec<u8> = (0..40).flat_map(|seed| bytes(seed, 30_000)).collect();
+    // Neighbours, with gaps, backwards, empty, too large for a block, and some of them twice.
+    let mut ranges: Vec<std::ops::Range<usize>> = (0..60).map(|page| page * 16_384..(page + 1) * 16_384).collect();
+    ranges.extend((0..20).map(|number| number * 50_000..number * 50_000 + 1000 * number));
+    ranges.extend((0..20).rev().map(|number| number * 1000 + 7..number * 3000 + 7));
+    ranges.push(0..900_000);
+    ranges.extend_from_within(10..70);
+    let distinct: std::collections::BTreeSet<&[u8]> = ranges.iter().map(|range| &all[range.clone()]).collect();
+    let writer = store.writer().unwrap();
+    // Half of them are there already, and one of two threads may be first.
+    let objects: Vec<_> =
+        ranges.iter().map(|range| (writer.id(ObjectKind::Data, &all[range.clone()]), range.clone())).collect();
+    let (early, late) = objects.split_at(30);
+    writer.put_all(ObjectKind::Data, &all, early).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                writer.put_all(ObjectKind::Data, &all, late).unwrap();
+                writer.put_all(ObjectKind::Data, &all, &objects).unwrap();
+            });
+        }
+    });
+    let written = writer.finish().unwrap();
+    assert_eq!(written.objects, distinct.len() as u64);
+    for (id, range) in objects {
+        assert!(store.get(&id).unwrap() == all[range.clone()], "{range:?}");
+    }
+    assert_eq!(check(&store, CheckOptions { data: true }, &|_| {}).unwrap(), []);
 }
