@@ -70,9 +70,14 @@ fn announce(client: &mut Client) -> Result<(), Error> {
 pub(crate) fn write(client: &mut Client, load: u64, number: u64, piece: &[u8]) -> Result<(), Error> {
     announce(client)?;
     if !is_there(client)? {
+        // The database's owner must be able to dump all of it.
+        let owner = "SELECT quote_ident(pg_get_userbyid(datdba)) FROM pg_database WHERE datname = current_database()";
+        let owner: String = client.query_one(owner, &[])?.get(0);
         client.batch_execute(&format!(
-            "SET LOCAL client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS \"seedbed ledger\";
+            "SET LOCAL client_min_messages = warning;
+            CREATE SCHEMA IF NOT EXISTS \"seedbed ledger\" AUTHORIZATION {owner};
             CREATE TABLE {TABLE} (number bigint, piece bigint, content bytea NOT NULL, PRIMARY KEY (number, piece));
+            ALTER TABLE {TABLE} OWNER TO {owner};
             COMMENT ON SCHEMA \"seedbed ledger\" IS 'what loads of seedbed have made; it goes with `seedbed unload`'"
         ))?;
     }

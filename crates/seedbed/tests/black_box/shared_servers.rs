@@ -164,6 +164,18 @@ fn environments_share_a_server_and_the_last_one_stops_it() {
 }
 
 #[test]
+fn an_environment_can_dump_all_of_its_database() {
+    let Some(all) = Neighbours::new(&["a"]) else { return };
+    all.workspace.write("a/more.yaml", "seedbed: 1\nrecords:\n  a.notes: [{ text: of more }]\n");
+    all.done("a", &["up"]);
+    all.done("a", &["load", "a/more.yaml"]);
+    assert_eq!(all.rows("a"), "of a, of more");
+    let url = all.done("a", &["db", "url"]).stdout;
+    let dump = all.workspace.shell(&format!("pg_dump --dbname '{}'", url.trim())).stdout;
+    assert!(dump.contains("of more") && dump.contains("seedbed ledger"), "{dump}");
+}
+
+#[test]
 fn a_snapshot_goes_from_a_server_of_its_own_to_a_shared_one_and_an_environment_keeps_its_server() {
     let Some(all) = Neighbours::new(&["a"]) else { return };
     let shared = all.workspace.read("a/seedbed.yaml");
