@@ -79,6 +79,11 @@ impl Registry {
         Compiled::new(self, &templates, problems);
     }
 
+    /// The service of the type with this index.
+    pub(crate) fn service_of(&self, index: usize) -> &str {
+        &self.types[index].name.service
+    }
+
     /// Goes through the types by service and name.
     pub fn types(&self) -> impl Iterator<Item = &DataType> {
         self.by_name.values().flat_map(|names| names.values().map(|&index| &self.types[index]))

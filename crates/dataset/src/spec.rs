@@ -126,6 +126,13 @@ impl SpecSet {
         Self::default()
     }
 
+    /// Those records alone that are of this service.
+    #[must_use]
+    pub fn of_service(mut self, types: &Registry, service: &str) -> Self {
+        self.records.retain(|record| types.service_of(record.data_type) == service);
+        self
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()

@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use plan::Action;
+use daemon::Client;
+use plan::{Action, DatabaseId};
 
 use crate::context::{Context, Mode, Target};
 use crate::data::DeclaredData;
@@ -16,7 +17,7 @@ use crate::place::Place;
 use crate::record::Record;
 use crate::report::{StepReport, millis, service_reports, step_reports};
 use crate::session::Session;
-use crate::{Error, Progress, destroy, down, ports, toggles};
+use crate::{Error, Progress, destroy, down, ports, toggles, with_causes};
 
 /// The environment that is tried; nobody else has such a name by accident.
 const TRIAL: &str = "check-1";
@@ -259,8 +260,18 @@ impl Check<'_> {
             found.notes.push("no data is declared".to_owned());
             return Ok(());
         }
+        let contents = || -> Result<BTreeMap<DatabaseId, String>, Error> {
+            let content = |id: &DatabaseId| session.database(id)?.fingerprint().map_err(Error::database(id));
+            // Of all, since a service that is asked to make a record may write elsewhere.
+            session.observed.databases.keys().map(|id| Ok((id.clone(), content(id)?))).collect()
+        };
+        let before = contents()?;
         let plan = plan::load(&session.model, &session.observed, &session.inputs, &databases);
         let Execution { load, .. } = session.execute(&plan, &Material::of("check"))?;
+        let after = contents()?;
+        for (id, _) in before.iter().filter(|(id, content)| after.get(*id) != Some(content)) {
+            found.against.push(format!("{id} does not hold the same after the second load"));
+        }
         let Some(load) = load else { return Ok(()) };
         for report in &load.types {
             for (rows, what) in [(report.created, "created"), (report.changed, "changed"), (report.removed, "removed")]
@@ -290,9 +301,23 @@ impl Check<'_> {
                 found.against.push(format!("port {port} of {service} is still in use by {holder}"));
             }
         }
+        for pid in runtime::unit_processes(place.directory()) {
+            found.against.push(format!("the process {pid} of one of its units still runs"));
+        }
+        if Client::connect(&place.socket()).map_err(Error::Supervisor)?.is_some() {
+            found.against.push("its supervisor still runs".to_owned());
+        }
+        // What is found is removed at the same time.
+        match runtime::sweep(place.directory(), false) {
+            Ok(0) => {}
+            Ok(left) => found.against.push(format!("{left} of its containers and networks were still there")),
+            Err(error) => {
+                found.notes.push(format!("whether containers are left is not known: {}", with_causes(&error)));
+            }
+        }
         destroy(self.context, self.trial)?;
-        if place.directory().exists() {
-            found.against.push(format!("{} is still there", place.directory().display()));
+        for directory in place.all().into_iter().filter(|directory| directory.exists()) {
+            found.against.push(format!("{} is still there", directory.display()));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use manifest::{DependencySource, Local, Locator, Wanted};
+use manifest::{Dependency, DependencySource, Local, Locator, Wanted};
 use repositories::{
     Address, Cache, CommitId, LockFile, Pinned, RepositoryError, Resolved, ResolvedKind, WorkingCopy, below,
     check_reference,
@@ -22,6 +22,12 @@ enum Key {
     Repository(String, String),
     /// A directory.
     Path(PathBuf),
+}
+
+/// What a repository is called where it is pinned: by its identity; one that a dependent wants at a revision of its own by the name of
+/// that one, too.
+fn pin(identity: &str, dependency: &Dependency) -> String {
+    dependency.called.as_ref().map_or_else(|| identity.to_owned(), |(name, _)| repositories::pin(identity, name))
 }
 
 /// The commit that a repository is used at, and who wanted that.
@@ -143,7 +149,7 @@ impl<'a> Finder<'a> {
             DependencySource::Git { path, .. } => {
                 let address = address(wanted.dependency)?;
                 let path = below("", path).unwrap_or_else(|| path.clone());
-                Ok(Key::Repository(address.identity().to_owned(), path))
+                Ok(Key::Repository(pin(address.identity(), wanted.dependency), path))
             }
             DependencySource::Path(path) => {
                 let Some((identity, base)) = self.origin(wanted.from) else {
@@ -261,7 +267,7 @@ impl<'a> Finder<'a> {
             }
             self.is_settled = false;
         }
-        let commit = self.commit(&address, reference.as_deref(), place)?;
+        let commit = self.commit(&address, identity, reference.as_deref(), place)?;
         let decision = Decision { address, reference, commit, chain, place: place.clone() };
         self.decisions.insert(identity.to_owned(), decision);
         Ok(())
@@ -272,14 +278,20 @@ impl<'a> Finder<'a> {
             Moving::None => false,
             Moving::Some { names: None, .. } => true,
             Moving::Some { names: Some(names), .. } => {
-                names.contains(alias) || identity.rsplit('/').next().is_some_and(|last| names.contains(last))
+                let last = identity.rsplit('/').next().unwrap_or_default();
+                names.contains(alias) || last.split(" as ").chain([last]).any(|name| names.contains(name))
             }
         }
     }
 
     /// The commit of a name: that of the lock, or what the repository says now.
-    fn commit(&mut self, address: &Address, reference: Option<&str>, place: &Place) -> Result<CommitId, Problem> {
-        let identity = address.identity();
+    fn commit(
+        &mut self,
+        address: &Address,
+        identity: &str,
+        reference: Option<&str>,
+        place: &Place,
+    ) -> Result<CommitId, Problem> {
         let locked = self.before.repositories.get(identity).filter(|pinned| pinned.reference.as_deref() == reference);
         if let Some(pinned) = locked.filter(|_| !self.moved.contains(identity)) {
             self.now.repositories.insert(identity.to_owned(), pinned.clone());

@@ -39,7 +39,8 @@ pub(crate) fn conflict(
         .at(place, format!("`{}`: {}", name(reference), chain.join(" → ")))
         .at(&known.place, format!("`{}`: {}", name(&known.reference), known.chain.join(" → ")))
         .help(format!(
-            "what {} itself says holds for all: add `{alias}: {{ git: \"{address}\", ref: {} }}` to its dependencies",
+            "what {} itself says holds for all: add `{alias}: {{ git: \"{address}\", ref: {} }}` to its dependencies; \
+             or let one of them be there beside the other, under a name of its own: `as: {alias}-2`",
             chain[0],
             name(reference)
         ))

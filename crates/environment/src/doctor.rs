@@ -113,6 +113,9 @@ pub fn doctor(context: &Context<'_>, target: &Target, profile: Option<&str>) -> 
     if let Some(finding) = tree.as_ref().and_then(|tree| engine(context, tree)) {
         add("containers", finding);
     }
+    if let Some(finding) = shared_servers(context) {
+        add("shared servers", finding);
+    }
     add("disk", disk(&target.root));
     add(
         "environment",
@@ -189,6 +192,37 @@ fn engine(context: &Context<'_>, tree: &WorkspaceTree) -> Option<Finding> {
     Some(Finding::Good(what))
 }
 
+/// Looks at the servers that environments share; nothing where there are none.
+fn shared_servers(context: &Context<'_>) -> Option<Finding> {
+    let servers = match crate::servers(context) {
+        Ok(servers) => servers,
+        Err(error) => {
+            let help = "`seedbed servers` lists them; one that runs for another version of seedbed ends with its last environment";
+            return Some(Finding::Doubtful { what: crate::with_causes(&error), help: help.to_owned() });
+        }
+    };
+    let gone: Vec<String> = servers
+        .iter()
+        .filter_map(|server| {
+            let gone = server.environments.iter().filter(|own| own.state == "is gone").count();
+            (gone > 0).then(|| format!("{} has the databases of {gone} whose directory is gone", server.name))
+        })
+        .collect();
+    if !gone.is_empty() {
+        return Some(Finding::Doubtful {
+            what: gone.join("; "),
+            help: "`seedbed servers --prune` removes them".to_owned(),
+        });
+    }
+    let each = servers.iter().map(|server| {
+        let users = server.environments.iter().filter(|own| own.state == "uses it").count();
+        let state = if server.is_running { "runs" } else { "is stopped" };
+        format!("{} {state}, used by {users} of {} environments", server.name, server.environments.len())
+    });
+    let each: Vec<String> = each.collect();
+    (!each.is_empty()).then(|| Finding::Good(each.join("; ")))
+}
+
 /// Whether limits of processes hold here; nothing if there are none.
 fn limits(tree: &manifest::WorkspaceTree) -> Option<Finding> {
     let services = tree.iter().flat_map(|(_, workspace)| workspace.manifest.services.values());
@@ -252,7 +286,9 @@ fn environment(place: &crate::place::Place, record: &Record, fixed: BTreeMap<Str
     if client.is_some() {
         return Finding::Good("it runs".to_owned());
     }
-    let wanted: BTreeMap<String, u16> = record.ports.clone().into_iter().chain(fixed).collect();
+    // A server that is shared may well run for others.
+    let own = record.ports.clone().into_iter().filter(|(name, _)| !record.shared.contains_key(name));
+    let wanted: BTreeMap<String, u16> = own.chain(fixed).collect();
     match taken_ports(&wanted) {
         None => Finding::Good("it is made and does not run".to_owned()),
         Some(what) => {

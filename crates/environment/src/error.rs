@@ -307,6 +307,22 @@ pub enum Error {
     /// What a server was to begin with cannot be had, or it cannot run on it.
     #[error("the prepared server of {0} cannot be used")]
     UnusableServer(ServerId, #[source] Box<Error>),
+    /// What a task makes was kept when it was looked for, and is not any more.
+    #[error("what {task} makes is not kept any more under the key {key}")]
+    OutputsGone {
+        /// `WORKSPACE/TASK`.
+        task: String,
+        /// The key.
+        key: String,
+    },
+    /// What is kept of a task has a file that the task does not make.
+    #[error("{file} is none of the outputs of {task}")]
+    ForeignOutput {
+        /// `WORKSPACE/TASK`.
+        task: String,
+        /// Its path in the workspace.
+        file: String,
+    },
     /// A state was there when the plan was made, and is not any more.
     #[error("the state {key} of {database} is not there any more")]
     StateGone {

@@ -146,8 +146,8 @@ impl Session<'_> {
     fn before(&self, step: &Step) -> Result<(), Error> {
         match &step.action {
             Action::RunTask { .. } => {
-                let (workspace, task) = self.task(&step.id);
-                tasks::forget(&workspace, &task)
+                let (_, task) = self.task(&step.id);
+                tasks::forget(&self.task_records(&step.id), &task)
             }
             Action::StartService { .. } => {
                 let Some((workspace, _)) = step.id.as_str().split_once('/') else { return Ok(()) };
@@ -163,7 +163,14 @@ impl Session<'_> {
         let (workspace, name) = self.task(id);
         let outputs = tasks::outputs(&workspace, self.outputs_of(id))?;
         let record = TaskRecord { key: key.to_string(), made_of: self.task_made_of(id), outputs };
-        tasks::succeeded(&workspace, &name, record)
+        tasks::succeeded(&self.task_records(id), &name, record)
+    }
+
+    /// Where it is remembered of a task that it succeeded.
+    pub(crate) fn task_records(&self, id: &UnitId) -> PathBuf {
+        let workspace = id.as_str().split_once('/').and_then(|(workspace, _)| self.tree.find(workspace));
+        let workspace = self.tree.workspace(workspace.expect("the model was made of these workspaces"));
+        tasks::records(&self.place, workspace, &self.model.tasks[id])
     }
 
     /// What a task says that it makes.

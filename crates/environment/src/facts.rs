@@ -19,7 +19,7 @@ use crate::place::Place;
 use crate::ports::{self, Wanted};
 use crate::record::Record;
 use crate::shared_server::Seat;
-use crate::{Error, Progress, images, shared_hold, with_causes};
+use crate::{Error, Monitor, Progress, images, shared_hold, with_causes};
 
 /// The servers that the databases of these workspaces need, each with the first database that needs it.
 pub(crate) fn server_ids(tree: &WorkspaceTree) -> BTreeMap<ServerId, DatabaseId> {
@@ -50,14 +50,16 @@ pub(crate) struct Lasting<'a> {
 }
 
 impl Lasting<'_> {
-    /// Chooses ports, numbers and passwords, as far as they are not chosen yet. Says which remembered ports had to change.
-    pub(crate) fn choose(&self, record: &mut Record) -> Result<Vec<String>, Error> {
-        let notes = self.choose_ports(record)?;
+    /// Chooses ports, numbers and passwords, as far as they are not chosen yet. Tells which remembered ports had to change.
+    pub(crate) fn choose(&self, record: &mut Record, monitor: &dyn Monitor) -> Result<(), Error> {
+        for note in self.choose_ports(record)? {
+            monitor.on(Progress::Note(note));
+        }
         choose_numbers(self.tree, record);
         for id in self.servers.keys() {
             record.passwords.entry(id.to_string()).or_insert_with(new_password);
         }
-        Ok(notes)
+        Ok(())
     }
 
     fn choose_ports(&self, record: &mut Record) -> Result<Vec<String>, Error> {

@@ -8,7 +8,7 @@ use plan::{Action, DatabaseId, Plan};
 use source::{Problem, Problems};
 
 use crate::context::{Context, Mode, Target};
-use crate::data::{self, Asked, Loaded};
+use crate::data::{self, Asked, DeclaredData, Loaded};
 use crate::databases::reachable;
 use crate::generation::Generation;
 use crate::ledger::LoadMode;
@@ -56,6 +56,9 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
     }
     let mut problems = Problems::default();
     if options.what.is_none() && options.fill.is_none() {
+        if options.service.is_some() {
+            return declared_of(&session, &service, options);
+        }
         // What is declared; a plan of it is made whenever the manifests are read.
         return execute(&session, &session.inputs.loaded, &Material::of("load"));
     }
@@ -122,6 +125,30 @@ pub fn load(context: &Context<'_>, target: &Target, options: &LoadOptions<'_>) -
     let load = (has_records || generations.is_empty()).then_some((&ordered, &loading));
     let make_copy: Option<&MakeCopy<'_>> = (options.mode == LoadMode::Add).then_some(&make_copy);
     execute(&session, &databases, &Material { load, make_copy, generations: &generations, ..Material::of("load") })
+}
+
+/// Loads what is declared of one service, with the records of others that it refers to.
+fn declared_of(session: &Session<'_>, service: &str, options: &LoadOptions<'_>) -> Result<(LoadReport, u64), Error> {
+    let mut problems = Problems::default();
+    let data = DeclaredData::read(session.context, &session.target.root, &session.tree, &mut problems);
+    problems.into_result(()).map_err(Error::Problems)?;
+    let specs = data.specs.of_service(&session.types, service);
+    let ordered = dataset::order(&session.types, specs, &data::options(options.strict)).map_err(Error::Problems)?;
+    let generations: Vec<Generation<'_>> =
+        session.own.iter().filter(|own| own.service == service).map(|own| generation(session, own, options)).collect();
+    let of_records = ordered.batches.iter();
+    let of_records =
+        of_records.map(|batch| DatabaseId { workspace: batch.service.clone(), name: batch.database.clone() });
+    let name = format!("what is declared of {service}");
+    let loading = Loading {
+        identity: ledger_identity::of_records(name, service.to_owned(), options.mode, &ordered),
+        is_dry: options.is_dry,
+        databases: BTreeSet::new(),
+    };
+    let mut databases: BTreeSet<DatabaseId> = of_records.collect();
+    databases.extend(generations.iter().flat_map(|generation| generation.databases.iter().cloned()));
+    let load = (!ordered.batches.is_empty()).then_some((&ordered, &loading));
+    execute(session, &databases, &Material { load, generations: &generations, ..Material::of("load") })
 }
 
 /// What a spec wants, as the user wants it.

@@ -10,6 +10,7 @@ use plan::{DatabaseId, InputDigests, Model, RunningUnit, ServerId, TaskObserved}
 use supervisor::{KindTag, UnitId, UnitStatus};
 
 use crate::facts::Servers;
+use crate::place::Place;
 use crate::record::Record;
 use crate::{Error, inputs, tasks};
 
@@ -116,15 +117,17 @@ fn bases(tree: &WorkspaceTree) -> Result<BTreeMap<DatabaseId, String>, Error> {
     Ok(bases)
 }
 
-pub(crate) fn observed_tasks(tree: &WorkspaceTree, model: &Model) -> Result<BTreeMap<UnitId, TaskObserved>, Error> {
+pub(crate) fn observed_tasks(
+    place: &Place,
+    tree: &WorkspaceTree,
+    model: &Model,
+) -> Result<BTreeMap<UnitId, TaskObserved>, Error> {
     let mut observed = BTreeMap::new();
     for (_, workspace) in tree.iter() {
         for task in workspace.manifest.tasks.values() {
             let id = UnitId::new(format!("{}/{}", workspace.manifest.name, task.name));
-            if !model.tasks.contains_key(&id) {
-                continue;
-            }
-            if let Some(record) = tasks::last(&workspace.directory, &task.name)? {
+            let Some(resolved) = model.tasks.get(&id) else { continue };
+            if let Some(record) = tasks::last(&tasks::records(place, workspace, resolved), &task.name)? {
                 let outputs = task.outputs.iter().map(|file| file.path.as_str());
                 let missing = inputs::first_missing(&workspace.directory, outputs)?;
                 let changed = record.first_changed(&workspace.directory);

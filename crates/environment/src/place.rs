@@ -43,6 +43,11 @@ impl Place {
         &self.directory
     }
 
+    /// All directories in which something of it can be.
+    pub fn all(&self) -> [&Path; 3] {
+        [&self.directory, &self.short, &self.servers]
+    }
+
     /// Where its socket is.
     pub fn socket(&self) -> PathBuf {
         self.short.join("supervisor.sock")

@@ -56,7 +56,7 @@ pub fn run(
     };
     match outcome {
         Ok((plan, execution)) => {
-            if plan.changes_states() || session.has_unsettled() {
+            if plan.changes_states() || session.has_unsettled() || session.makes_outputs_to_keep(&plan) {
                 session.tend_in_background();
             }
             let report = report(0, None, step_reports(&plan, &execution));

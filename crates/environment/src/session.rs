@@ -53,6 +53,8 @@ pub struct Session<'a> {
     pub(crate) task_inputs: TaskInputs,
     /// The tasks that nobody else runs meanwhile.
     pub(crate) turns: Mutex<Turns>,
+    /// Tasks of which it was tried already to have what they make from the store.
+    pub(crate) without_kept: BTreeSet<UnitId>,
     pub(crate) types: dataset::Registry,
     pub(crate) declared: LoadPlan,
     /// The specs of our own form that are declared, which are loaded after the records.
@@ -184,9 +186,7 @@ impl<'a> Session<'a> {
         let engine = container_engine::find(context, &tree)?;
         let (name, containers) = (&target.name, engine.as_ref());
         let lasting = Lasting { tree: &tree, name, servers: &servers, containers, running: &running, seats: &seats };
-        for note in lasting.choose(&mut record)? {
-            context.monitor.on(Progress::Note(note));
-        }
+        lasting.choose(&mut record, context.monitor)?;
         if lock.is_some() && written.as_ref() != Some(&record) {
             record.write()?;
         }
@@ -212,7 +212,8 @@ impl<'a> Session<'a> {
         inputs.loaded.extend(data.own.iter().flat_map(|spec| spec.databases(&tree, &data.types)));
         warnings.extend(declared.warnings.iter().cloned());
         tell(context, &warnings);
-        let (tasks, databases) = (observed_tasks(&tree, &model)?, observed_databases(&record, &locations, &servers));
+        let (tasks, databases) =
+            (observed_tasks(&place, &tree, &model)?, observed_databases(&record, &locations, &servers));
         let images = container_engine::images(engine.as_ref(), &model)?;
         let (watched, states, prepared) = (watched_tasks(&statuses), BTreeMap::new(), BTreeMap::new());
         let observed = Observed { tasks, databases, running, watched, images, states, prepared };
@@ -225,6 +226,7 @@ impl<'a> Session<'a> {
             inputs,
             task_inputs,
             turns: Mutex::default(),
+            without_kept: BTreeSet::new(),
             types: data.types,
             declared,
             own: data.own,
@@ -365,7 +367,7 @@ impl<'a> Session<'a> {
 
     /// Looks at the tasks again, since others may have run them; says whether anything is otherwise.
     pub(crate) fn look_at_tasks(&mut self) -> Result<bool, Error> {
-        let observed = observed_tasks(&self.tree, &self.model)?;
+        let observed = observed_tasks(&self.place, &self.tree, &self.model)?;
         let task_inputs = task_inputs(&self.tree, &self.model)?;
         let is_other = observed != self.observed.tasks || task_inputs != self.task_inputs;
         self.inputs.tasks = task_inputs.iter().map(|(id, listed)| (id.clone(), inputs::digest_of(listed))).collect();

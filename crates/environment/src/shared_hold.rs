@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use daemon::{ApplyEvent, Client, Hold, HoldEvent};
+use daemon::{ApplyEvent, Client, ClientError, Hold, HoldEvent};
 use database::{DatabaseError, Login, Secret, ServerFound, ServerRequest, Unsettled};
 use plan::ServerId;
 use supervisor::{
@@ -222,9 +222,14 @@ impl SharedServer {
 
     /// The connection to its supervisor; one is started when there is none.
     fn client(&self, context: &Context<'_>) -> Result<Client, Error> {
-        match Client::connect(&self.place.socket()).map_err(Error::Supervisor)? {
-            Some(client) => Ok(client),
-            None => supervisor_client::start(context, &self.place),
+        match Client::connect(&self.place.socket()) {
+            Ok(Some(client)) => Ok(client),
+            Ok(None) => supervisor_client::start(context, &self.place),
+            Err(ClientError::Version { version, .. }) => {
+                let ends = "it ends when all environments that use it are down; one with `servers: own` needs it not";
+                Err(self.failed(&format!("it runs for seedbed {version}, which speaks otherwise: {ends}")))
+            }
+            Err(error) => Err(Error::Supervisor(error)),
         }
     }
 

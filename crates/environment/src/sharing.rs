@@ -195,6 +195,9 @@ fn wanted_states(session: &Session<'_>, store: &Store, allow_findings: bool) -> 
             states.extend(store.state(key.as_str())?);
         }
     }
+    for key in session.output_keys().values() {
+        states.extend(store.state(key.as_str())?);
+    }
     Ok(states)
 }
 
@@ -284,6 +287,8 @@ pub fn fetch(context: &Context<'_>, target: &Target, names: &[String], from: Opt
             keys.extend(steps.into_iter().rev().find(|key| known.contains(&format!("states/{key}"))));
         }
         servers.extend(found.into_iter().map(|found| found.prepared));
+        let outputs = session.output_keys().into_values().map(|key| key.to_string());
+        keys.extend(outputs.filter(|key| known.contains(&format!("states/{key}"))));
     }
     for key in keys {
         let Some(state) = there.state(&key)? else { continue };

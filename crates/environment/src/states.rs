@@ -319,7 +319,9 @@ pub(crate) fn apply_policy(session: &Session<'_>) -> Result<usize, Error> {
     };
     let Some(store) = existing_store(session.context, &session.target.root)? else { return Ok(0) };
     let chains = session.chains();
-    let needed: BTreeSet<&str> = chains.values().flat_map(|chain| chain.steps().map(|(_, key)| key.as_str())).collect();
+    let outputs = session.output_keys();
+    let chained = chains.values().flat_map(|chain| chain.steps().map(|(_, key)| key.as_str()));
+    let needed: BTreeSet<&str> = chained.chain(outputs.values().map(Key::as_str)).collect();
     let gone = store::prune(&store.states()?, &limits);
     let gone: Vec<_> = gone.into_iter().filter(|key| !needed.contains(key.as_str())).collect();
     for key in &gone {

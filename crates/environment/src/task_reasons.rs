@@ -25,15 +25,20 @@ pub struct TaskReason {
 /// run. They come before those that come after them.
 pub fn why_task(context: &Context<'_>, target: &Target, task: &str) -> Result<Vec<TaskReason>, Error> {
     let session = Session::open(context, target, &Mode::LookAt(vec![task.to_owned()]), "run")?;
-    let id = find_task(&session.tree, task)?;
+    let asked = find_task(&session.tree, task)?;
     let due = plan::due_tasks(&session.model, &session.observed, &session.inputs);
     let mut reasons = Vec::new();
-    for id in before(&session, &id) {
+    let kept = session.kept_outputs(&due.keys().cloned().collect())?;
+    for id in before(&session, &asked) {
         let now = session.task_made_of(&id);
-        let (workspace, name) = session.task(&id);
-        let known = tasks::last(&workspace, &name)?;
+        let (_, name) = session.task(&id);
+        let known = tasks::last(&session.task_records(&id), &name)?;
         let changes = known.map(|known| changes(&known.made_of, &now)).unwrap_or_default();
         reasons.push(match due.get(&id) {
+            Some(_) if kept.contains_key(&id) && id != asked => {
+                let reason = format!("what it makes of these inputs is taken from {}", kept[&id].place());
+                TaskReason { task: id.to_string(), runs: false, reasons: vec![reason] }
+            }
             Some(reason) if reason == plan::INPUTS_CHANGED && !changes.is_empty() => {
                 TaskReason { task: id.to_string(), runs: true, reasons: changes }
             }

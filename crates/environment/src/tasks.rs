@@ -1,12 +1,16 @@
-//! What is remembered of tasks, beside the files that they make: all environments of a workspace share those.
+//! What is remembered of tasks, beside the files that they make: all environments of a workspace share those. Of a task that names
+//! what is of one environment, that environment remembers it.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use manifest::Workspace;
+use plan::TaskModel;
 use serde::{Deserialize, Serialize};
 
+use crate::place::Place;
 use crate::{Error, durable, inputs, place};
 
 /// The version of the files.
@@ -51,8 +55,8 @@ struct File {
 }
 
 /// What is known of a task since it last succeeded.
-pub fn last(workspace: &Path, task: &str) -> Result<Option<TaskRecord>, Error> {
-    let file: Option<File> = match durable::read_json(&path(workspace, task)) {
+pub fn last(records: &Path, task: &str) -> Result<Option<TaskRecord>, Error> {
+    let file: Option<File> = match durable::read_json(&path(records, task)) {
         // What cannot be read says nothing; the task runs again and writes it anew.
         Err(Error::Record { .. }) => None,
         file => file?,
@@ -61,14 +65,14 @@ pub fn last(workspace: &Path, task: &str) -> Result<Option<TaskRecord>, Error> {
 }
 
 /// Remembers that a task succeeded.
-pub fn succeeded(workspace: &Path, task: &str, record: TaskRecord) -> Result<(), Error> {
-    create(workspace)?;
-    durable::write_json(&path(workspace, task), &File { seedbed_task: FORMAT, record })
+pub fn succeeded(records: &Path, task: &str, record: TaskRecord) -> Result<(), Error> {
+    fs::create_dir_all(records).map_err(Error::io("create", records))?;
+    durable::write_json(&path(records, task), &File { seedbed_task: FORMAT, record })
 }
 
 /// Forgets a task: it is about to run, and what it makes is no longer what its last key says.
-pub fn forget(workspace: &Path, task: &str) -> Result<(), Error> {
-    durable::remove(&path(workspace, task))
+pub fn forget(records: &Path, task: &str) -> Result<(), Error> {
+    durable::remove(&path(records, task))
 }
 
 /// The files that a task has made, as they are now.
@@ -100,7 +104,7 @@ impl TaskRecord {
     }
 }
 
-/// Makes the directory of what is remembered of the tasks of a workspace; says where it is.
+/// Makes the directory of what is remembered of the tasks of a workspace, and of whose turn it is; says where it is.
 pub fn create(workspace: &Path) -> Result<PathBuf, Error> {
     let directory = workspace.join(place::DIRECTORY).join(TASKS);
     fs::create_dir_all(&directory).map_err(Error::io("create", &directory))?;
@@ -111,9 +115,17 @@ pub fn create(workspace: &Path) -> Result<PathBuf, Error> {
     Ok(directory)
 }
 
-/// No environment can be called `tasks`.
-fn path(workspace: &Path, task: &str) -> PathBuf {
-    workspace.join(place::DIRECTORY).join(TASKS).join(format!("{task}.json"))
+/// Where it is remembered of a task that it succeeded.
+pub fn records(environment: &Place, workspace: &Workspace, task: &TaskModel) -> PathBuf {
+    if task.names_environment() {
+        return environment.directory().join(TASKS).join(workspace.manifest.name.as_str());
+    }
+    // No environment can be called `tasks`.
+    workspace.directory.join(place::DIRECTORY).join(TASKS)
+}
+
+fn path(records: &Path, task: &str) -> PathBuf {
+    records.join(format!("{task}.json"))
 }
 
 /// The directory beside the environments' own.

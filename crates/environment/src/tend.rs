@@ -148,6 +148,7 @@ impl Session<'_> {
                 }
             }
         }
+        report.stored.extend(self.keep_outputs()?);
         report.removed += states::apply_policy(self)?;
         self.prepare_templates()?;
         // What the copies have left to be written; whoever stops a server would wait for it.

@@ -94,8 +94,8 @@ impl Session<'_> {
         loop {
             states_search::find(self, &wanted(self), Reach::Needed)?;
             let mut planned = plan(self);
-            // Another command may have run a task meanwhile, or be at it.
-            while self.take_turns(&planned, material.command)? {
+            // Another command may have run a task meanwhile, or be at it; or somebody has kept what it makes.
+            while self.take_turns(&planned, material.command)? || self.bring_outputs(&planned)? {
                 planned = plan(self);
             }
             let executed = self.execute(&planned, material);

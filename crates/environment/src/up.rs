@@ -159,7 +159,7 @@ fn report(
     if !report.steps.is_empty() {
         times::append(session, order.command, report.total_ms, &report.steps);
     }
-    if plan.changes_states() || session.has_unsettled() {
+    if plan.changes_states() || session.has_unsettled() || session.makes_outputs_to_keep(plan) {
         session.tend_in_background();
     }
     report

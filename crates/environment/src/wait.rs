@@ -157,7 +157,7 @@ impl Session<'_> {
     fn has_succeeded(&self, id: &UnitId) -> Result<bool, Error> {
         let Some((workspace, name)) = id.as_str().split_once('/') else { return Ok(false) };
         let Some(workspace) = self.tree.find(workspace).map(|id| self.tree.workspace(id)) else { return Ok(false) };
-        let is_task = workspace.manifest.tasks.contains_key(name);
-        Ok(is_task && tasks::last(&workspace.directory, name)?.is_some())
+        let Some(task) = self.model.tasks.get(id) else { return Ok(false) };
+        Ok(tasks::last(&tasks::records(&self.place, workspace, task), name)?.is_some())
     }
 }

@@ -49,7 +49,7 @@ impl Session<'_> {
     fn is_latest(&self, id: &UnitId, run: TaskRun) -> Result<bool, Error> {
         let (workspace, name) = self.task(id);
         let now = self.task_made_of(id);
-        let before = tasks::last(&workspace, &name)?.map(|record| record.made_of);
+        let before = tasks::last(&self.task_records(id), &name)?.map(|record| record.made_of);
         // If those that it comes after are others now, it has not seen what they make.
         if before.map_or(!now.tasks.is_empty(), |before| before.tasks != now.tasks) {
             return Ok(false);

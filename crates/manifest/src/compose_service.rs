@@ -77,6 +77,7 @@ impl<'a> Conversion<'a> {
             limits: Self::limits(tree),
             inputs: Vec::new(),
             outputs: Vec::new(),
+            keep: false,
             watch: None,
             after: self.after(tree),
             timeout: None,

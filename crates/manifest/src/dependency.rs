@@ -2,6 +2,7 @@
 
 use source::{Entry, Place, Problem, Tree};
 
+use crate::Name;
 use crate::format::REPOSITORY;
 use crate::reading::Reading;
 
@@ -10,6 +11,9 @@ use crate::reading::Reading;
 pub struct Dependency {
     /// Where it comes from.
     pub source: DependencySource,
+    /// The name that its workspace has in the environment, if that is not its own: then it is there at a revision of its own, beside
+    /// others of its repository.
+    pub called: Option<(Name, Place)>,
     /// The mode that it is taken in; all of it when none is named.
     pub mode: Option<(String, Place)>,
     /// Values for settings of it.
@@ -43,12 +47,22 @@ impl Dependency {
         let (path, url, reference) =
             (short_path.or_else(|| text("path")), short_url.or_else(|| text("git")), text("ref"));
         let mode = text("mode");
+        let called = text("as").and_then(|(name, place)| Some((Name::new(&name)?, place)));
         let config = tree.get("config").and_then(Tree::as_map).unwrap_or_default().to_vec();
         // That it is none was said when its form was looked at.
         if tree.get("git").is_some() && url.as_ref().is_some_and(|(url, _)| !REPOSITORY.matches(url)) {
             return None;
         }
         let Some((url, place)) = url else {
+            if let Some((_, place)) = &called {
+                reading.problems.push(
+                    Problem::error("manifest::dependency", "a directory is there once, under the name that it has")
+                        .at(place, "only for dependencies with `git`")
+                        .help(
+                            "leave `as` out; `git: ADDRESS` names a repository, of which several revisions can be had",
+                        ),
+                );
+            }
             if let Some((_, place)) = &reference {
                 reading.problems.push(
                     Problem::error("manifest::dependency", "a directory has no `ref`")
@@ -67,13 +81,13 @@ impl Dependency {
                 None
             })?;
             let path = relative(path, &place, reading)?;
-            return Some(Self { source: DependencySource::Path(path), mode, config, place });
+            return Some(Self { source: DependencySource::Path(path), called: None, mode, config, place });
         };
         let path = match path {
             Some((path, place)) => inside(path, &place, reading)?,
             None => ".".to_owned(),
         };
-        Some(Self { source: DependencySource::Git { url, reference, path }, mode, config, place })
+        Some(Self { source: DependencySource::Git { url, reference, path }, called, mode, config, place })
     }
 }
 

@@ -1,7 +1,10 @@
 //! The format of `seedbed.yaml`, declared: to add a key, add it here and read it where its type is.
 
 use crate::grammar::{Field, Pattern, Record, Shape, optional, overlay, required};
-use crate::{Condition, Durability, Engine, PullPolicy, RestartPolicy, Servers, SettingKind, SnapshotForm, StopSignal};
+use crate::{
+    Condition, Durability, Engine, ExportKind, PullPolicy, RestartPolicy, Servers, SettingKind, SnapshotForm,
+    StopSignal,
+};
 
 pub(crate) static NAME: Pattern = Pattern::new(
     "^[a-z][a-z0-9-]{0,39}$",
@@ -187,7 +190,21 @@ const REMOTES: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&R
 const COMPOSE: Shape = Shape::Either(&[TEXT, Shape::Record(&COMPOSE_PROJECT)]);
 const SPECS: Shape = Shape::List(&Shape::Either(&[TEXT, Shape::Record(&SPEC)]), 0);
 const SCENARIOS: Shape = Shape::Map(&NAME, &Shape::Either(&[TEXT, Shape::Record(&SPEC)]));
-const EXPORTS: Shape = Shape::Map(&KEY, &Shape::Scalar);
+const EXPORTS: Shape = Shape::Map(&KEY, &Shape::Either(&[Shape::Scalar, Shape::Record(&EXPORT)]));
+
+static EXPORT: Record = Record {
+    name: "export",
+    what: "an export",
+    fields: &[
+        required("value", Shape::Scalar, "The value."),
+        optional(
+            "type",
+            Shape::Word(&ExportKind::WORDS),
+            "What it is, which is checked before anything starts. Default: text.",
+        ),
+    ],
+    exclusive: &[],
+};
 
 /// The whole file.
 pub(crate) static MANIFEST: Record = Record {
@@ -267,6 +284,11 @@ static DEPENDENCY: Record = Record {
         optional("path", TEXT, "Where the workspace is: relative to this file, or to the root of the repository."),
         optional("git", Shape::Text(Some(&REPOSITORY)), "The address of a repository of git."),
         optional("ref", TEXT, "A branch, a tag or a whole commit of the repository. Default: its default branch."),
+        optional(
+            "as",
+            Shape::Text(Some(&NAME)),
+            "The name of the workspace in the environment, at a revision of its own.",
+        ),
         optional("mode", Shape::Text(Some(&NAME)), "The part of the workspace that is needed. Default: all of it."),
         optional("config", CONFIG_VALUES, "Values for settings that it lets others set."),
     ],
@@ -379,6 +401,11 @@ static TASK: Record = Record {
         optional("directory", TEXT, DIRECTORY_DOC),
         optional("inputs", TEXTS, INPUTS_DOC),
         optional("outputs", TEXTS, "Globs of the files that it makes."),
+        optional(
+            "keep",
+            Shape::Boolean,
+            "Whether what it makes is kept in the store, and had from there. Default: false.",
+        ),
         optional(
             "watch",
             Shape::Either(&[Shape::Boolean, Shape::Record(&TASK_WATCH)]),

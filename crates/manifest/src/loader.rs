@@ -14,8 +14,8 @@ use crate::mode::Taken;
 use crate::standalone;
 use crate::tree::plain;
 use crate::{
-    Applied, Dependency, DependencySource, FILE_NAME, FileReference, Local, Locator, Wanted, Workspace, WorkspaceId,
-    WorkspaceTree,
+    Applied, Dependency, DependencySource, FILE_NAME, FileReference, Local, Locator, Name, Wanted, Workspace,
+    WorkspaceId, WorkspaceTree,
 };
 
 /// Reads manifests and follows their dependencies.
@@ -44,6 +44,8 @@ pub(crate) struct Loaded {
     directory: PathBuf,
     /// The names that led to it first.
     pub(crate) chain: Vec<String>,
+    /// The name that a dependent gives it, and where.
+    called: Option<(Name, Place)>,
     /// None if the file could not be read.
     content: Option<Content>,
     pub(crate) dependencies: IndexMap<String, usize>,
@@ -60,7 +62,7 @@ impl Loader<'_> {
             let mut found = Problems::new();
             (self.loaded, self.order) = (Vec::new(), Vec::new());
             self.by_directory.clear();
-            self.visit(&self.root.clone(), Vec::new(), &mut of_files, &mut found);
+            self.visit(&self.root.clone(), Vec::new(), None, &mut of_files, &mut found);
             if self.locator.is_settled() && taken == self.taken {
                 problems.extend(of_files);
                 problems.extend(found);
@@ -95,6 +97,7 @@ impl Loader<'_> {
         &mut self,
         directory: &Path,
         mut chain: Vec<String>,
+        called: Option<(Name, Place)>,
         of_files: &mut Problems,
         problems: &mut Problems,
     ) -> usize {
@@ -114,7 +117,13 @@ impl Loader<'_> {
             self.locator.beside(directory, &beside);
         }
         let own = chain.clone();
-        self.loaded.push(Loaded { directory: directory.to_owned(), chain, content, dependencies: IndexMap::new() });
+        self.loaded.push(Loaded {
+            directory: directory.to_owned(),
+            chain,
+            called,
+            content,
+            dependencies: IndexMap::new(),
+        });
         for (alias, dependency) in wanted {
             let wanted = Wanted { from: directory, chain: &own, alias: &alias, dependency: &dependency };
             let located = match self.locator.locate(&wanted) {
@@ -125,7 +134,8 @@ impl Loader<'_> {
                 Ok(found) => {
                     self.take(&found, &alias, &dependency, of_files, problems);
                     let chain = own.iter().cloned().chain([alias.clone()]).collect();
-                    let found = self.visit(&found, chain, of_files, problems);
+                    let found = self.visit(&found, chain, dependency.called.clone(), of_files, problems);
+                    problems.extend(self.other_name(found, &alias, &own, &dependency));
                     self.loaded[index].dependencies.insert(alias, found);
                 }
                 Err(problem) => problems.push(problem),
@@ -133,6 +143,32 @@ impl Loader<'_> {
         }
         self.order.push(index);
         index
+    }
+
+    /// What is wrong when a dependent gives a workspace another name than the one that was come upon first.
+    fn other_name(&self, found: usize, alias: &str, chain: &[String], dependency: &Dependency) -> Option<Problem> {
+        let known = &self.loaded[found];
+        let name = |called: &Option<(Name, Place)>| called.as_ref().map(|(name, _)| name.clone());
+        if name(&known.called) == name(&dependency.called) {
+            return None;
+        }
+        let said = |called: Option<Name>| called.map_or_else(|| "its own name".to_owned(), |name| format!("`{name}`"));
+        let message = format!("`{alias}` is wanted under two names at the same revision");
+        let place = dependency.called.as_ref().map_or(&dependency.place, |(_, place)| place);
+        let own = chain.iter().map(String::as_str).chain([alias]).collect::<Vec<_>>().join(" → ");
+        let problem = Problem::error("manifest::two-names", message)
+            .at(place, format!("{}: {own}", said(name(&dependency.called))));
+        let problem = match &known.called {
+            Some((_, first)) => {
+                problem.at(first, format!("{}: {}", said(name(&known.called)), known.chain.join(" → ")))
+            }
+            None => problem,
+        };
+        let first = known.chain.join(" → ");
+        Some(problem.help(format!(
+            "{first} has it as {}; a workspace is there once at a revision: leave `as` out, or name another `ref`",
+            said(name(&known.called))
+        )))
     }
 
     fn part(&self, directory: &Path, document: &Document) -> Rc<Variant> {
@@ -189,10 +225,11 @@ impl Loader<'_> {
     pub(crate) fn check_names(&self, problems: &mut Problems) {
         let mut names: HashMap<&str, (&Place, &[String])> = HashMap::new();
         for loaded in &self.loaded {
-            let Some((name, place)) = loaded.content.as_ref().and_then(|content| content.1.name.as_ref()) else {
-                continue;
-            };
-            if let Some((first, chain)) = names.get(name.as_str()) {
+            let own = loaded.content.as_ref().and_then(|content| content.1.name.as_ref());
+            let own = own.map(|(name, place)| (name.as_str(), place));
+            let called = loaded.called.as_ref().map(|(name, place)| (name.as_str(), place));
+            let Some((name, place)) = called.or(own) else { continue };
+            if let Some((first, chain)) = names.get(name) {
                 problems.push(
                     Problem::error("manifest::same-name", format!("two workspaces have the name `{name}`"))
                         .at(place, format!("this one: {}", loaded.chain.join(" → ")))
@@ -306,10 +343,13 @@ impl Loader<'_> {
         }
         let mut workspaces = Vec::new();
         for (index, (loaded, part)) in self.loaded.into_iter().zip(parts).enumerate() {
-            let Loaded { directory, content, dependencies, .. } = loaded;
+            let Loaded { directory, called, content, dependencies, .. } = loaded;
             let dependencies = dependencies.into_iter().map(|(alias, found)| (alias, ids[found])).collect();
             let mut manifest = part.manifest.clone();
             manifest.config = config.of(index);
+            if let Some((name, _)) = called {
+                manifest.name = name;
+            }
             manifest.resolve_remotes(&directory)?;
             let file = content?.0.clone();
             workspaces.push((ids[index], Workspace { directory, manifest, dependencies, file }));
@@ -323,7 +363,8 @@ impl Loader<'_> {
 impl Loaded {
     /// Its name, as it is written.
     pub(crate) fn name(&self) -> Option<&str> {
-        Some(self.content.as_ref()?.1.name.as_ref()?.0.as_str())
+        let called = self.called.as_ref().map(|(name, _)| name.as_str());
+        called.or_else(|| Some(self.content.as_ref()?.1.name.as_ref()?.0.as_str()))
     }
 
     /// What a profile of it says of settings.

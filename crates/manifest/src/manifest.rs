@@ -8,8 +8,8 @@ use source::{Entry, Problem, Problems, SourceFile, Tree};
 use crate::document::Document;
 use crate::reading::Reading;
 use crate::{
-    Budget, ConfigFile, Database, Dependency, Name, Remote, Resource, Servers, Service, Setting, Snapshots,
-    SpecReference, States, Task, Template, resource,
+    Budget, ConfigFile, Database, Dependency, Export, Name, Remote, Resource, Servers, Service, Setting, Snapshots,
+    SpecReference, States, Task, resource,
 };
 
 /// What a repository's `seedbed.yaml` says, checked.
@@ -48,7 +48,7 @@ pub struct Manifest {
     /// What the environment may take of the machine, if this is the root workspace.
     pub budget: Budget,
     /// The names that dependents see.
-    pub exports: IndexMap<String, Template>,
+    pub exports: IndexMap<String, Export>,
     /// Names of the profiles that it declares.
     pub profiles: Vec<String>,
 }
@@ -129,7 +129,7 @@ impl Manifest {
             manifest.scenarios.extend(spec.map(|spec| (entry.key.clone(), spec)));
         });
         entries("exports", &mut |entry| {
-            manifest.exports.extend(reading.template(&entry.value).map(|value| (entry.key.clone(), value)));
+            manifest.exports.extend(Export::read(entry, reading).map(|value| (entry.key.clone(), value)));
         });
         manifest
     }

@@ -145,6 +145,7 @@ impl Procfile {
                     limits: Limits::default(),
                     inputs: Vec::new(),
                     outputs: Vec::new(),
+                    keep: false,
                     watch: None,
                     after: Vec::new(),
                     timeout: None,

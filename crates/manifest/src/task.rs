@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use source::{Entry, Place};
+use source::{Entry, Place, Problem, Tree};
 
 use crate::after::After;
 use crate::command::Command;
@@ -29,6 +29,8 @@ pub struct Task {
     pub inputs: Vec<FileReference>,
     /// Globs of what it makes.
     pub outputs: Vec<FileReference>,
+    /// Whether what it makes is kept in the store, where those get it who have the same inputs.
+    pub keep: bool,
     /// What it waits for.
     pub after: Vec<After>,
     /// Its inputs, if it runs again when they change.
@@ -47,6 +49,10 @@ impl Task {
         let directory = tree.get("directory").and_then(|directory| file_reference::below(directory, reading));
         let inputs = FileReference::read_globs(tree.get("inputs"), reading);
         let outputs = FileReference::read_globs(tree.get("outputs"), reading);
+        let keep = tree.get("keep").and_then(Tree::as_bool).unwrap_or_default();
+        if keep {
+            check_keep(entry, &inputs, &outputs, reading);
+        }
         let watch = tree.get("watch").and_then(|watch| Watch::read_of_task(watch, &inputs, &outputs, reading));
         let after = After::read_all(tree.get("after"), reading);
         After::refuse_restarts(&after, "a task", reading);
@@ -58,10 +64,29 @@ impl Task {
             limits: Limits::default(),
             inputs,
             outputs,
+            keep,
             watch,
             after,
             timeout: tree.get("timeout").and_then(duration::read),
             place: entry.key_place.clone(),
         })
     }
+}
+
+/// What is kept is known by the inputs, and lies in the workspace of whoever gets it.
+fn check_keep(entry: &Entry, inputs: &[FileReference], outputs: &[FileReference], reading: &mut Reading<'_>) {
+    let name = &entry.key;
+    let outside = outputs.iter().find(|file| file.path.split('/').any(|part| part == ".."));
+    let missing = if inputs.is_empty() {
+        "declares no `inputs`, by which others would know that they need the same"
+    } else if outputs.is_empty() {
+        "declares no `outputs` that could be kept"
+    } else if outside.is_some() {
+        "makes files outside of its workspace, where nobody else has them"
+    } else {
+        return;
+    };
+    let place = entry.value.entry("keep").map_or(&entry.key_place, |keep| &keep.value.place);
+    let problem = Problem::error("task::keep", format!("the task `{name}` cannot be kept: it {missing}"));
+    reading.problems.push(problem.at(place, "this asks for it").help("declare them, or leave `keep` out"));
 }

@@ -70,7 +70,7 @@ fn names_and_settings_are_taken_as_they_stand() {
     assert_eq!(texts[6..], ["false", "the variable API_KEY", "the command pass show token", "the file ~/pin"]);
     assert_eq!(manifest.profiles, ["postgres", "large"]);
     assert_eq!(manifest.data[0].words(), "data/demo.yaml");
-    assert_eq!(written(&manifest.exports["url"]), "${services.web.url}");
+    assert_eq!(written(&manifest.exports["url"].value), "${services.web.url}");
 }
 
 #[test]

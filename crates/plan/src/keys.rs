@@ -12,6 +12,8 @@ use crate::{ChainStep, DatabaseId, InputDigests, Key, Model, ServiceModel, TaskM
 pub(crate) struct Keys {
     /// A task's words, inputs, and the keys of the tasks that it comes after.
     pub(crate) tasks: BTreeMap<UnitId, Key>,
+    /// The same, in which what is of this environment stands as names: the keys are the same in all.
+    pub(crate) plain_tasks: BTreeMap<UnitId, Key>,
     /// The words and inputs of a schema step. They name no place of this environment: the key is the same in all.
     pub(crate) schemas: BTreeMap<DatabaseId, Key>,
     /// The states that each database goes through.
@@ -66,15 +68,29 @@ pub fn task_keys(model: &Model, inputs: &InputDigests) -> BTreeMap<UnitId, Key> 
     Keys::new(model, inputs).tasks
 }
 
+/// The keys of what those tasks make whose making says nothing of an environment and of no secret, by the task: equal keys mean
+/// that whoever has the same inputs makes the same on such a machine.
+pub fn output_keys(model: &Model, inputs: &InputDigests, machine: &str) -> BTreeMap<UnitId, Key> {
+    let keys = Keys::new(model, inputs);
+    let is_plain = |id: &UnitId| {
+        let task = &model.tasks[id];
+        task.has_inputs && !task.has_secret && keys.tasks[id] == keys.plain_tasks[id]
+    };
+    let of = |key: &Key| Key::of("outputs").text(key.as_str()).text(machine).end();
+    keys.tasks.iter().filter(|(id, _)| is_plain(id)).map(|(id, key)| (id.clone(), of(key))).collect()
+}
+
 impl Keys {
     pub(crate) fn new(model: &Model, inputs: &InputDigests) -> Self {
         let digest = |digest: Option<&String>| digest.map_or("", String::as_str).to_owned();
-        let mut tasks = BTreeMap::new();
+        let (mut tasks, mut plain_tasks) = (BTreeMap::new(), BTreeMap::new());
         for task in in_order(model) {
-            let mut key = Key::of("task");
-            key.text(task.words.as_str()).text(&digest(inputs.tasks.get(&task.id)));
-            add_tasks(&mut key, task.after.iter().map(|condition| &condition.unit), &tasks);
-            tasks.insert(task.id.clone(), key.end());
+            for (keys, words) in [(&mut tasks, &task.words), (&mut plain_tasks, &task.plain_words)] {
+                let mut key = Key::of("task");
+                key.text(words.as_str()).text(&digest(inputs.tasks.get(&task.id)));
+                add_tasks(&mut key, task.after.iter().map(|condition| &condition.unit), keys);
+                keys.insert(task.id.clone(), key.end());
+            }
         }
         let mut schemas = BTreeMap::new();
         for database in model.databases.values() {
@@ -83,11 +99,11 @@ impl Keys {
             let inputs = digest(inputs.schemas.get(&database.id));
             schemas.insert(database.id.clone(), Key::of("schema").text(&server).text(words).text(&inputs).end());
         }
-        let chains = chains_of(model, inputs, &tasks, &schemas);
+        let chains = chains_of(model, inputs, &plain_tasks, &schemas);
         let is_unwatched = |id: &UnitId| model.tasks.get(id).is_none_or(|task| task.watch.is_none());
         let unwatched = tasks.iter().filter(|(id, _)| is_unwatched(id));
         let unwatched = unwatched.map(|(id, key)| (id.clone(), key.clone())).collect();
-        Self { tasks, schemas, chains, unwatched }
+        Self { tasks, plain_tasks, schemas, chains, unwatched }
     }
 
     /// The declared state of a database.

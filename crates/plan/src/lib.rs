@@ -28,13 +28,13 @@ pub use around::{Parts, StateWork, around_state, load, servers, unload};
 pub use container::{ContainerFacts, GATEWAY, ImageModel, LABEL};
 pub use due::{INPUTS_CHANGED, due_tasks};
 pub use key::Key;
-pub use keys::{Chain, chains, task_keys};
+pub use keys::{Chain, chains, output_keys, task_keys};
 pub use lives::process_limits;
 pub use model::{
     BaseModel, DatabaseId, DatabaseModel, Model, ResourceId, ResourceModel, SchemaModel, ServerId, ServerModel,
     ServiceModel, TaskModel, WorkspaceModel,
 };
-pub use needed::{Call, run, services};
+pub use needed::{ASKED_FOR, Call, run, services};
 pub use observed::{
     ChainStep, DatabaseObserved, InputDigests, Observed, PreparedServer, RunningUnit, StateFound, StateSource,
     TaskObserved,

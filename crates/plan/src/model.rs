@@ -156,6 +156,17 @@ pub struct TaskModel {
     pub config_files: BTreeMap<PathBuf, String>,
     /// Digest of its words and of what it declares.
     pub words: Key,
+    /// The same, in which places of databases, ports and directories stand as names.
+    pub plain_words: Key,
+    /// Whether a secret is among its words.
+    pub has_secret: bool,
+}
+
+impl TaskModel {
+    /// Whether it names what is of one environment: then it has run for that one alone.
+    pub fn names_environment(&self) -> bool {
+        self.words != self.plain_words
+    }
 }
 
 impl TaskModel {

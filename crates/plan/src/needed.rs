@@ -8,13 +8,16 @@ use crate::due::Due;
 use crate::keys::Keys;
 use crate::{Action, InputDigests, Model, Observed, Plan, Step, up};
 
+/// The reason of a task that runs in any case.
+pub const ASKED_FOR: &str = "it was asked for";
+
 /// Plans a run of tasks, with all that they need and nothing else. These tasks run in any case; those that they need only
 /// when `up` would run them.
 pub fn run(model: &Model, observed: &Observed, inputs: &InputDigests, tasks: &BTreeSet<UnitId>) -> Plan {
     let keys = Keys::new(model, inputs);
     let mut due = Due::for_up(model, observed, &keys);
     for (id, _) in model.tasks.iter().filter(|(id, _)| tasks.contains(*id)) {
-        due.tasks.insert(id, "it was asked for".to_owned());
+        due.tasks.insert(id, ASKED_FOR.to_owned());
     }
     let mut plan = up::plan_with(model, observed, &keys, due);
     plan.restrict_to(tasks);

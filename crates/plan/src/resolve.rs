@@ -14,6 +14,7 @@ use crate::container;
 use crate::key::KeyBuilder;
 use crate::lives::{self, Lives};
 use crate::scope::{Form, Scope};
+use crate::secret;
 use crate::step_id::{self, DatabaseStep};
 use crate::{
     BaseModel, ContainerFacts, DatabaseId, DatabaseModel, Key, Model, ResourceId, ResourceModel, SchemaModel, ServerId,
@@ -135,10 +136,13 @@ impl<'a> Resolver<'a> {
 
     fn task(&self, task: &'a manifest::Task) -> Result<TaskModel, Problem> {
         let id = self.scope.unit(&task.name);
+        let mut plain = None;
         let (resolved, image) = match &task.run {
             Workload::Process(run) => {
                 let directory = task.directory.as_deref();
-                (self.process(&self.scope, &id, run, &task.env, directory, Form::Value)?, None)
+                let process = |form| self.process(&self.scope, &id, run, &task.env, directory, form);
+                plain = Some(process(Form::Symbol)?.words);
+                (process(Form::Value)?, None)
             }
             Workload::Container(container) => {
                 let facts = &self.scope.facts.containers;
@@ -151,6 +155,8 @@ impl<'a> Resolver<'a> {
             }
         };
         let Resolved { process, words, uses, config_files } = resolved;
+        let handed = process.env.own.values().chain(&process.arguments).chain(config_files.values());
+        let has_secret = handed.into_iter().any(|text| secret::has_secret(text));
         Ok(TaskModel {
             id,
             process,
@@ -160,7 +166,10 @@ impl<'a> Resolver<'a> {
             timeout: task.timeout,
             watch: task.watch.as_ref().map(|watch| lives::watch(watch, &self.scope)),
             has_inputs: !task.inputs.is_empty(),
+            has_secret,
             config_files,
+            // A container has names of its environment in any case.
+            plain_words: plain.unwrap_or_else(|| Key::of("task of an environment").text(words.as_str()).end()),
             words,
         })
     }

@@ -269,14 +269,14 @@ impl<'a> Scope<'a> {
     fn follow(&self, alias: &str, export: &str, place: &'a Place) -> Result<(Self, &'a Template), Problem> {
         let workspace = self.workspace().dependencies[alias];
         let exports = &self.tree.workspace(workspace).manifest.exports;
-        let (name, template) = exports.get_key_value(export).expect("a tree without problems has what it refers to");
+        let (name, export) = exports.get_key_value(export).expect("a tree without problems has what it refers to");
         let is_it = |export: &Export<'_>| export.workspace == workspace && export.name == name;
         if let Some(start) = self.trail.iter().position(is_it) {
             return Err(self.circle(&self.trail[start..], place));
         }
         let mut trail = self.trail.clone();
         trail.push(Export { workspace, name, place: Some(place) });
-        Ok((Self { workspace, service: None, trail, ..*self }, template))
+        Ok((Self { workspace, service: None, trail, ..*self }, &export.value))
     }
 
     /// Describes a circle of exports; the last of them refers to the first at `closing`.
@@ -326,10 +326,11 @@ impl<'a> Scope<'a> {
     pub(crate) fn model(&self, problems: &mut Problems) -> WorkspaceModel {
         let manifest = &self.workspace().manifest;
         let mut exports = BTreeMap::new();
-        for (name, template) in &manifest.exports {
+        for (name, export) in &manifest.exports {
             let trail = vec![Export { workspace: self.workspace, name, place: None }];
-            match (Self { trail, ..self.clone() }).text(template, Form::Value) {
+            match (Self { trail, ..self.clone() }).text(&export.value, Form::Value) {
                 Ok(value) => {
+                    problems.extend(other_kind(self.name(), name, export, &value));
                     exports.insert(name.clone(), value);
                 }
                 Err(problem) => problems.push(problem),
@@ -337,4 +338,16 @@ impl<'a> Scope<'a> {
         }
         WorkspaceModel { name: self.name().to_owned(), directory: self.workspace().directory.clone(), exports }
     }
+}
+
+/// What is wrong with an export that is not what it is declared to be.
+fn other_kind(workspace: &str, name: &str, export: &manifest::Export, value: &str) -> Option<Problem> {
+    let kind = export.kind.filter(|kind| !kind.fits(value))?;
+    // A secret is not known yet, and must not be shown.
+    if secret::has_secret(value) {
+        return None;
+    }
+    let message = format!("the export `{name}` of {workspace} is no {}", kind.what().trim_start_matches("a "));
+    let problem = Problem::error("plan::export-type", message).at(&export.place, format!("this is `{value}`"));
+    Some(problem.help(format!("its `type` says that dependents get {}", kind.what())))
 }

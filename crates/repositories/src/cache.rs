@@ -16,7 +16,7 @@ use crate::{Address, CommitId, RepositoryError};
 
 /// What was fetched of repositories, and what is fetched when it is needed.
 pub struct Cache<'a> {
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     pub(crate) settings: Settings<'a>,
 }
 
@@ -238,7 +238,7 @@ impl Repository<'_> {
 }
 
 /// Whether this is the file that has that path now.
-fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     let own = file.metadata().map(|own| (own.dev(), own.ino()));
     own.is_ok_and(|own| fs::metadata(path).is_ok_and(|there| own == (there.dev(), there.ino())))
 }

@@ -33,7 +33,9 @@ struct Made {
 }
 
 const FORMAT: u32 = 1;
-const MADE: &str = "made.json";
+pub(crate) const MADE: &str = "made.json";
+/// The file whose time is that of the last use.
+pub(crate) const USED: &str = "used";
 
 /// Joins a path to one inside of a repository. `None` when that leads out of it.
 pub fn below(base: &str, path: &str) -> Option<String> {
@@ -51,6 +53,12 @@ pub fn below(base: &str, path: &str) -> Option<String> {
     Some(if parts.is_empty() { ".".to_owned() } else { parts.join("/") })
 }
 
+/// Notes that the files of a commit were looked up now; says whether they are still there, which whoever cleans the cache may have
+/// changed at this moment.
+fn used(place: &Path) -> bool {
+    File::create(place.join(USED)).is_ok() && place.join(MADE).is_file()
+}
+
 impl Repository<'_> {
     /// Makes the files of a commit below a path appear, and gives their directory. `path` is relative to the root, `.`
     /// all of it; other paths of the same commit lie where they belong beside it. What is there already needs neither
@@ -59,8 +67,10 @@ impl Repository<'_> {
         let path = below("", path).ok_or_else(|| self.no_path(commit, path))?;
         let place = self.directory.join("trees").join(commit.as_str());
         let checkout = match made(&place)?.paths.remove(&path) {
-            Some(digest) => Checkout { directory: directory(&place, &path), digest, submodules: Vec::new() },
-            None => self.make_checkout(commit, &path, &place, wanted)?,
+            Some(digest) if used(&place) => {
+                Checkout { directory: directory(&place, &path), digest, submodules: Vec::new() }
+            }
+            _ => self.make_checkout(commit, &path, &place, wanted)?,
         };
         self.check_digest(commit, &path, wanted, &checkout.digest)?;
         Ok(checkout)

@@ -16,7 +16,7 @@ pub(crate) const FORMAT: i64 = 1;
 /// What the dependencies of a workspace are pinned to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LockFile {
-    /// By the identity of the repository.
+    /// By the identity of the repository; those that are there under a name of their own by that, too.
     pub repositories: BTreeMap<String, Pinned>,
 }
 
@@ -31,6 +31,17 @@ pub struct Pinned {
     pub commit: CommitId,
     /// The digest of what is below each path that is used.
     pub digests: BTreeMap<String, String>,
+}
+
+/// What a repository is called in the lock that is there under a name of its own, beside another revision of it.
+pub fn pin(identity: &str, name: &str) -> String {
+    format!("{identity}{AS}{name}")
+}
+
+const AS: &str = " as ";
+
+fn is_pin(key: &str, identity: &str) -> bool {
+    key == identity || key.strip_prefix(identity).is_some_and(|rest| rest.starts_with(AS))
 }
 
 impl LockFile {
@@ -109,7 +120,7 @@ fn read(tree: &Tree, problems: &mut Problems) -> LockFile {
     };
     for entry in entries {
         if let Some(pinned) = read_pinned(&entry.value, &entry.key_place, problems) {
-            if pinned.address.identity() == entry.key {
+            if is_pin(&entry.key, pinned.address.identity()) {
                 lock.repositories.insert(entry.key.clone(), pinned);
             } else {
                 let message = format!("`{}` is not the repository of this address", entry.key);

@@ -15,7 +15,7 @@ pub fn schema() -> Value {
             "seedbed_lock": { "const": FORMAT, "description": "The version of this format." },
             "repositories": {
                 "type": "object",
-                "description": "By host and path, whichever address leads there.",
+                "description": "By host and path, whichever address leads there; ` as NAME` behind it for a revision that is there under a name of its own.",
                 "additionalProperties": { "$ref": "#/$defs/pinned" },
             },
         },

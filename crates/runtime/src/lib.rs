@@ -47,6 +47,7 @@ mod spawn;
 mod tail;
 mod terminal;
 mod usage;
+mod workplace;
 
 pub use cgroup::limits_hold;
 pub use clock::Clock;
@@ -57,7 +58,9 @@ pub use guard::guard;
 pub use log_line::{LogLine, Stream};
 pub use log_reader::{LogEntry, LogReader, OLDER_PARTS, rotated};
 pub use native::Runtime;
+pub use predecessor::unit_processes;
 pub use sites::sweep;
 pub use spawn::{MARK, SUPERVISOR};
 pub use tail::tail;
 pub use usage::{Usage, available_memory, usage};
+pub use workplace::works_in;

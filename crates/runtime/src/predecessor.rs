@@ -69,6 +69,11 @@ pub(crate) fn bury(directory: &Path) -> Result<(), RuntimeError> {
 #[cfg(target_os = "linux")]
 pub(crate) use linux::{children, start_of};
 
+/// Returns the living processes of the units of an environment, whoever started them.
+pub fn unit_processes(directory: &Path) -> Vec<u32> {
+    marked(directory).into_iter().filter(|pid| start_of(*pid).is_some()).collect()
+}
+
 #[cfg(target_os = "linux")]
 use linux::marked;
 

@@ -95,6 +95,8 @@ pub enum Command {
     Ports,
     /// List the database servers that environments share, and whose databases they have
     Servers(ServersArguments),
+    /// List what was fetched of dependencies, for all workspaces, and remove what is not needed
+    Repositories(RepositoriesArguments),
     /// Show what memory and processors the services use
     Stats(StatsArguments),
     /// Show which steps made the last `up` take as long as it did
@@ -469,7 +471,8 @@ pub struct LoadArguments {
     /// spec, or a top spec that lists service specs. Default: what the manifests declare, unless --fill is given
     #[arg(add = completion_data::specs())]
     pub spec: Option<String>,
-    /// The service that a spec is of; default: this workspace
+    /// The service that a spec is of; default: this workspace. Without a spec: the one whose declared records are loaded, and no
+    /// others but those that they refer to
     #[arg(long, value_name = "SERVICE", add = completion_data::services())]
     pub service: Option<String>,
     /// The scenario of the spec
@@ -963,6 +966,20 @@ pub struct ServersArguments {
     /// Remove the databases of environments whose directories are gone
     #[arg(long)]
     pub prune: bool,
+}
+
+/// Arguments of `repositories`.
+#[derive(Debug, Args)]
+pub struct RepositoriesArguments {
+    /// Remove what is beyond the limits and nobody works in; it is fetched again when it is needed
+    #[arg(long)]
+    pub prune: bool,
+    /// With --prune: what stays is what was used within this time
+    #[arg(long, value_name = "DURATION", requires = "prune", default_value = "30d", value_parser = environment::parse_duration)]
+    pub unused_for: std::time::Duration,
+    /// With --prune: what stays, of what was used last, takes no more than this (`5GB`)
+    #[arg(long, value_name = "SIZE", requires = "prune", value_parser = manifest::parse_size)]
+    pub keep: Option<u64>,
 }
 
 /// Arguments of `hold`.

@@ -142,7 +142,11 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::BadRecipient(_) => (3, "recipient"),
         Error::Tree(_) => (1, "files"),
         Error::Base { .. } | Error::Rule { .. } => (1, "base"),
-        Error::StateGone { .. } | Error::UnusableState(..) | Error::UnusableServer(..) => (1, "state"),
+        Error::StateGone { .. }
+        | Error::UnusableState(..)
+        | Error::UnusableServer(..)
+        | Error::OutputsGone { .. }
+        | Error::ForeignOutput { .. } => (1, "state"),
         Error::NotProved { .. } => (7, "check"),
         Error::Store(_)
         | Error::OtherDatabases { .. }

@@ -67,8 +67,14 @@ pub const TARGETS: [Target; 24] = [
         each: Some(("SERVICE", "up $*")),
         ..target("dev.migrate", "Run what is new of the schemas, and what `dev.up` does besides", "up")
     },
-    target("dev.load_dev_data", "Load the declared records, or those of SPEC=FILE", "load $(SPEC)"),
-    target("dev.describe", "Show what the tables hold", "describe"),
+    Target {
+        each: Some(("SERVICE", "load --service $* $(SPEC)")),
+        ..target("dev.load_dev_data", "Load the declared records, or those of SPEC=FILE", "load $(SPEC)")
+    },
+    Target {
+        each: Some(("SERVICE", "describe $*")),
+        ..target("dev.describe", "Show what the tables hold", "describe")
+    },
     target("dev.reset", "Bring all databases back to their declared state", "reset"),
     target("dev.undo", "Take back what the last command did to databases and files", "undo"),
     Target {
@@ -76,6 +82,7 @@ pub const TARGETS: [Target; 24] = [
         ..target("dev.snapshot", "Save all databases and files under TAG=NAME", "snapshot $(TAG)")
     },
     Target {
+        each: Some(("SERVICE", "restore $(TAG) --only $*")),
         needs: Some("TAG"),
         ..target("dev.restore", "Bring databases and files to what TAG=NAME holds", "restore $(TAG)")
     },
@@ -126,7 +133,12 @@ pub fn makefile() -> String {
         }
         writeln!(text, "\t$(SEEDBED_HERE) {words}").expect("writing to a string cannot fail");
         if let Some((_, words)) = each {
-            write!(text, "\n{name}.%:\n\t$(SEEDBED_HERE) {words}\n").expect("writing to a string cannot fail");
+            write!(text, "\n{name}.%:\n").expect("writing to a string cannot fail");
+            if let Some(needed) = needs.filter(|needed| words.contains(&format!("$({needed})"))) {
+                writeln!(text, "\t$(if $({needed}),,$(error say which: make $@ {needed}=NAME))")
+                    .expect("writing to a string cannot fail");
+            }
+            writeln!(text, "\t$(SEEDBED_HERE) {words}").expect("writing to a string cannot fail");
         }
     }
     text

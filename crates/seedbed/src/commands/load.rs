@@ -47,11 +47,10 @@ pub fn run(job: &Job<'_>, arguments: &LoadArguments) -> Result<Outcome, Failure>
     Ok(Outcome::of(text, json!({ "load": up::load_json(&report), "total_ms": total_ms })))
 }
 
-/// What is declared is loaded as it is declared.
+/// What is declared is loaded as it is declared; of one service alone, if that is said.
 fn check_declared(arguments: &LoadArguments) -> Result<(), Failure> {
-    let LoadArguments { service, scenario, strict, seed, set, mode, dry_run, .. } = arguments;
-    let is_other = service.is_some()
-        || scenario.is_some()
+    let LoadArguments { scenario, strict, seed, set, mode, dry_run, .. } = arguments;
+    let is_other = scenario.is_some()
         || *strict
         || seed.is_some()
         || !set.is_empty()
@@ -60,7 +59,7 @@ fn check_declared(arguments: &LoadArguments) -> Result<(), Failure> {
     if arguments.spec.is_some() || arguments.fill.is_some() || !is_other {
         return Ok(());
     }
-    let message = "error: which spec? without one, what the manifests declare is loaded, and that takes no options\n\
+    let message = "error: which spec? without one, what the manifests declare is loaded, and that takes no options but `--service`\n\
                    help: name a spec, as in `seedbed load SPEC --mode update`, or give --fill ROWS\n";
     Err(Failure { code: 2, kind: "command-line", message: message.to_owned() })
 }

@@ -24,6 +24,7 @@ mod loads;
 mod logs;
 mod make;
 mod ports;
+mod repositories;
 mod reset;
 mod run;
 mod schema;
@@ -181,6 +182,7 @@ pub fn run() -> ExitCode {
         Command::Wait(options) => wait::run(&job, options),
         Command::Ports => ports::run(&job),
         Command::Servers(options) => servers::run(&job, options),
+        Command::Repositories(options) => repositories::run(&job, options),
         Command::Hold(options) => hold::run(&job, options),
         Command::Stats(options) => stats::run(&job, options),
         Command::CriticalPath(options) => critical_path::run(&job, options),

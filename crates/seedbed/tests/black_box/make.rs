@@ -42,9 +42,14 @@ fn the_targets_are_the_commands() {
     assert_eq!(workspace.processes().into_keys().collect::<Vec<_>>(), ["shop/web"]);
     make(&workspace, &["-C", "below", "dev.up"]).ends_with(0);
     assert_eq!(workspace.processes().len(), 2);
-    for target in
-        ["dev.down.web", "dev.migrate.web", "dev.restart.worker", "dev.load_dev_data", "dev.config", "dev.ports"]
-    {
+    for target in [
+        "dev.down.web",
+        "dev.migrate.web",
+        "dev.restart.worker",
+        "dev.load_dev_data",
+        "dev.load_dev_data.shop",
+        "dev.config",
+    ] {
         make(&workspace, &["-C", "below", target]).ends_with(0);
     }
     assert_eq!(workspace.processes().len(), 2);

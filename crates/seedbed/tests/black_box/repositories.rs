@@ -228,6 +228,92 @@ fn a_repository_is_there_once_and_two_revisions_need_a_word_of_the_root() {
 }
 
 #[test]
+fn two_revisions_run_beside_each_other_where_one_has_a_name_of_its_own() {
+    let site = Site::new();
+    let first = site.commit("base", &[("seedbed.yaml", &service("base", "one"))]);
+    site.git("base", &["tag", "v1"]);
+    let second = site.commit("base", &[("seedbed.yaml", &service("base", "two"))]);
+    site.git("base", &["tag", "v2"]);
+    let dependent = |name: &str, reference: &str| {
+        let manifest = site.manifest(name, &[("base", reference)]);
+        let reader = "services:\n  web: { run: \"sh -c 'echo asks $BASE; exec trivial_service $PORT'\", port: auto, env: { PORT: '${port}', BASE: '${dependencies.base.url}' } }\n";
+        site.commit(name, &[("seedbed.yaml", &format!("{manifest}{reader}"))]);
+    };
+    dependent("left", "ref: v2");
+    dependent("right", "ref: v1, as: base-old");
+    site.top(&[("left", ""), ("right", "")]);
+    let up = site.seedbed("top", &["up", "--json"]).ends_with(0).json();
+    let address = |service: &str| {
+        let found = up["services"].as_array().unwrap().iter().find(|one| one["service"] == service);
+        found.unwrap_or_else(|| panic!("{up}"))["address"].as_str().unwrap().to_owned()
+    };
+    for (service, version, reader) in [("base/web", "two", "left/web"), ("base-old/web", "one", "right/web")] {
+        assert!(site.log(service).contains(&format!("version {version}")), "{service}");
+        assert!(site.log(reader).contains(&format!("asks {}", address(service))), "{reader}: {}", site.log(reader));
+    }
+    let lock = site.lock();
+    assert!(lock.contains("/base\":") && lock.contains("/base as base-old\":"), "{lock}");
+    assert!(lock.contains(&first) && lock.contains(&second), "{lock}");
+    // Offline, and as it is locked.
+    fs::rename(site.path("base"), site.path("moved")).unwrap();
+    site.seedbed("top", &["down"]).ends_with(0);
+    site.seedbed("top", &["up", "--locked"]).ends_with(0);
+    assert_eq!(site.lock(), lock);
+    fs::rename(site.path("moved"), site.path("base")).unwrap();
+
+    // One commit is there once.
+    site.top(&[("base", "ref: v1"), ("right", "")]);
+    let same = site.seedbed("top", &["up"]).ends_with(3);
+    same.says(&["wanted under two names at the same revision", "top → right → base", "leave `as` out"]);
+    // The name is one of the environment's.
+    site.top(&[("base", "ref: v2, as: right"), ("right", "")]);
+    site.seedbed("top", &["up"]).ends_with(3).says(&["two workspaces have the name `right`"]);
+}
+
+#[test]
+fn what_was_fetched_is_listed_and_goes_when_nobody_works_in_it() {
+    let site = Site::new();
+    for (name, version) in [("one", "first"), ("two", "second")] {
+        site.commit(name, &[("seedbed.yaml", &service(name, version))]);
+    }
+    site.top(&[("one", ""), ("two", "")]);
+    site.seedbed("top", &["repositories"]).ends_with(0).says(&[]);
+    site.seedbed("top", &["up"]).ends_with(0);
+    let cached = || {
+        let listed = site.seedbed("top", &["repositories", "--json"]).ends_with(0).json();
+        listed["repositories"].as_array().unwrap().clone()
+    };
+    let names = |cached: &[serde_json::Value]| {
+        let mut names: Vec<String> = cached
+            .iter()
+            .map(|one| one["repository"].as_str().unwrap().rsplit('/').next().unwrap().to_owned())
+            .collect();
+        names.sort();
+        names
+    };
+    let found = cached();
+    assert_eq!(names(&found), ["one", "two"]);
+    assert!(found.iter().all(|one| one["in_use"] == true && one["bytes"].as_u64().unwrap() > 0), "{found:?}");
+    // Services run from there.
+    let prune = |words: &[&str]| site.seedbed("top", &[&["repositories", "--prune"], words].concat()).ends_with(0);
+    prune(&["--keep", "1kB"]);
+    assert_eq!(names(&cached()), ["one", "two"]);
+    site.seedbed("top", &["down"]).ends_with(0);
+    prune(&[]);
+    assert_eq!(names(&cached()), ["one", "two"], "both were used a moment ago");
+    // The one that was used last fits.
+    let fits = found.iter().map(|one| one["bytes"].as_u64().unwrap()).max().unwrap();
+    assert!(fits < 900_000, "{found:?}");
+    prune(&["--keep", &format!("{}kB", fits / 1_000 + 1)]);
+    assert_eq!(cached().len(), 1);
+    prune(&["--keep", "1kB"]);
+    assert_eq!(cached(), Vec::<serde_json::Value>::new());
+    // It is fetched again.
+    site.seedbed("top", &["up", "--locked"]).ends_with(0);
+    assert_eq!(names(&cached()), ["one", "two"]);
+}
+
+#[test]
 fn a_circle_of_repositories_ends_at_the_root_itself() {
     let site = Site::new();
     let shop = format!("{}{SERVICE}", site.manifest("shop", &[("lms", "")]));

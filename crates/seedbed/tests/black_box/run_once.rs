@@ -1,6 +1,7 @@
 //! A task that several need runs once: in one environment, in several, and for commands that come at the same time.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
@@ -194,4 +195,101 @@ services:
     );
     up();
     assert_eq!((runs(), workspace.read("app")), ("gccgc".to_owned(), "two\nother\n".to_owned()));
+}
+
+/// A workspace `DIRECTORY/w0` that needs `DIRECTORY/lib`, whose task says `keep`, with a remote for all.
+fn write_keeping(workspace: &Workspace, directory: &str) {
+    let build = "echo run >> runs; mkdir -p out/deep; cat src.txt > out/deep/lib.txt; ln -sf deep/lib.txt out/link; chmod +x out/deep/lib.txt";
+    let lib = format!(
+        "name: lib\ntasks:\n  build:\n    run: {{ shell: '{build}' }}\n    inputs: [src.txt]\n    outputs: ['out/**']\n    keep: true\nservices:\n  api: {{ run: [trivial_service, '${{port}}'], port: auto, after: [build] }}\n"
+    );
+    workspace.write(&format!("{directory}/lib/seedbed.yaml"), &lib);
+    workspace.write(&format!("{directory}/lib/src.txt"), "one\n");
+    workspace.write(
+        &format!("{directory}/w0/seedbed.yaml"),
+        "name: w0\ndependencies: { lib: ../lib }\nremotes: { team: ../../remote }\n",
+    );
+}
+
+#[test]
+fn what_a_task_makes_is_kept_in_the_store_and_had_by_others() {
+    let workspace = Workspace::new();
+    for directory in ["here", "there"] {
+        write_keeping(&workspace, directory);
+    }
+    let done = |directory: &str, words: &[&str]| {
+        let root = format!("{directory}/w0");
+        run(&mut workspace.command(&[&["-C", root.as_str()], words].concat()), PATIENCE).ends_with(0)
+    };
+    let runs = |directory: &str| {
+        let path = workspace.root().join(directory).join("lib/runs");
+        fs::read_to_string(path).map_or(0, |text| text.lines().count())
+    };
+    let made = |directory: &str| workspace.read(&format!("{directory}/lib/out/link"));
+    done("here", &["up"]);
+    done("here", &["tend"]);
+    assert_eq!(runs("here"), 1);
+
+    // What is gone comes from the store, with its links and rights.
+    fs::remove_dir_all(workspace.root().join("here/lib/out")).unwrap();
+    let why = done("here", &["run", "lib/build", "--why"]).stdout;
+    assert!(why.contains("its output out/** is missing"), "it was asked for, and runs in any case: {why}");
+    done("here", &["up"]).says(&["lib/build need not run: what it makes of these inputs is taken from the store"]);
+    assert_eq!((runs("here"), made("here")), (1, "one\n".to_owned()));
+    let rights = fs::metadata(workspace.root().join("here/lib/out/deep/lib.txt")).unwrap().permissions();
+    assert_eq!(rights.mode() & 0o111, 0o111);
+    done("here", &["up"]);
+    assert_eq!(runs("here"), 1, "it is as if it had run");
+
+    // Another place, which is as good as another machine.
+    done("here", &["push", "--states"]).says(&[]);
+    done("there", &["up"])
+        .says(&["lib/build need not run: what it makes of these inputs is taken from the remote team"]);
+    assert_eq!((runs("there"), made("there")), (0, "one\n".to_owned()));
+
+    // Other inputs are another matter, and so is what was asked for.
+    workspace.write("there/lib/src.txt", "two\n");
+    done("there", &["up"]);
+    assert_eq!((runs("there"), made("there")), (1, "two\n".to_owned()));
+    workspace.write("there/lib/src.txt", "one\n");
+    done("there", &["up"]);
+    assert_eq!((runs("there"), made("there")), (1, "one\n".to_owned()), "back to what is kept");
+    done("there", &["run", "lib/build"]);
+    assert_eq!(runs("there"), 2);
+
+    // What leads out of the workspace is not written to.
+    let outside = workspace.root().join("outside");
+    fs::create_dir(&outside).unwrap();
+    fs::remove_dir_all(workspace.root().join("here/lib/out")).unwrap();
+    std::os::unix::fs::symlink(&outside, workspace.root().join("here/lib/out")).unwrap();
+    done("here", &["up"]).says(&["lib/build runs: what the store has of it cannot be used"]);
+    assert_eq!(runs("here"), 2);
+}
+
+#[test]
+fn a_task_that_names_what_is_of_its_environment_is_remembered_there() {
+    let workspace = Workspace::of(&[
+        (
+            "seedbed.yaml",
+            "name: shop
+tasks:
+  plain: { run: { shell: 'echo p >> runs; touch plain.txt' }, inputs: [src.txt], outputs: [plain.txt] }
+  named: { run: { shell: 'echo n >> runs' }, env: { URL: '${services.web.url}' }, inputs: [src.txt] }
+services:
+  web: { run: [trivial_service, '${port}'], port: auto, after: [plain] }
+  worker: { run: [trivial_service, '${port}'], port: auto, after: [named] }
+",
+        ),
+        ("src.txt", "one\n"),
+    ]);
+    let runs = || workspace.read("runs").split_whitespace().collect::<Vec<_>>().concat();
+    let up = |name: &str| workspace.seedbed(&["up", "--name", name]).ends_with(0);
+    let count = |letter: char| runs().matches(letter).count();
+    up("default");
+    up("other");
+    assert_eq!((count('p'), count('n')), (1, 2), "each environment has a port of its own: {}", runs());
+    for name in ["default", "other", "default"] {
+        up(name);
+    }
+    assert_eq!((count('p'), count('n')), (1, 2), "neither disturbs the other: {}", runs());
 }

@@ -299,10 +299,14 @@ fn databases_of_environments_that_are_gone_are_removed_when_that_is_asked_for() 
     }
     fs::remove_dir_all(all.workspace.root().join("a")).unwrap();
     assert_eq!(all.states(), ["a is gone", "b is down"]);
+    let doctor = all.done("b", &["doctor"]).stdout;
+    assert!(doctor.contains("postgres-15 has the databases of 1 whose directory is gone"), "{doctor}");
     all.done("b", &["servers", "--prune"]);
     assert_eq!(all.states(), ["b is down"]);
     all.done("b", &["up"]);
     assert_eq!(all.rows("b"), "of b");
+    let doctor = all.done("b", &["doctor"]).stdout;
+    assert!(doctor.contains("postgres-15 runs, used by 1 of 1 environments"), "{doctor}");
 
     // The data of the server itself, taken away by hand.
     all.done("b", &["down"]);
