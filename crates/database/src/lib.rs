@@ -11,6 +11,7 @@ mod database;
 mod datum;
 mod description;
 mod durable;
+mod ending;
 mod engine;
 mod error;
 mod fingerprint;
@@ -37,6 +38,7 @@ pub use description::{
     TableDescription,
 };
 pub use durable::{DurableRename, FileError, copy_tree, remove_file, sync_all, sync_directory, sync_file, sync_tree};
+pub use ending::{Endable, end_programs};
 pub use engine::{
     DatabaseSettings, Durability, Engine, EngineError, EngineKind, Fill, ServerFiles, ServerFound, ServerPackage,
     ServerPlace, ServerProcess, ServerRequest, ShellCommand, UnknownEngine,

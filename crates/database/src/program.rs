@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, Output, Stdio};
 
-use crate::{Account, Binaries, Image, Inside};
+use crate::{Account, Binaries, Endable, Image, Inside};
 
 /// The most of a failed program's output that an error carries, in characters.
 const OUTPUT_LIMIT: usize = 2000;
@@ -22,6 +22,8 @@ pub struct Program {
     command: Command,
     /// The image that it runs in, and how.
     container: Option<(Image, Inside)>,
+    /// Whether it may be ended before it has done its work.
+    is_endable: bool,
 }
 
 /// How a program failed.
@@ -50,7 +52,14 @@ impl Program {
             }
         }
         command.env("LC_ALL", "C").stdin(Stdio::null());
-        Self { path, command, container: binaries.image().map(|image| (image.clone(), Inside::default())) }
+        let container = binaries.image().map(|image| (image.clone(), Inside::default()));
+        Self { path, command, container, is_endable: false }
+    }
+
+    /// Lets it be ended by whoever does not want to wait for it: [`crate::end_programs`].
+    pub fn endable(&mut self) -> &mut Self {
+        self.is_endable = true;
+        self
     }
 
     /// Runs it as another user, if one is given.
@@ -132,6 +141,7 @@ impl Program {
         self.end_with_caller();
         self.command.stdin(input).stdout(output).stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(ProgramFailure::Start)?;
+        let _endable = self.is_endable.then(|| Endable::new(&child));
         // A container lives as long as this is open.
         let lifeline = child.stdin.take();
         let output = child.wait_with_output().map_err(ProgramFailure::Start)?;
@@ -148,6 +158,7 @@ impl Program {
         self.end_with_caller();
         self.command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = self.command.spawn().map_err(ProgramFailure::Start)?;
+        let _endable = self.is_endable.then(|| Endable::new(&child));
         let mut input = child.stdin.take().expect("its standard input is a pipe");
         let written = write(&mut input);
         drop(input);

@@ -35,7 +35,7 @@ impl MysqlDatabase {
         program.argument("--no-autocommit").argument("--net-buffer-length=16777216");
         program.argument("--max-allowed-packet=1073741824").argument(&self.schema);
         let path = program.path().to_owned();
-        program.run_into(output.try_clone().map_err(write)?).map_err(|failure| match failure {
+        program.endable().run_into(output.try_clone().map_err(write)?).map_err(|failure| match failure {
             ProgramFailure::Start(source) => FileError { action: "start", path, source }.into(),
             ProgramFailure::Status { status, output } => DatabaseError::Program { program: path, status, output },
         })?;

@@ -42,7 +42,7 @@ impl MysqlDatabase {
         program.argument(format!("--database={schema}"));
         let path = program.path().to_owned();
         let mut filter = Filter::default();
-        let fed = program.feed(|input| filter.pass(BufReader::with_capacity(1 << 20, file), input));
+        let fed = program.endable().feed(|input| filter.pass(BufReader::with_capacity(1 << 20, file), input));
         let damaged = |reason: String| DatabaseError::Damaged { path: from.to_owned(), reason };
         if let [first, second, ..] = filter.databases.as_slice() {
             return Err(damaged(format!("it holds several databases, {first} and {second}; make a dump of one")));

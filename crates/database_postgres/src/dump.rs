@@ -22,7 +22,7 @@ impl PostgresDatabase {
         program.argument("--file").argument(file.path());
         program.share(file.path().parent().unwrap_or(Path::new("/")));
         let path = program.path().to_owned();
-        program.run().map_err(|failure| match failure {
+        program.endable().run().map_err(|failure| match failure {
             ProgramFailure::Start(source) => FileError { action: "start", path, source }.into(),
             ProgramFailure::Status { status, output } => DatabaseError::Program { program: path, status, output },
         })?;

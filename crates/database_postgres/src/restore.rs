@@ -94,7 +94,7 @@ impl PostgresDatabase {
         }
         program.argument("--dbname").argument(database).argument(from).share(from);
         let path = program.path().to_owned();
-        program.run().map(drop).map_err(|failure| match failure {
+        program.endable().run().map(drop).map_err(|failure| match failure {
             ProgramFailure::Start(source) if source.kind() == ErrorKind::NotFound => {
                 FileError { action: "find", path, source }.into()
             }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{Read, Write as _};
 use std::path::Path;
 
 use database::{Database, StateName};
@@ -74,23 +74,46 @@ pub(crate) fn from_file(
     file: &Path,
 ) -> Result<(), Error> {
     let plain = states::Scratch::new(session, "incoming", id)?;
-    let source = if decompress(file, plain.path())? { plain.path() } else { file };
+    let source = if decompress(session, file, plain.path())? { plain.path() } else { file };
+    session.heed_interrupt()?;
     database.restore_as(name, source).map_err(|source| Error::Base { file: file.to_owned(), source })
 }
 
+/// How files are compressed, by their first bytes: an address or a name need not say it.
+const COMPRESSED: &[(&[u8], &str)] = &[
+    (b"\x1f\x8b", "gzip"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"BZh", "bzip2"),
+    (b"PK\x03\x04", "zip"),
+    (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+    (b"\x04\x22\x4d\x18", "LZ4"),
+];
+
 /// Writes the plain form of a compressed file; says whether it was one.
-fn decompress(file: &Path, to: &Path) -> Result<bool, Error> {
-    let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+fn decompress(session: &Session<'_>, file: &Path, to: &Path) -> Result<bool, Error> {
+    if file.is_dir() {
+        return Ok(false);
+    }
     let opened = || File::open(file).map_err(Error::io("open", file));
-    let mut reader: Box<dyn Read> = match extension {
-        "gz" => Box::new(flate2::read::MultiGzDecoder::new(opened()?)),
-        "zst" => Box::new(zstd::Decoder::new(opened()?).map_err(Error::io("read", file))?),
+    let mut head = Vec::new();
+    opened()?.take(8).read_to_end(&mut head).map_err(Error::io("read", file))?;
+    let Some((_, format)) = COMPRESSED.iter().find(|(magic, _)| head.starts_with(magic)) else { return Ok(false) };
+    let mut reader: Box<dyn Read> = match *format {
+        "gzip" => Box::new(flate2::read::MultiGzDecoder::new(opened()?)),
+        "zstd" => Box::new(zstd::Decoder::new(opened()?).map_err(Error::io("read", file))?),
         "xz" => Box::new(liblzma::read::XzDecoder::new_multi_decoder(opened()?)),
-        _ => return Ok(false),
+        format => return Err(Error::Compression { file: file.to_owned(), format }),
     };
     let mut plain = File::create(to).map_err(Error::io("create", to))?;
-    io::copy(&mut reader, &mut plain).map_err(Error::io("decompress", file))?;
-    Ok(true)
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        session.heed_interrupt()?;
+        match reader.read(&mut piece).map_err(Error::io("decompress", file))? {
+            0 => return Ok(true),
+            length => plain.write_all(&piece[..length]).map_err(Error::io("write", to))?,
+        }
+    }
 }
 
 /// The note of a content that was cleaned: by which rules.

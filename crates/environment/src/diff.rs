@@ -108,7 +108,7 @@ impl Session<'_> {
                         files.push((sign, if path.is_empty() { ".".to_owned() } else { path }));
                         Ok(())
                     })
-                    .map_err(Error::Tree)?;
+                    .map_err(Error::tree)?;
                     if files.is_empty() {
                         difference.same.push(old.name.clone());
                     } else {

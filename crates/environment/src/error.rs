@@ -401,6 +401,14 @@ pub enum Error {
         /// What the engine said.
         source: database::DatabaseError,
     },
+    /// A base is compressed in a way that is not read.
+    #[error("the base {} is compressed with {format}: write it anew with gzip, zstd or xz, which are read", file.display())]
+    Compression {
+        /// The file.
+        file: PathBuf,
+        /// The format.
+        format: &'static str,
+    },
     /// A repository that something depends on cannot be had.
     #[error("{source}")]
     Repository {
@@ -535,6 +543,14 @@ impl Error {
             return Self::Interrupted;
         }
         Self::Provider { provider: name.to_string(), record: None, place: None, source }
+    }
+
+    /// An error of a tree, or that whoever watched it was interrupted.
+    pub(crate) fn tree(source: TreeError) -> Self {
+        match source {
+            TreeError::Interrupted => Self::Interrupted,
+            source => Self::Tree(source),
+        }
     }
 
     /// What an error means when providers have removed something.

@@ -505,6 +505,7 @@ impl Worker<'_> {
 
     fn step(&self, step: &Step) -> Result<(), Error> {
         let session = self.session;
+        session.heed_interrupt()?;
         match &step.action {
             Action::PullImage(id) | Action::BuildImage(id) => crate::container_images::make(session, id),
             Action::PrepareServer { server, with } => self.prepare_server(server, with.as_ref()),
@@ -657,6 +658,7 @@ impl Worker<'_> {
         let notes = notes.into_iter().filter_map(|(name, key)| Some((name.to_owned(), key?)));
         let notes = notes.chain([states::note(&record.made_of)]).collect();
         self.material.draft().save_database(session, id, &mut *database, fingerprint.clone(), notes)?;
+        session.heed_interrupt()?;
         // The restore of what was just saved is then a matter of names.
         states::keep_snapshot(session, id, &mut *database, &states::content_key(&fingerprint))
     }
@@ -747,16 +749,16 @@ impl Session<'_> {
         let databases = self.left_to_undo();
         let parts = plan::Parts { databases: databases.clone(), ..plan::Parts::default() };
         let work = plan::StateWork::Recover;
-        resources::recover(self)?;
         let plan = plan::around_state(&self.model, &observed, &self.inputs, &parts, work, wanted);
         let interrupted = self.context.interrupt.is_raised();
         self.context.interrupt.lower();
         let material = Material::of("undo");
         self.is_abandoned.store(false, Ordering::Relaxed);
-        let undone = self.carry_out(&plan, &material);
+        let undone = resources::recover(self).map(|()| self.carry_out(&plan, &material));
         if interrupted {
             self.context.interrupt.raise();
         }
+        let undone = undone?;
         // The content is what counts; a service that does not come up again is told, but does not bring it back.
         if let Err(error) = undone {
             let recovered = material.recovered.into_inner().expect("nothing panics while it holds this");

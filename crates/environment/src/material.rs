@@ -177,8 +177,9 @@ pub(crate) fn dumped(
     writer: &dyn ObjectWriter,
 ) -> Result<Content, Error> {
     let file = states::Scratch::new(session, "outgoing", id)?;
+    session.heed_interrupt()?;
     database.dump(file.path()).map_err(Error::database(id))?;
-    let saved = tree::save_file(file.path(), writer, &|_| {}).map_err(Error::Tree)?;
+    let saved = tree::save_file(file.path(), writer, &|_| session.context.interrupt.flow()).map_err(Error::tree)?;
     fs::remove_file(file.path()).map_err(Error::io("remove", file.path()))?;
     let kind = session.location(id).engine().word().to_owned();
     let (name, form) = (id.to_string(), LOGICAL.to_owned());

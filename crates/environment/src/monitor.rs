@@ -1,6 +1,7 @@
 //! What an operation tells while it goes on. The library never prints; whoever calls it shows this, or does not.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -117,6 +118,8 @@ impl Interrupt {
             // A supervisor that is gone has nothing left to cancel.
             let _ = answerer.cancel();
         }
+        // What dumps or fills a database would be waited for.
+        database::end_programs();
         state.at_once > 0
     }
 
@@ -131,6 +134,11 @@ impl Interrupt {
     #[must_use]
     pub fn is_raised(&self) -> bool {
         self.0.state.lock().expect("nothing panics while it holds this").raised
+    }
+
+    /// Whether work that asks now and then goes on.
+    pub(crate) fn flow(&self) -> ControlFlow<()> {
+        if self.is_raised() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
     /// Waits for so long, or until it is asked for.

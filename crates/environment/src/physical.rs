@@ -121,11 +121,12 @@ pub(crate) fn save(session: &Session<'_>, server: &ServerId, draft: &Draft<'_>) 
     let progress = |progress: tree::Progress| {
         let (entries, bytes) = (progress.entries, progress.bytes);
         session.context.monitor.on(Progress::Files { resource: &name, entries, bytes });
+        session.context.interrupt.flow()
     };
     // Complete at once, so that it can be compared with what was saved before.
     let writer = session.store()?.writer()?;
     let saved =
-        tree::save(&files.directory, &rules, &directory.join(&name), &writer, &progress).map_err(Error::Tree)?;
+        tree::save(&files.directory, &rules, &directory.join(&name), &writer, &progress).map_err(Error::tree)?;
     draft.add_server(server, saved, writer.finish()?);
     Ok(())
 }
@@ -210,7 +211,8 @@ pub(crate) fn transplant(
     let cache = known.path().join("stat");
     let mut bring = |from: &str, to: &Path| {
         let options = RestoreOptions { only: vec![from.to_owned()], ..RestoreOptions::default() };
-        tree::restore(&content.root, to, &cache, store, &options, &|_| {}).map(drop).map_err(Into::into)
+        let watch = |_| session.context.interrupt.flow();
+        tree::restore(&content.root, to, &cache, store, &options, &watch).map(drop).map_err(Into::into)
     };
     let done = database.transplant(name, &files.directory, &content.notes, &mut bring).map_err(Error::database(id))?;
     Ok(done == Transplant::Done)
@@ -219,7 +221,8 @@ pub(crate) fn transplant(
 /// Writes a content as a dump into a file, whatever its form is.
 pub(crate) fn write_dump(session: &Session<'_>, content: &Content, store: &Store, to: &Path) -> Result<(), Error> {
     if content.form != PHYSICAL {
-        return tree::restore_file(&content.root, to, store).map(drop).map_err(Error::Tree);
+        let watch = |_| session.context.interrupt.flow();
+        return tree::restore_file(&content.root, to, store, &watch).map(drop).map_err(Error::tree);
     }
     let text = format!("{}: its files are read by a server of their own, and written as a dump", content.name);
     session.context.monitor.on(Progress::Note(text));
@@ -247,7 +250,7 @@ pub(crate) fn portable(
     }
     let file = Scratch::new(session, "outgoing", &private::id(&content))?;
     write_dump(session, &content, store, file.path())?;
-    let saved = tree::save_file(file.path(), writer, &|_| {}).map_err(Error::Tree)?;
+    let saved = tree::save_file(file.path(), writer, &|_| session.context.interrupt.flow()).map_err(Error::tree)?;
     // What is needed to read the files is of no use any more.
     let kept = |name: &String| ["schema", "data", "made_of", "scrubbed"].contains(&name.as_str());
     let notes = content.notes.into_iter().filter(|(name, _)| kept(name)).collect();

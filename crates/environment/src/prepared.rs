@@ -110,7 +110,8 @@ pub(crate) fn begin(session: &Session<'_>, server: &ServerId, with: &PreparedSer
     let cache = known.path().join("stat");
     let mut fill = |to: &Path| {
         let options = RestoreOptions { sync: false, ..RestoreOptions::default() };
-        tree::restore(&prepared.content.root, to, &cache, store, &options, &|_| {}).map(drop).map_err(Into::into)
+        let watch = |_| session.context.interrupt.flow();
+        tree::restore(&prepared.content.root, to, &cache, store, &options, &watch).map(drop).map_err(Into::into)
     };
     let made = session.engine(kind_of(server.engine)).prepare_server_with(found, place, &mut fill);
     made.map_err(|source| Error::Engine { database: first.clone(), engine: server.to_string(), source })?;
@@ -250,7 +251,8 @@ fn save(
     let rules = Rules { exclude: files.exclude.clone(), pages, ..Rules::default() };
     let cache = files.directory.with_extension("stat");
     let writer = store.writer()?;
-    let saved = tree::save(&files.directory, &rules, &cache, &writer, &|_| {}).map_err(Error::Tree)?;
+    let saved = tree::save(&files.directory, &rules, &cache, &writer, &|_| session.context.interrupt.flow())
+        .map_err(Error::tree)?;
     let written = writer.finish()?;
     let text = serde_json::to_string(fingerprints).expect("these types have string keys");
     let notes = [

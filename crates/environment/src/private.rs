@@ -51,7 +51,8 @@ impl Private {
         set_mode(&place.directory, 0o711)?;
         let cache = place.directory.join("stat");
         let options = RestoreOptions { sync: false, ..RestoreOptions::default() };
-        tree::restore(&content.root, &files.directory, &cache, store, &options, &|_| {}).map_err(Error::Tree)?;
+        let watch = |_| session.context.interrupt.flow();
+        tree::restore(&content.root, &files.directory, &cache, store, &options, &watch).map_err(Error::tree)?;
         engine.adopt_files(&found, &place).map_err(failed)?;
         let process = engine.server_process(&found, &place).map_err(failed)?;
         let server = Guarded::start(place, &process, process.discard_signal, occupied)?;

@@ -62,8 +62,9 @@ fn save_to(
     let name = resource.id.to_string();
     let progress = |progress: tree::Progress| {
         monitor.on(Progress::Files { resource: &name, entries: progress.entries, bytes: progress.bytes });
+        session.context.interrupt.flow()
     };
-    tree::save(directory, &rules, &stat_cache(session, &resource.id)?, writer, &progress).map_err(Error::Tree)
+    tree::save(directory, &rules, &stat_cache(session, &resource.id)?, writer, &progress).map_err(Error::tree)
 }
 
 /// In a manifest a glob without a slash is for names at any depth.
@@ -127,9 +128,10 @@ fn bring(session: &Session<'_>, resource: &ResourceModel, root: &ObjectId, store
     let name = resource.id.to_string();
     let progress = |progress: tree::Progress| {
         monitor.on(Progress::Files { resource: &name, entries: progress.entries, bytes: progress.bytes });
+        session.context.interrupt.flow()
     };
     let cache = stat_cache(session, &resource.id)?;
-    let restored = tree::restore(root, &resource.directory, &cache, store, &options, &progress).map_err(Error::Tree)?;
+    let restored = tree::restore(root, &resource.directory, &cache, store, &options, &progress).map_err(Error::tree)?;
     if let Some(first) = restored.refused.first() {
         let text = format!(
             "{name}: owners or attributes could not be set, of {first} and {} more",
@@ -143,7 +145,7 @@ fn bring(session: &Session<'_>, resource: &ResourceModel, root: &ObjectId, store
 /// Sees to it that what restores have written is on the disk.
 pub(crate) fn settle(session: &Session<'_>) -> Result<(), Error> {
     for resource in session.model.resources.values() {
-        tree::settle(&resource.directory, &stat_cache(session, &resource.id)?).map_err(Error::Tree)?;
+        tree::settle(&resource.directory, &stat_cache(session, &resource.id)?).map_err(Error::tree)?;
     }
     Ok(())
 }
@@ -157,7 +159,7 @@ pub(crate) fn repeat_interrupted(session: &Session<'_>) -> Result<(), Error> {
                 format!("the machine ended before the files of {} were on the disk; restoring them again", resource.id);
             session.context.monitor.on(Progress::Note(text));
             bring(session, resource, &root, session.store()?)?;
-            tree::settle(&resource.directory, &cache).map_err(Error::Tree)?;
+            tree::settle(&resource.directory, &cache).map_err(Error::tree)?;
         }
     }
     Ok(())

@@ -65,7 +65,7 @@ pub(crate) fn secrets(store: &Store, contents: &[Content]) -> Result<Vec<Finding
     for content in contents {
         if content.kind != FILES {
             let mut scanner = Scanner::default();
-            tree::read_file(&content.root, std::path::Path::new(""), store, &mut scanner).map_err(Error::Tree)?;
+            tree::read_file(&content.root, std::path::Path::new(""), store, &mut scanner).map_err(Error::tree)?;
             scanner.end(&content.name, &mut findings);
             continue;
         }
@@ -76,10 +76,10 @@ pub(crate) fn secrets(store: &Store, contents: &[Content]) -> Result<Vec<Finding
             }
             Ok(())
         })
-        .map_err(Error::Tree)?;
+        .map_err(Error::tree)?;
         for path in paths {
             let mut scanner = Scanner::default();
-            tree::read_file(&content.root, &path, store, &mut scanner).map_err(Error::Tree)?;
+            tree::read_file(&content.root, &path, store, &mut scanner).map_err(Error::tree)?;
             scanner.end(&format!("{}: {}", content.name, path.display()), &mut findings);
         }
     }

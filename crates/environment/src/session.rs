@@ -388,6 +388,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Fails if Ctrl-C was pressed.
+    pub(crate) fn heed_interrupt(&self) -> Result<(), Error> {
+        if self.context.interrupt.is_raised() { Err(Error::Interrupted) } else { Ok(()) }
+    }
+
     /// The wall clock, in RFC 3339.
     pub(crate) fn now(&self) -> String {
         humantime::format_rfc3339_seconds((self.context.now)()).to_string()

@@ -197,7 +197,7 @@ pub fn show(context: &Context<'_>, target: &Target, tag: &str, with_files: bool)
             files.push((content.name.clone(), listed.path.display().to_string()));
             Ok(())
         })
-        .map_err(Error::Tree)?;
+        .map_err(Error::tree)?;
     }
     Ok(Shown { record, contents, files })
 }

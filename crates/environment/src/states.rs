@@ -92,6 +92,7 @@ pub(crate) fn restore_as(
     if !is_transplanted {
         let file = Scratch::new(session, "incoming", id)?;
         physical::write_dump(session, content, store, file.path())?;
+        session.heed_interrupt()?;
         database.restore_as(name, file.path()).map_err(Error::database(id))?;
     }
     let checked = check(session, id, database, name, &content.fingerprint, prove);

@@ -133,10 +133,11 @@ impl Session<'_> {
         let progress = |progress: tree::Progress| {
             let (entries, bytes) = (progress.entries, progress.bytes);
             self.context.monitor.on(Progress::Files { resource: id.as_str(), entries, bytes });
+            self.context.interrupt.flow()
         };
         let restored =
             tree::restore(&state.content.root, &scratch.files(), &scratch.cache(), store, &options, &progress);
-        restored.map_err(Error::Tree)?;
+        restored.map_err(Error::tree)?;
         let declared = self.declared_task(id).expect("it was declared when it was looked for");
         let patterns: Vec<&str> = declared.outputs.iter().map(|file| file.path.as_str()).collect();
         tasks::forget(&self.task_records(id), &name)?;
@@ -185,8 +186,9 @@ impl Session<'_> {
                 fs::hard_link(workspace.join(file), &to).map_err(Error::io("link", &to))?;
             }
             let writer = store.writer()?;
-            let saved = tree::save(&scratch.files(), &Rules::default(), &scratch.cache(), &writer, &|_| {});
-            let saved = saved.map_err(Error::Tree)?;
+            let watch = |_| self.context.interrupt.flow();
+            let saved = tree::save(&scratch.files(), &Rules::default(), &scratch.cache(), &writer, &watch);
+            let saved = saved.map_err(Error::tree)?;
             // Who writes without a turn may have changed what was being read.
             if !is_whole(&record) {
                 continue;

@@ -141,7 +141,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Remote { .. } | Error::Fetch { .. } | Error::Store(store::StoreError::Backend(_)) => (4, "remote"),
         Error::BadRecipient(_) => (3, "recipient"),
         Error::Tree(_) => (1, "files"),
-        Error::Base { .. } | Error::Rule { .. } => (1, "base"),
+        Error::Base { .. } | Error::Compression { .. } | Error::Rule { .. } => (1, "base"),
         Error::StateGone { .. }
         | Error::UnusableState(..)
         | Error::UnusableServer(..)

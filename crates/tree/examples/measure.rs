@@ -49,11 +49,11 @@ impl Place {
     fn save(&self, directory: &Path, cache: &Path) -> Result<Saved, Box<dyn Error>> {
         let rules = Rules::default();
         Ok(match self {
-            Self::Nothing => save(directory, &rules, cache, &Nothing, &|_| {})?,
-            Self::Memory(memory) => save(directory, &rules, cache, memory, &|_| {})?,
+            Self::Nothing => save(directory, &rules, cache, &Nothing, &tree::unwatched)?,
+            Self::Memory(memory) => save(directory, &rules, cache, memory, &tree::unwatched)?,
             Self::Store(store) => {
                 let writer = store.writer()?;
-                let saved = save(directory, &rules, cache, &writer, &|_| {})?;
+                let saved = save(directory, &rules, cache, &writer, &tree::unwatched)?;
                 let _written = writer.finish()?;
                 saved
             }
@@ -182,7 +182,7 @@ fn run(
     let options = RestoreOptions { owners: true, sync: false, ..RestoreOptions::default() };
     let (to, cache) = (at("copy"), at("copy.stat"));
     let mut restored = figures.measured("restore into nothing", false, || {
-        restore(&saved.root, &to, &cache, place.reader(), &options, &|_| {})
+        restore(&saved.root, &to, &cache, place.reader(), &options, &tree::unwatched)
     })?;
     restored.refused.truncate(3);
     println!("  {restored:?}");
@@ -203,8 +203,9 @@ fn run(
     settled();
     let changed = figures.measured("save after a change", false, || place.save(&to, &cache))?;
     println!("  read {} bytes", changed.read_bytes);
-    let restored = figures
-        .measured("restore in place", false, || restore(&saved.root, &to, &cache, place.reader(), &options, &|_| {}))?;
+    let restored = figures.measured("restore in place", false, || {
+        restore(&saved.root, &to, &cache, place.reader(), &options, &tree::unwatched)
+    })?;
     println!("  {restored:?}");
     figures.measured("settle what was restored in place", false, || settle(&to, &cache))?;
     Ok(())

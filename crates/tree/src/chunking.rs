@@ -94,12 +94,9 @@ impl<'a> Chunks<'a> {
         (id, if self.ids_are_digests { id.0 } else { digest::chunk(bytes) })
     }
 
-    /// Puts chunks as neighbours.
-    pub fn put<'b>(&self, chunks: impl Iterator<Item = (ObjectId, &'b [u8])>) -> Result<(), StoreError> {
-        for (id, bytes) in chunks {
-            self.writer.put(ObjectKind::Data, id, bytes)?;
-        }
-        Ok(())
+    /// Puts chunks, each a part of `bytes`, as neighbours.
+    pub fn put(&self, bytes: &[u8], chunks: &[(ObjectId, Range<usize>)]) -> Result<(), StoreError> {
+        self.writer.put_all(ObjectKind::Data, bytes, chunks)
     }
 
     /// Cuts one segment and puts its chunks, but for those that are what `before` says: they are in the store.
@@ -249,7 +246,7 @@ impl Window<'_> {
         for part in self.parts.drain(..) {
             match part {
                 Part::Chunk(range, sum, known) => {
-                    let chunk = &bytes[range];
+                    let chunk = &bytes[range.clone()];
                     self.sums.extend(sum);
                     let id = if let Some(id) = known {
                         id
@@ -258,7 +255,7 @@ impl Window<'_> {
                         if !self.chunks.ids_are_digests {
                             self.digests.push(digest);
                         }
-                        named.push((id, chunk));
+                        named.push((id, range));
                         id
                     };
                     self.pieces.push(Piece { length: chunk.len() as u32, id: Some(id) });
@@ -269,7 +266,7 @@ impl Window<'_> {
                 },
             }
         }
-        self.chunks.put(named.into_iter())
+        self.chunks.put(bytes, &named)
     }
 }
 

@@ -101,7 +101,7 @@ impl OpenFile {
                 return Err(TreeError::Changed { path: self.path.clone() });
             }
             let (id, digest) = chunks.name(buffer);
-            chunks.put(std::iter::once((id, buffer.as_slice())))?;
+            chunks.put(buffer, &[(id, 0..buffer.len())])?;
             return Ok(SegmentSummary { id: Some(id), digest, read_bytes: length });
         }
         let before = sums.map(|sums| sums.segment(index));

@@ -27,6 +27,9 @@ pub enum TreeError {
         /// The file or directory that changed.
         path: PathBuf,
     },
+    /// Whoever watched wanted no more of it.
+    #[error("interrupted")]
+    Interrupted,
     /// A device, which is not content and cannot be saved.
     #[error("{} is a device and cannot be saved", path.display())]
     Device {

@@ -40,7 +40,7 @@ pub use node::RootNode;
 pub use read::{read_file, restore_file};
 pub use restore::{RestoreOptions, Restored, restore};
 pub use rules::{PageRule, Rules};
-pub use save::{Hole, Progress, Saved, save, save_file};
+pub use save::{Hole, Progress, Saved, Watch, save, save_file, unwatched};
 
 /// For measurements and fuzzing of the format, not for use.
 #[doc(hidden)]

@@ -12,6 +12,7 @@ use crate::content;
 use crate::directory::DirectoryReader;
 use crate::entry::{Body, Entry, FileContent, Form};
 use crate::node::RootNode;
+use crate::save::{Progress, Watch, tell};
 
 /// Writes the content of a file of a tree; the path is empty for a tree of one file. Returns its length.
 pub fn read_file(
@@ -20,20 +21,41 @@ pub fn read_file(
     reader: &dyn ObjectReader,
     out: &mut dyn Write,
 ) -> Result<u64, TreeError> {
+    each_part(root, path, reader, &mut |bytes| out.write_all(bytes).map_err(TreeError::io("write", path)))
+}
+
+/// Hands out the content of a file of a tree in order; returns its length.
+fn each_part(
+    root: &ObjectId,
+    path: &Path,
+    reader: &dyn ObjectReader,
+    out: &mut dyn FnMut(&[u8]) -> Result<(), TreeError>,
+) -> Result<u64, TreeError> {
     let entry = find(root, path, reader)?;
     let Body::File(content) = entry.body else { return Err(TreeError::NoFile { path: path.to_owned() }) };
-    write(&content, reader, &mut |bytes| out.write_all(bytes).map_err(TreeError::io("write", path)))?;
+    write(&content, reader, out)?;
     Ok(content.size)
 }
 
 /// Writes the file that a tree of one file is, whole and synced; metadata is not restored.
-pub fn restore_file(root: &ObjectId, to: &Path, reader: &dyn ObjectReader) -> Result<u64, TreeError> {
+pub fn restore_file(
+    root: &ObjectId,
+    to: &Path,
+    reader: &dyn ObjectReader,
+    watch: &Watch<'_>,
+) -> Result<u64, TreeError> {
     let mut temporary = to.as_os_str().to_owned();
     temporary.push(".new");
     let temporary = Path::new(&temporary);
     let file = std::fs::File::create(temporary).map_err(TreeError::io("create", temporary))?;
     let mut out = std::io::BufWriter::with_capacity(1 << 20, file);
-    let result = read_file(root, Path::new(""), reader, &mut out).and_then(|length| {
+    let mut written = 0;
+    let filled = each_part(root, Path::new(""), reader, &mut |bytes| {
+        out.write_all(bytes).map_err(TreeError::io("write", to))?;
+        written += bytes.len() as u64;
+        tell(watch, Progress { entries: 0, bytes: written, moved_bytes: written })
+    });
+    let result = filled.and_then(|length| {
         let done = out.flush().and_then(|()| out.get_ref().sync_all()).and_then(|()| std::fs::rename(temporary, to));
         done.map_err(TreeError::io("write", to)).map(|()| length)
     });

@@ -22,7 +22,7 @@ use crate::metadata::{self, FileStat, Identity};
 use crate::node::RootNode;
 use crate::owners::OwnerMap;
 use crate::rules::Patterns;
-use crate::save::{DEPTH, Progress};
+use crate::save::{DEPTH, Progress, Watch, tell};
 use crate::stat_cache::{ROOTS, Racy, StatCache, StatCacheWriter};
 use crate::target::{How, SegmentWork, Target, write_whole};
 use crate::{TreeError, journal, names, parallel};
@@ -34,6 +34,9 @@ const WINDOW_DIRECTORIES: usize = 128;
 /// Small files that are read from the store and written by one thread at a time.
 const BATCH_FILES: usize = 512;
 const BATCH_BYTES: u64 = 8 << 20;
+
+/// After so many that were removed it is asked whether to go on.
+const REMOVED: u64 = 1024;
 
 /// What files are called while they are written.
 pub const TEMPORARY: &str = ".seedbed-restore-";
@@ -87,7 +90,7 @@ pub fn restore(
     cache: &Path,
     reader: &dyn ObjectReader,
     options: &RestoreOptions,
-    progress: &(dyn Fn(Progress) + Sync),
+    progress: &Watch<'_>,
 ) -> Result<Restored, TreeError> {
     let node = RootNode::read(root, reader)?;
     let Body::Directory { node: directory, .. } = node.entry.body else {
@@ -208,7 +211,7 @@ struct Restore<'a> {
     cache: StatCache,
     new_cache: StatCacheWriter,
     racy: Racy,
-    progress: &'a (dyn Fn(Progress) + Sync),
+    progress: &'a Watch<'a>,
     items: Vec<Item>,
     window_bytes: u64,
     window_directories: usize,
@@ -293,6 +296,9 @@ impl Restore<'_> {
         match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
             Ok(()) => {
                 self.report.removed += 1;
+                if self.report.removed.is_multiple_of(REMOVED) {
+                    self.count_written(0)?;
+                }
                 return Ok(true);
             }
             Err(Errno::NOENT) => return Ok(true),
@@ -563,12 +569,7 @@ impl Restore<'_> {
                 Item::Link { job, first } => self.link(job, &first)?,
             }
         }
-        (self.progress)(Progress {
-            entries: self.entries,
-            bytes: self.bytes,
-            moved_bytes: self.written_bytes.load(Ordering::Relaxed),
-        });
-        Ok(())
+        self.count_written(0)
     }
 
     fn completed(&mut self, entry: Entry, stat: &FileStat, mut refused: Vec<String>) -> Result<(), TreeError> {
@@ -677,8 +678,9 @@ impl Restore<'_> {
         let done: Vec<Done> = parallel::run(&work, self.window_bytes, |work, buffer: &mut Vec<u8>| match work {
             Work::Batch(indexes) => this.write_batch(items, indexes),
             Work::Segment { file, segment } => {
+                this.count_written(0)?;
                 let written = targets[*file].1.write(segment, this.reader, buffer)?;
-                this.count_written(written);
+                this.count_written(written)?;
                 Ok(Vec::new())
             }
         });
@@ -703,9 +705,8 @@ impl Restore<'_> {
         let mut write = |index: usize, job: &FileJob, bytes: &[u8]| {
             let mut refused = Vec::new();
             let stat = write_whole(job, bytes, self.to, self.owner(&job.entry), &mut refused)?;
-            self.count_written(bytes.len() as u64);
             done.push((index, stat, refused));
-            Ok(())
+            self.count_written(bytes.len() as u64)
         };
         for index in indexes {
             let Item::Write(job) = &items[*index] else { continue };
@@ -724,9 +725,9 @@ impl Restore<'_> {
         Ok(done)
     }
 
-    fn count_written(&self, bytes: u64) {
+    fn count_written(&self, bytes: u64) -> Result<(), TreeError> {
         let moved_bytes = self.written_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.progress)(Progress { entries: self.entries, bytes: self.bytes, moved_bytes });
+        tell(self.progress, Progress { entries: self.entries, bytes: self.bytes, moved_bytes })
     }
 }
 

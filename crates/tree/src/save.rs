@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
+use std::ops::{ControlFlow, Range};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,6 +86,20 @@ pub struct Progress {
     pub moved_bytes: u64,
 }
 
+/// Is told how far a save or restore is, and says whether it goes on; if not, that ends with [`TreeError::Interrupted`].
+/// Called from several threads.
+pub type Watch<'a> = dyn Fn(Progress) -> ControlFlow<()> + Sync + 'a;
+
+/// Nobody watches, and it goes on to its end.
+pub fn unwatched(_: Progress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+/// Tells it who watches.
+pub(crate) fn tell(watch: &Watch<'_>, progress: Progress) -> Result<(), TreeError> {
+    if watch(progress).is_break() { Err(TreeError::Interrupted) } else { Ok(()) }
+}
+
 /// Saves a directory. Sockets are left out and named as holes; whatever else cannot be saved is an error, or a hole
 /// where the rules allow holes. `cache` is the stat cache of this directory; it is made when it is not there.
 pub fn save(
@@ -92,7 +107,7 @@ pub fn save(
     rules: &Rules,
     cache: &Path,
     writer: &dyn ObjectWriter,
-    progress: &(dyn Fn(Progress) + Sync),
+    progress: &Watch<'_>,
 ) -> Result<Saved, TreeError> {
     let selection = Selection::new(rules)?;
     let mut attempt = 1;
@@ -105,22 +120,20 @@ pub fn save(
 }
 
 /// Saves one file, such as a dump, as a tree whose root is that file.
-pub fn save_file(
-    path: &Path,
-    writer: &dyn ObjectWriter,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Saved, TreeError> {
+pub fn save_file(path: &Path, writer: &dyn ObjectWriter, progress: &Watch<'_>) -> Result<Saved, TreeError> {
     let chunks = Chunks::new(writer);
     let moved = AtomicU64::new(0);
+    let so_far = |moved| Progress { entries: 0, bytes: moved, moved_bytes: moved };
     for _ in 0..ATTEMPTS {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC;
         let file = rustix::fs::openat(CWD, path, flags, Mode::empty()).map_err(TreeError::os("open", path))?;
         let Some(open) = OpenFile::new(file, None, path)? else { continue };
         let segments: Vec<u64> = (0..open.segments()).collect();
         let results = parallel::run(&segments, open.size(), |index, buffer: &mut Vec<u8>| {
+            tell(progress, so_far(moved.load(Ordering::Relaxed)))?;
             let summary = open.cut(&chunks, *index, buffer, None)?;
             let moved = moved.fetch_add(summary.read_bytes, Ordering::Relaxed) + summary.read_bytes;
-            progress(Progress { entries: 0, bytes: moved, moved_bytes: moved });
+            tell(progress, so_far(moved))?;
             Ok(summary)
         });
         let summaries = results.into_iter().collect::<Result<Vec<_>, TreeError>>()?;
@@ -194,7 +207,7 @@ struct Save<'a> {
     root: &'a Path,
     selection: &'a Selection,
     chunks: Chunks<'a>,
-    progress: &'a (dyn Fn(Progress) + Sync),
+    progress: &'a Watch<'a>,
     cache: StatCache,
     /// Whether the store has all contents that the cache remembers.
     trusted: bool,
@@ -220,7 +233,7 @@ impl<'a> Save<'a> {
         selection: &'a Selection,
         cache: &Path,
         writer: &'a dyn ObjectWriter,
-        progress: &'a (dyn Fn(Progress) + Sync),
+        progress: &'a Watch<'a>,
     ) -> Result<Self, TreeError> {
         let new_cache = StatCacheWriter::create(cache)?;
         let sums = sums::Directory::new(cache);
@@ -514,16 +527,7 @@ impl<'a> Save<'a> {
                 },
             }
         }
-        self.report();
-        Ok(())
-    }
-
-    fn report(&self) {
-        (self.progress)(Progress {
-            entries: self.entries,
-            bytes: self.bytes,
-            moved_bytes: self.read_bytes.load(Ordering::Relaxed),
-        });
+        self.count_read(0)
     }
 
     fn add(&mut self, entry: &Entry, identity: Option<Identity>) -> Result<(), TreeError> {
@@ -609,10 +613,10 @@ impl<'a> Save<'a> {
             Work::Batch(indexes) => Done::Batch(self.read_batch(items, indexes, buffer)),
             Work::Segment { file, index } => {
                 let (_, open, sums) = &shared[*file];
-                let summary = open.cut(&self.chunks, *index, buffer, sums.as_ref());
-                if let Ok(summary) = &summary {
-                    self.count_read(summary.read_bytes);
-                }
+                let summary = self
+                    .count_read(0)
+                    .and_then(|()| open.cut(&self.chunks, *index, buffer, sums.as_ref()))
+                    .and_then(|summary| self.count_read(summary.read_bytes).map(|()| summary));
                 Done::Segment { file: *file, summary }
             }
         });
@@ -667,6 +671,10 @@ impl<'a> Save<'a> {
         let mut results = Vec::with_capacity(indexes.len());
         let mut bytes = Vec::new();
         let mut chunks = Vec::new();
+        if let (Err(error), Some(first)) = (self.count_read(0), indexes.first()) {
+            // The others are not asked for any more.
+            return vec![(*first, Err(error))];
+        }
         for index in indexes {
             let Item::Read(job) = &items[*index] else { continue };
             let outcome = if job.size < WHOLE_BYTES { self.read_whole(job, &mut bytes, &mut chunks) } else { Ok(None) };
@@ -677,14 +685,13 @@ impl<'a> Save<'a> {
             };
             results.push((*index, outcome));
         }
-        self.count_read(bytes.len() as u64);
-        let mut at = 0;
-        let put = self.chunks.put(chunks.into_iter().map(|(id, length): (ObjectId, usize)| {
-            at += length;
-            (id, &bytes[at - length..at])
-        }));
+        let put = self
+            .chunks
+            .put(&bytes, &chunks)
+            .map_err(TreeError::from)
+            .and_then(|()| self.count_read(bytes.len() as u64));
         if let (Err(error), Some(first)) = (put, results.first_mut()) {
-            first.1 = Err(error.into());
+            first.1 = Err(error);
         }
         results
     }
@@ -694,7 +701,7 @@ impl<'a> Save<'a> {
         &self,
         job: &FileJob,
         bytes: &mut Vec<u8>,
-        chunks: &mut Vec<(ObjectId, usize)>,
+        chunks: &mut Vec<(ObjectId, Range<usize>)>,
     ) -> Result<Option<Outcome>, TreeError> {
         let Some(open) = self.open(job)? else { return Ok(None) };
         if open.size() >= WHOLE_BYTES || open.size() == 0 {
@@ -709,7 +716,7 @@ impl<'a> Save<'a> {
             return read.map(|_| None);
         }
         let (id, digest) = self.chunks.name(&bytes[start..]);
-        chunks.push((id, length));
+        chunks.push((id, start..start + length));
         let file =
             FileContent { size: length as u64, sparse: false, class: Class::Whole, form: Form::Data(id), digest };
         let entry = Entry { xattrs: open.xattrs()?, ..entry_of(&job.name, &open.stat(), None, Body::File(file)) };
@@ -733,7 +740,7 @@ impl<'a> Save<'a> {
         let mut summaries = Vec::new();
         for index in 0..open.segments() {
             let summary = open.cut(&self.chunks, index, buffer, None)?;
-            self.count_read(summary.read_bytes);
+            self.count_read(summary.read_bytes)?;
             summaries.push(summary);
         }
         open.finish(&self.chunks, open.xattrs()?, &summaries)
@@ -762,9 +769,9 @@ impl<'a> Save<'a> {
         }
     }
 
-    fn count_read(&self, bytes: u64) {
+    fn count_read(&self, bytes: u64) -> Result<(), TreeError> {
         let moved_bytes = self.read_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
-        (self.progress)(Progress { entries: self.entries, bytes: self.bytes, moved_bytes });
+        tell(self.progress, Progress { entries: self.entries, bytes: self.bytes, moved_bytes })
     }
 }
 

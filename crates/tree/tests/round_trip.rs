@@ -131,12 +131,12 @@ impl Scene {
 
     fn save(&self, name: &str) -> tree::Saved {
         let cache = self.path(&format!("{name}.stat"));
-        save(&self.path(name), &Rules::default(), &cache, &self.memory, &|_| {}).unwrap()
+        save(&self.path(name), &Rules::default(), &cache, &self.memory, &tree::unwatched).unwrap()
     }
 
     fn restore(&self, root: &store::ObjectId, name: &str) -> tree::Restored {
         let cache = self.path(&format!("{name}.stat"));
-        restore(root, &self.path(name), &cache, &self.memory, &RestoreOptions::default(), &|_| {}).unwrap()
+        restore(root, &self.path(name), &cache, &self.memory, &RestoreOptions::default(), &tree::unwatched).unwrap()
     }
 }
 
@@ -166,7 +166,7 @@ proptest! {
         prop_assert_eq!(&again.content, &saved.content);
         prop_assert_eq!(again.root, saved.root);
         let keyed = Memory::keyed([7; 32]);
-        let other = save(&scene.path("a"), &Rules::default(), &scene.path("k.stat"), &keyed, &|_| {}).unwrap();
+        let other = save(&scene.path("a"), &Rules::default(), &scene.path("k.stat"), &keyed, &tree::unwatched).unwrap();
         prop_assert_eq!(other.content, saved.content);
         let mut listed = Vec::new();
         list(&saved.root, &scene.memory, &mut |entry| { listed.push(entry.path); Ok(()) }).unwrap();

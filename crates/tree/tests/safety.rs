@@ -8,6 +8,7 @@ mod walk;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -24,11 +25,11 @@ fn put(path: &Path, bytes: &[u8]) {
 }
 
 fn saved(memory: &Memory, root: &Path) -> ObjectId {
-    save(root, &Rules::default(), &root.with_extension("stat"), memory, &|_| {}).unwrap().root
+    save(root, &Rules::default(), &root.with_extension("stat"), memory, &tree::unwatched).unwrap().root
 }
 
 fn restored(memory: &Memory, root: &ObjectId, to: &Path, options: &RestoreOptions) -> tree::Restored {
-    restore(root, to, &to.with_extension("stat"), memory, options, &|_| {}).unwrap()
+    restore(root, to, &to.with_extension("stat"), memory, options, &tree::unwatched).unwrap()
 }
 
 #[test]
@@ -89,7 +90,8 @@ fn names_that_lead_elsewhere_are_refused() {
         let id = memory.id(ObjectKind::Node, &root);
         memory.put(ObjectKind::Node, id, &root).unwrap();
         let to = scratch.path().join("to/inside");
-        let error = restore(&id, &to, &scratch.path().join("stat"), &memory, &RestoreOptions::default(), &|_| {});
+        let error =
+            restore(&id, &to, &scratch.path().join("stat"), &memory, &RestoreOptions::default(), &tree::unwatched);
         assert!(matches!(error, Err(TreeError::BadNode { .. })), "{name:?}: {error:?}");
         assert_eq!(fs::read_dir(scratch.path().join("to")).unwrap().count(), 1);
     }
@@ -101,7 +103,10 @@ fn what_changes_while_it_is_read_fails_the_save_or_is_a_named_hole() {
     let (memory, at) = (Memory::default(), |name: &str| scratch.path().join(name));
     put(&at("a/steady"), b"steady");
     put(&at("a/growing"), &vec![1; 2_000_000]);
-    let grow = |_| OpenOptions::new().append(true).open(at("a/growing")).unwrap().write_all(b"x").unwrap();
+    let grow = |_| {
+        OpenOptions::new().append(true).open(at("a/growing")).unwrap().write_all(b"x").unwrap();
+        ControlFlow::Continue(())
+    };
     let error = save(&at("a"), &Rules::default(), &at("stat"), &memory, &grow);
     assert!(matches!(&error, Err(TreeError::Changed { path }) if path.ends_with("growing")), "{error:?}");
     assert!(!at("stat").exists());
@@ -121,7 +126,7 @@ fn a_file_that_is_modified_within_the_clock_tick_is_read_again() {
     let mut contents = Vec::new();
     for round in 0..50u8 {
         put(&at("a/file"), &[round; 10]);
-        let saved = save(&at("a"), &Rules::default(), &at("stat"), &memory, &|_| {}).unwrap();
+        let saved = save(&at("a"), &Rules::default(), &at("stat"), &memory, &tree::unwatched).unwrap();
         let mut content = Vec::new();
         read_file(&saved.root, Path::new("file"), &memory, &mut content).unwrap();
         assert_eq!(content, [round; 10]);
@@ -140,10 +145,10 @@ fn a_stat_cache_is_not_trusted_for_a_store_that_has_lost_the_content_and_damage_
     }
     put(&at("a/large"), &vec![3; 500_000]);
     Command::new("find").arg(at("a")).args(["-exec", "touch", "-d", "2020-01-01", "{}", "+"]).status().unwrap();
-    let first = save(&at("a"), &Rules::default(), &at("stat"), &memory, &|_| {}).unwrap();
-    assert_eq!(save(&at("a"), &Rules::default(), &at("stat"), &memory, &|_| {}).unwrap().read_bytes, 0);
+    let first = save(&at("a"), &Rules::default(), &at("stat"), &memory, &tree::unwatched).unwrap();
+    assert_eq!(save(&at("a"), &Rules::default(), &at("stat"), &memory, &tree::unwatched).unwrap().read_bytes, 0);
     memory.forget();
-    let again = save(&at("a"), &Rules::default(), &at("stat"), &memory, &|_| {}).unwrap();
+    let again = save(&at("a"), &Rules::default(), &at("stat"), &memory, &tree::unwatched).unwrap();
     assert_eq!((again.read_bytes, again.root), (first.read_bytes, first.root));
     let good = fs::read(at("stat")).unwrap();
     for position in (0..good.len()).step_by(7) {
@@ -151,7 +156,7 @@ fn a_stat_cache_is_not_trusted_for_a_store_that_has_lost_the_content_and_damage_
             [good[..position].to_vec(), [&good[..position], &[good[position] ^ 0x55], &good[position + 1..]].concat()]
         {
             fs::write(at("stat"), damaged).unwrap();
-            let again = save(&at("a"), &Rules::default(), &at("stat"), &memory, &|_| {}).unwrap();
+            let again = save(&at("a"), &Rules::default(), &at("stat"), &memory, &tree::unwatched).unwrap();
             assert_eq!(again.root, first.root, "damage at {position}");
         }
     }
@@ -165,11 +170,11 @@ fn excluded_files_are_not_saved_and_stay_when_they_are_left() {
     put(&at("a/build/out"), b"2");
     put(&at("a/other/file.log"), b"3");
     let rules = Rules { exclude: vec!["build".into(), "*.log".into()], ..Rules::default() };
-    let root = save(&at("a"), &rules, &at("stat"), &memory, &|_| {}).unwrap().root;
+    let root = save(&at("a"), &rules, &at("stat"), &memory, &tree::unwatched).unwrap().root;
     put(&at("a/keep/file"), b"changed");
     put(&at("a/keep/new"), b"new");
     let options = RestoreOptions { leave: rules.exclude.clone(), ..RestoreOptions::default() };
-    let report = restore(&root, &at("a"), &at("stat"), &memory, &options, &|_| {}).unwrap();
+    let report = restore(&root, &at("a"), &at("stat"), &memory, &options, &tree::unwatched).unwrap();
     assert_eq!(report.removed, 1);
     assert_eq!(fs::read(at("a/keep/file")).unwrap(), b"1");
     assert_eq!(fs::read(at("a/build/out")).unwrap(), b"2");
@@ -179,13 +184,13 @@ fn excluded_files_are_not_saved_and_stay_when_they_are_left() {
     put(&at("a/top"), b"top");
     fs::remove_dir_all(at("a/other")).unwrap();
     let options = RestoreOptions { only: vec!["keep".into()], ..RestoreOptions::default() };
-    restore(&root, &at("a"), &at("stat"), &memory, &options, &|_| {}).unwrap();
+    restore(&root, &at("a"), &at("stat"), &memory, &options, &tree::unwatched).unwrap();
     assert_eq!(fs::read(at("a/keep/file")).unwrap(), b"1");
     assert_eq!(fs::read(at("a/top")).unwrap(), b"top");
     assert!(!at("a/other").exists());
     // Only some, when saving.
     let rules = Rules { include: vec!["keep/**".into()], ..Rules::default() };
-    let some = save(&at("a"), &rules, &at("stat"), &memory, &|_| {}).unwrap();
+    let some = save(&at("a"), &rules, &at("stat"), &memory, &tree::unwatched).unwrap();
     assert_eq!(some.entries, 2);
 }
 
@@ -198,7 +203,7 @@ fn rules_that_cannot_be_are_errors() {
         Rules { pages: vec![PageRule { glob: "*".into(), bytes: 5000 }], ..Rules::default() },
     ];
     for rules in rules {
-        assert!(save(scratch.path(), &rules, &scratch.path().join("stat"), &memory, &|_| {}).is_err());
+        assert!(save(scratch.path(), &rules, &scratch.path().join("stat"), &memory, &tree::unwatched).is_err());
     }
 }
 
@@ -265,6 +270,7 @@ fn a_restore_that_is_killed_is_finished_by_the_next() {
                 let pid = rustix::process::getpid();
                 rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
             }
+            ControlFlow::Continue(())
         };
         restore(&root, &scratch.join("b"), &scratch.join("b.stat"), &memory, &RestoreOptions::default(), &progress)
             .unwrap();

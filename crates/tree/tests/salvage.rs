@@ -105,8 +105,8 @@ fn make_store(place: &Path, scratch: &Path) -> PathBuf {
     let writer = store.writer().unwrap();
     let pages = vec![PageRule { glob: "*.pages".to_owned(), bytes: 16 << 10 }];
     let rules = Rules { pages, ..Rules::default() };
-    let saved = save(&files, &rules, &scratch.join("stats"), &writer, &|_| {}).unwrap();
-    let dumped = save_file(&dump, &writer, &|_| {}).unwrap();
+    let saved = save(&files, &rules, &scratch.join("stats"), &writer, &tree::unwatched).unwrap();
+    let dumped = save_file(&dump, &writer, &tree::unwatched).unwrap();
     let content = |name: &str, kind: &str, form: &str, saved: tree::Saved| Content {
         name: name.to_owned(),
         kind: kind.to_owned(),
@@ -348,7 +348,7 @@ fn an_encrypted_store_is_refused_in_words() {
     let writer = store.writer().unwrap();
     let file = scratch.path().join("file");
     fs::write(&file, "secret").unwrap();
-    save_file(&file, &writer, &|_| {}).unwrap();
+    save_file(&file, &writer, &tree::unwatched).unwrap();
     drop(writer.finish().unwrap());
     let said = salvaged(2, &place, &["list".as_ref()]);
     assert!(said.contains("the store is encrypted"), "{said}");

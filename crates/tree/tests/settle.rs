@@ -5,6 +5,7 @@
 mod common;
 
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use common::Memory;
@@ -33,7 +34,8 @@ impl Scene {
             let past = std::time::SystemTime::now() - std::time::Duration::from_secs(50);
             fs::File::open(&path).unwrap().set_modified(past).unwrap();
         }
-        let saved = save(&from, &Rules::default(), &scratch.path().join("from.stat"), &memory, &|_| {}).unwrap();
+        let saved =
+            save(&from, &Rules::default(), &scratch.path().join("from.stat"), &memory, &tree::unwatched).unwrap();
         Self { scratch, memory, root: saved.root, bytes: saved.bytes }
     }
 
@@ -50,11 +52,11 @@ impl Scene {
     }
 
     fn restore(&self, options: &RestoreOptions) -> Restored {
-        restore(&self.root, &self.to(), &self.cache(), &self.memory, options, &|_| {}).unwrap()
+        restore(&self.root, &self.to(), &self.cache(), &self.memory, options, &tree::unwatched).unwrap()
     }
 
     fn read_bytes_of_a_save(&self) -> u64 {
-        save(&self.to(), &Rules::default(), &self.cache(), &self.memory, &|_| {}).unwrap().read_bytes
+        save(&self.to(), &Rules::default(), &self.cache(), &self.memory, &tree::unwatched).unwrap().read_bytes
     }
 
     /// As if the machine had been started again since.
@@ -118,7 +120,7 @@ fn a_stat_cache_in_doubt_stays_so_when_the_restore_that_replaces_it_is_cut_off()
     let aside = scene.scratch.path().join("aside");
     fs::rename(scene.to(), &aside).unwrap();
     fs::write(scene.to(), "no directory").unwrap();
-    let error = restore(&scene.root, &scene.to(), &scene.cache(), &scene.memory, &LATER(), &|_| {});
+    let error = restore(&scene.root, &scene.to(), &scene.cache(), &scene.memory, &LATER(), &tree::unwatched);
     assert!(error.is_err());
     fs::remove_file(scene.to()).unwrap();
     fs::rename(&aside, scene.to()).unwrap();
@@ -132,6 +134,7 @@ fn settling_leaves_alone_the_mark_of_a_restore_that_is_under_way() {
     let progress = |_| {
         settled(&scene);
         assert_eq!(interrupted(&scene.cache()), Some(scene.root));
+        ControlFlow::Continue(())
     };
     restore(&scene.root, &scene.to(), &scene.cache(), &scene.memory, &LATER(), &progress).unwrap();
     assert!(is_there(&scene.journal()));

@@ -138,12 +138,12 @@ proptest! {
             for name in ["a/cut.pages", "a/cut by content"] {
                 fs::write(at(name), &bytes).unwrap();
             }
-            let known = save(&at("a"), &rules(), &at("stat"), &memory, &|_| {}).unwrap();
-            let fresh = save(&at("a"), &rules(), &at(&format!("fresh {number}")), &memory, &|_| {}).unwrap();
+            let known = save(&at("a"), &rules(), &at("stat"), &memory, &tree::unwatched).unwrap();
+            let fresh = save(&at("a"), &rules(), &at(&format!("fresh {number}")), &memory, &tree::unwatched).unwrap();
             prop_assert_eq!(&known.content, &fresh.content);
             prop_assert_eq!(known.root, fresh.root);
         }
-        let root = save(&at("a"), &rules(), &at("stat"), &memory, &|_| {}).unwrap().root;
+        let root = save(&at("a"), &rules(), &at("stat"), &memory, &tree::unwatched).unwrap().root;
         let mut read = Vec::new();
         read_file(&root, Path::new("cut by content"), &memory, &mut read).unwrap();
         prop_assert!(read == bytes);
@@ -159,17 +159,17 @@ fn only_what_changed_is_hashed() {
     let bytes = random(40 << 20, 3);
     for (name, chunk) in [("a/cut.pages", 4096), ("a/cut by content", 3 * (256 << 10))] {
         fs::write(at(name), &bytes).unwrap();
-        save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap();
+        save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap();
         assert!(writer.hashed.swap(0, Ordering::Relaxed) >= bytes.len() as u64);
         // In the second segment.
         let file = OpenOptions::new().write(true).open(at(name)).unwrap();
         file.write_all_at(b"changed", (35 << 20) + 100).unwrap();
-        save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap();
+        save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap();
         let hashed = writer.hashed.swap(0, Ordering::Relaxed);
         assert!((chunk / 64..=chunk + PROBE).contains(&hashed), "{name}: {hashed} bytes were hashed");
         fs::remove_file(at(name)).unwrap();
     }
-    save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap();
+    save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap();
     assert!(sums(&at("stat")).is_empty(), "the sums of files that are gone are gone");
 }
 
@@ -181,12 +181,12 @@ fn sums_of_what_the_store_has_lost_are_not_believed() {
     let writer = Counting::default();
     let mut bytes = random(1 << 20, 3);
     fs::write(at("a/file"), &bytes).unwrap();
-    save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap();
+    save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap();
     writer.memory.forget();
     writer.hashed.store(0, Ordering::Relaxed);
     bytes[0] ^= 1;
     fs::write(at("a/file"), &bytes).unwrap();
-    let root = save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap().root;
+    let root = save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap().root;
     assert!(writer.hashed.load(Ordering::Relaxed) >= bytes.len() as u64);
     let mut read = Vec::new();
     read_file(&root, Path::new("file"), &writer.memory, &mut read).unwrap();
@@ -202,7 +202,7 @@ fn sums_that_are_damaged_cut_or_of_another_file_change_nothing() {
     let writer = Counting::default();
     let (one, other) = (random(1 << 20, 3), random(1 << 20, 4));
     fs::write(at("a/one"), &one).unwrap();
-    save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap();
+    save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap();
     let [path] = sums(&at("stat")).try_into().unwrap();
     let good = fs::read(&path).unwrap();
     let length = u32::from_le_bytes(*good[4096..].first_chunk().unwrap()) as usize;
@@ -211,12 +211,12 @@ fn sums_that_are_damaged_cut_or_of_another_file_change_nothing() {
     let touch = || File::options().write(true).open(at("a/one")).unwrap().write_all_at(&one[..1], 0).unwrap();
     let expected = {
         touch();
-        save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap().content
+        save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap().content
     };
     let read_again = |what: &str, is_believed: bool| {
         touch();
         writer.hashed.store(0, Ordering::Relaxed);
-        let saved = save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap();
+        let saved = save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap();
         assert_eq!(saved.content, expected, "{what}");
         let hashed = writer.hashed.load(Ordering::Relaxed);
         assert_eq!(hashed <= PROBE, is_believed, "{what}: {hashed} bytes were hashed");
@@ -233,7 +233,7 @@ fn sums_that_are_damaged_cut_or_of_another_file_change_nothing() {
 
     // A segment of an older file of the same size in the place of this one's.
     fs::write(at("a/one"), &other).unwrap();
-    save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap();
+    save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap();
     let of_other = fs::read(&path).unwrap();
     fs::write(at("a/one"), &one).unwrap();
     fs::write(&path, [&good[..4096], &of_other[4096..]].concat()).unwrap();
@@ -243,7 +243,7 @@ fn sums_that_are_damaged_cut_or_of_another_file_change_nothing() {
     read_again("another file", false);
     // A file of another class.
     fs::rename(at("a/one"), at("a/one.pages")).unwrap();
-    save(&at("a"), &rules(), &at("stat"), &writer, &|_| {}).unwrap();
+    save(&at("a"), &rules(), &at("stat"), &writer, &tree::unwatched).unwrap();
     let [of_pages] = sums(&at("stat")).try_into().unwrap();
     fs::copy(&of_pages, &path).unwrap();
     fs::rename(at("a/one.pages"), at("a/one")).unwrap();

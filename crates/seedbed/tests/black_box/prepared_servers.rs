@@ -117,7 +117,7 @@ fn a_server_on_another_machine_begins_with_the_files_of_a_prepared_one() {
     let (remote, cache) = (machines.open(&machines.remote()), machines.workspace.root().join("stat"));
     let prepared = remote.server(key).unwrap().unwrap();
     let options = tree::RestoreOptions::default();
-    tree::restore(&prepared.content.root, &files, &cache, &remote, &options, &|_| {}).unwrap();
+    tree::restore(&prepared.content.root, &files, &cache, &remote, &options, &tree::unwatched).unwrap();
     let is_there = |text: &str| contains(&files, text.as_bytes());
     assert!(is_there("declared") && !is_there("deleted-4711"));
     assert!(!is_there(&machines.password("one")));
@@ -165,7 +165,7 @@ fn a_prepared_server_that_is_damaged_is_set_aside_and_the_databases_are_restored
     fs::write(junk.join("PG_VERSION"), "15\n").unwrap();
     let (remote, cache) = (machines.open(&machines.remote()), machines.workspace.root().join("stat"));
     let writer = remote.writer().unwrap();
-    let saved = tree::save(&junk, &tree::Rules::default(), &cache, &writer, &|_| {}).unwrap();
+    let saved = tree::save(&junk, &tree::Rules::default(), &cache, &writer, &tree::unwatched).unwrap();
     let mut prepared = remote.server(key).unwrap().unwrap();
     prepared.content.root = saved.root;
     remote.delete_server(key).unwrap();

@@ -1,5 +1,7 @@
 //! Ctrl-C: what was begun is undone, what ran before still runs.
 
+use std::path::Path;
+
 use rusqlite::Connection;
 use rustix::process::Signal;
 
@@ -101,4 +103,66 @@ fn at_any_moment_of_a_restore() {
         assert_eq!(processes.len(), 1, "{delay:?}: {processes:?}\n{}", ended.errors);
     }
     world.is_down_without_rest();
+}
+
+/// Fills a directory with files of several segments, in which no page is like another.
+fn fill(directory: &Path, seed: u64) {
+    std::fs::create_dir_all(directory).expect("a directory");
+    for file in ["one", "two"] {
+        let mut bytes = vec![0; 40 << 20];
+        for (number, line) in (seed..).zip(bytes.chunks_mut(4096)) {
+            line[..8].copy_from_slice(&number.to_le_bytes());
+        }
+        std::fs::write(directory.join(file), bytes).expect("a file");
+    }
+}
+
+/// The first bytes of all pages, which tell what was filled in.
+fn seeds(directory: &Path) -> Vec<u64> {
+    let files = ["one", "two"].map(|file| std::fs::read(directory.join(file)).expect("a file"));
+    let pages = files.iter().flat_map(|bytes| bytes.chunks(4096).zip(0_u64..));
+    let mut seeds: Vec<u64> =
+        pages.map(|(page, at)| u64::from_le_bytes(*page.first_chunk().expect("eight bytes")) - at).collect();
+    seeds.dedup();
+    seeds
+}
+
+#[test]
+fn at_any_moment_of_a_snapshot_or_restore_of_large_files() {
+    let world = World::up();
+    world.manifest("resources:\n  media: { path: media }\n");
+    let media = world.path("media");
+    fill(&media, 1_000_000);
+    let length = world.measure(&["snapshot", "one"]);
+    fill(&media, 2_000_000);
+    for (number, delay) in moments(length, 6).enumerate() {
+        let tag = format!("two{number}");
+        let mut snapshot = world.start(&["snapshot", &tag]);
+        std::thread::sleep(delay);
+        snapshot.signal(Signal::INT);
+        let ended = snapshot.end();
+        let is_there = world.snapshots().contains(&tag);
+        match ended.code() {
+            Some(0) => assert!(is_there, "{delay:?} of {length:?}"),
+            Some(130) | None => assert!(!is_there, "{delay:?} of {length:?}:\n{}", ended.errors),
+            _ => panic!("{delay:?}: {}\n{}", ended.status, ended.errors),
+        }
+    }
+    world.done(&["snapshot", "two"]);
+    let length = world.measure(&["restore", "one"]);
+    assert_eq!(seeds(&media), [1_000_000]);
+    for delay in moments(length, 6) {
+        world.done(&["restore", "two"]);
+        let mut restore = world.start(&["restore", "one"]);
+        std::thread::sleep(delay);
+        restore.signal(Signal::INT);
+        let ended = restore.end();
+        let expected = match ended.code() {
+            Some(0) => 1_000_000,
+            Some(130) | None => 2_000_000,
+            _ => panic!("{delay:?}: {}\n{}", ended.status, ended.errors),
+        };
+        assert_eq!(seeds(&media), [expected], "{delay:?} of {length:?}:\n{}", ended.errors);
+    }
+    world.done(&["store", "check", "--data"]);
 }
