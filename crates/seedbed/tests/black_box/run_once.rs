@@ -264,6 +264,10 @@ fn what_a_task_makes_is_kept_in_the_store_and_had_by_others() {
     std::os::unix::fs::symlink(&outside, workspace.root().join("here/lib/out")).unwrap();
     done("here", &["up"]).says(&["lib/build runs: what the store has of it cannot be used"]);
     assert_eq!(runs("here"), 2);
+    // They lie too deep to be found at the end.
+    for directory in ["here", "there"] {
+        done(directory, &["destroy", "--yes"]);
+    }
 }
 
 #[test]
