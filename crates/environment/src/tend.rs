@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use database::Unsettled;
+use database::{StateName, Unsettled};
 use plan::{DatabaseId, Key, ServerId};
 use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
@@ -111,8 +111,9 @@ impl Session<'_> {
             if let Some(state) = state.filter(|_| spares > 0)
                 && !state.has_spare
             {
-                database.prepare_spare(&kept_state(key)).map_err(Error::database(id))?;
-                if !report.spares.contains(&id.to_string()) {
+                let done = database.prepare_spare(&state.name).map_err(Error::database(id));
+                let is_done = self.unless_forgotten(id, &state.name, done)?.is_some();
+                if is_done && !report.spares.contains(&id.to_string()) {
                     report.spares.push(id.to_string());
                 }
             }
@@ -125,7 +126,8 @@ impl Session<'_> {
                     break;
                 }
                 if !state.has_spare {
-                    database.prepare_spare(&state.name).map_err(Error::database(id))?;
+                    let done = database.prepare_spare(&state.name).map_err(Error::database(id));
+                    self.unless_forgotten(id, &state.name, done)?;
                 }
             }
         }
@@ -142,8 +144,9 @@ impl Session<'_> {
                 if self.context.interrupt.is_raised() {
                     return Ok(());
                 }
-                let kept = database.open_kept(&found.name).map_err(Error::database(id))?;
-                if states::store(self, id, &key, known, kept)? {
+                let kept = database.open_kept(&found.name).map_err(Error::database(id));
+                let stored = kept.and_then(|kept| states::store(self, id, &key, known, kept));
+                if self.unless_forgotten(id, &found.name, stored)? == Some(true) {
                     report.stored.push((id.to_string(), known.step.clone(), key.to_string()));
                 }
             }
@@ -153,6 +156,22 @@ impl Session<'_> {
         self.prepare_templates()?;
         // What the copies have left to be written; whoever stops a server would wait for it.
         self.settle_servers()
+    }
+
+    /// What came of work on a kept state; nothing where a command has forgotten the state meanwhile, since this process keeps none
+    /// from it.
+    fn unless_forgotten<T>(
+        &self,
+        id: &DatabaseId,
+        state: &StateName,
+        done: Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        let error = match done {
+            Ok(done) => return Ok(Some(done)),
+            Err(error) => error,
+        };
+        let present = self.database(id)?.kept().map_err(Error::database(id))?;
+        if present.iter().any(|present| present.name == *state) { Err(error) } else { Ok(None) }
     }
 
     /// Lets another process finish in the background what need not be waited for.
