@@ -6,6 +6,7 @@ mod completion;
 mod completion_data;
 mod duration;
 mod failure;
+mod help;
 mod local_time;
 mod makefile;
 mod progress;

@@ -52,7 +52,6 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Parser;
 use environment::{Context, Error, Target};
 use serde_json::{Value, json};
 use source::RenderOptions;
@@ -129,7 +128,7 @@ impl Job<'_> {
 /// Runs what was typed.
 pub fn run() -> ExitCode {
     completion::answer();
-    let arguments = Arguments::parse();
+    let arguments = crate::help::parse();
     if let Command::Supervise(options) = &arguments.command {
         return supervise::run(options);
     }

@@ -1,5 +1,6 @@
 //! Parts of documents that are made from the program: what it takes, how it ends, which room knows which.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 use std::process::Command;
@@ -28,18 +29,27 @@ fn help(words: &[&str]) -> String {
     text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
-/// The names of the commands, from the help of the program.
+/// The names of the commands, from the help of the program, where they are in groups.
+fn grouped_commands(help: &str) -> Vec<&str> {
+    named(help.lines().take_while(|line| *line != "Options:"))
+}
+
+/// The names of the commands of a command, from its help.
 fn commands(help: &str) -> Vec<&str> {
     let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    named(lines.take_while(|line| !line.is_empty()))
+}
+
+fn named<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     // What does not fit into a line goes on in the next, further to the right.
-    let named = lines.take_while(|line| !line.is_empty()).filter(|line| !line.starts_with("   "));
-    named.filter_map(|line| line.split_whitespace().next()).collect()
+    let first = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    first.filter_map(|line| line.split_whitespace().next()).collect()
 }
 
 #[test]
 fn commands_and_options() {
     let top = help(&[]);
-    let names = commands(&top);
+    let names = grouped_commands(&top);
     assert!(names.contains(&"up"), "the help lists no commands:\n{top}");
     let without_codes = top.split("\nExit codes:").next().unwrap_or_default();
     let mut text = format!("\n```text\n{without_codes}```\n");
@@ -66,6 +76,27 @@ fn exit_codes() {
     }
     text.push('\n');
     check("docs/reference/exit-codes.md", "exit codes", &text);
+}
+
+/// What programs read of errors: each word with which a failure is made.
+#[test]
+fn kinds_of_errors() {
+    let directory = repository().join("crates/seedbed/src");
+    let classes = fs::read_to_string(directory.join("failure.rs")).unwrap();
+    // Arms of the table of errors: a code and a word.
+    let classed = classes.split('(').filter_map(|rest| {
+        let (code, rest) = rest.split_once(", \"")?;
+        code.parse::<u8>().is_ok().then_some(rest)
+    });
+    let mut kinds: BTreeSet<String> = classed.map(str::to_owned).collect();
+    let commands = fs::read_dir(directory.join("commands")).unwrap().map(|entry| entry.unwrap().path());
+    for path in commands.chain([directory.join("failure.rs")]) {
+        kinds.extend(fs::read_to_string(path).unwrap().split("kind: \"").skip(1).map(str::to_owned));
+    }
+    let kinds: BTreeSet<_> = kinds.iter().filter_map(|rest| rest.split('"').next()).collect();
+    let kinds: Vec<_> = kinds.into_iter().map(|kind| format!("`{kind}`")).collect();
+    let text = format!("\n{}\n\n", kinds.join(", "));
+    check("docs/reference/exit-codes.md", "kinds", &text);
 }
 
 /// The decisions by their titles, in their order.
