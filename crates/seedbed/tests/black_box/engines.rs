@@ -119,6 +119,13 @@ remotes:
         write("data.yaml", "places: [{ name: here }]\n");
     }
 
+    /// Has the environment a server of its own, which it can stop for its files.
+    fn shares_nothing(&self) {
+        let path = format!("{}/seedbed.yaml", self.directory);
+        let manifest = self.workspace.read(&path);
+        self.workspace.write(&path, &format!("{manifest}servers: own\n"));
+    }
+
     #[track_caller]
     fn seedbed(&self, arguments: &[&str]) -> Ran {
         self.workspace.seedbed(&[&["-C", self.directory, "--quiet"], arguments].concat()).ends_with(0)
@@ -274,8 +281,10 @@ fn files_of_a_server(engine: &Engine) {
     let workspace = Workspace::new();
     let checkout = |directory| Checkout { workspace: &workspace, engine, directory };
     let (one, two) = (checkout("one"), checkout("two"));
-    one.write(&["schema.sql"]);
-    two.write(&["schema.sql"]);
+    for checkout in [&one, &two] {
+        checkout.write(&["schema.sql"]);
+        checkout.shares_nothing();
+    }
     one.seedbed(&["up"]);
     one.change();
     let taken = one.seedbed(&["snapshot", "files", "--physical", "--json"]).json();
@@ -377,6 +386,7 @@ fn a_server_that_was_not_settled_before_the_machine_went_down_is_made_again() {
     let workspace = Workspace::new();
     let one = Checkout { workspace: &workspace, engine: &POSTGRES, directory: "one" };
     one.write(&["schema.sql"]);
+    one.shares_nothing();
     one.seedbed(&["up"]);
     let data = one.asked("\\pset format unaligned\nSELECT 'is ' || current_setting('data_directory');\n");
     let mark = std::path::Path::new(&data[0]).with_file_name("unsettled.conf");
