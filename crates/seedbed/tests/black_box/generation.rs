@@ -26,7 +26,13 @@ CREATE TABLE staff_skills (staff_id INTEGER NOT NULL REFERENCES staff (id), skil
 const CIRCLE: &str = "ALTER TABLE staff ADD CONSTRAINT staff_store FOREIGN KEY (store_id) REFERENCES stores (id);\n";
 
 fn workspace(engine: &str) -> Workspace {
-    let manifest = format!("name: shop\ndatabases:\n  shop: {{ engine: {engine}, schema: {{ sql: [schema.sql] }} }}\n");
+    workspace_with(engine, "")
+}
+
+/// A workspace with more in its manifest.
+fn workspace_with(engine: &str, more: &str) -> Workspace {
+    let manifest =
+        format!("name: shop\ndatabases:\n  shop: {{ engine: {engine}, schema: {{ sql: [schema.sql] }} }}\n{more}");
     let schema = match engine {
         "sqlite" => SCHEMA.replace("store_id INTEGER NOT NULL,", "store_id INTEGER NOT NULL REFERENCES stores (id),"),
         // An inline reference means nothing there.
@@ -242,7 +248,8 @@ fn tables_that_are_made_after_a_load_are_seen() {
 #[test]
 fn a_load_that_is_killed_leaves_the_database_as_it_was() {
     const ROWS: &str = "200000";
-    let workspace = workspace("postgres");
+    // In a shared server nobody sees what others ask it.
+    let workspace = workspace_with("postgres", "servers: own\n");
     workspace.seedbed(&["load", "--fill", "10"]).ends_with(0);
     workspace.client(&[], "DELETE FROM staff_skills;");
     let types = workspace.seedbed(&["types", "--json"]).ends_with(0).stdout;
