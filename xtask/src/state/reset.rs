@@ -29,7 +29,8 @@ pub fn measure(program: &Path, work: &Path, runs: usize) -> Result<Vec<Bar>> {
     }
     let bin = server::programs()?;
     let manifest = format!(
-        "name: bench\ndatabases:\n  bench:\n    engine: postgres\n    schema: {{ run: \"{} -i -s {SCALE} -q ${{databases.bench.url}}\" }}\n",
+        // Only a superuser is told where files are.
+        "name: bench\nservers: own\ndatabases:\n  bench:\n    engine: postgres\n    schema: {{ run: \"{} -i -s {SCALE} -q ${{databases.bench.url}}\" }}\n",
         bin.join("pgbench").display()
     );
     fs::write(site.work().join("seedbed.yaml"), manifest)?;
