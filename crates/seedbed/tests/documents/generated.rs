@@ -82,9 +82,9 @@ fn exit_codes() {
 #[test]
 fn kinds_of_errors() {
     let directory = repository().join("crates/seedbed/src");
-    let classes = fs::read_to_string(directory.join("failure.rs")).unwrap();
+    let table = fs::read_to_string(directory.join("failure.rs")).unwrap();
     // Arms of the table of errors: a code and a word.
-    let classed = classes.split('(').filter_map(|rest| {
+    let classed = table.split('(').filter_map(|rest| {
         let (code, rest) = rest.split_once(", \"")?;
         code.parse::<u8>().is_ok().then_some(rest)
     });
