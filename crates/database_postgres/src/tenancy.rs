@@ -5,6 +5,7 @@
 
 use database::{DatabaseError, Login, ServerPlace};
 use postgres::Client;
+use postgres::error::SqlState;
 
 use crate::client::{Address, MAINTENANCE};
 use crate::copy::STRATEGY_VERSION;
@@ -44,22 +45,33 @@ fn make_role(client: &mut Client, role: &str, rights: &str, password: &str) -> R
     client.batch_execute(&sql).map_err(refused(SERVER, action()))
 }
 
+/// How often databases are looked for that a role owns, before it is said that it has more.
+const LOOKS: usize = 10;
+
 /// Removes a role with all databases that it owns: those of the environment, their kept states, and what its services have made.
 pub(crate) fn dismiss(place: &ServerPlace, role: &str) -> Result<(), DatabaseError> {
     let action = || format!("remove what belongs to the role {role}");
     let mut client = connect(place)?;
-    let owned = "SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE rolname = $1";
-    for row in client.query(owned, &[&role]).map_err(refused(SERVER, action()))? {
-        let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(row.get(0)));
-        client.batch_execute(&sql).map_err(refused(SERVER, action()))?;
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let owned = "SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE rolname = $1";
+        for row in client.query(owned, &[&role]).map_err(refused(SERVER, action()))? {
+            let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(row.get(0)));
+            client.batch_execute(&sql).map_err(refused(SERVER, action()))?;
+        }
+        let known =
+            client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).map_err(refused(SERVER, action()))?;
+        if known.is_none() {
+            return Ok(());
+        }
+        let sql = format!("DROP OWNED BY {role}; DROP ROLE {role}", role = quote(role));
+        match client.batch_execute(&sql) {
+            // What a killed command has asked for goes on without it: a database may be there now that was not a moment ago.
+            Err(error) if looks < LOOKS && error.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST) => {}
+            done => return done.map_err(refused(SERVER, action())),
+        }
     }
-    let known =
-        client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).map_err(refused(SERVER, action()))?;
-    if known.is_none() {
-        return Ok(());
-    }
-    let sql = format!("DROP OWNED BY {role}; DROP ROLE {role}", role = quote(role));
-    client.batch_execute(&sql).map_err(refused(SERVER, action()))
 }
 
 /// Connects as the role that the cluster was made with.
