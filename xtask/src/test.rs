@@ -70,8 +70,10 @@ pub fn bless() -> Result<()> {
 
 fn tests(workspace: &str, variables: &[(&str, &str)]) -> Result<()> {
     let nextest = has("cargo-nextest", "--version");
+    // Most tests wait for servers and disks most of the time: with one for each processor, two thirds of these are idle.
+    let threads = (2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)).to_string();
     let arguments: &[&str] = if nextest {
-        &["nextest", "run", "--workspace", "--locked", "--no-fail-fast"]
+        &["nextest", "run", "--workspace", "--locked", "--no-fail-fast", "--test-threads", &threads]
     } else {
         &["test", "--workspace", "--locked", "--no-fail-fast", "--all-targets"]
     };
