@@ -2,7 +2,8 @@
 //!
 //! `sqlx::Any` knows neither timestamps nor UUIDs. Here a query is written once and compiled for both engines:
 //! [`on!`] gives the body the pool of the engine at hand, [`transaction!`] a writing transaction, and [`row!`] declares
-//! a struct that is read from a row of either. SQL has to be understood by both: placeholders are `$1`, `$2`, ….
+//! a struct that is read from a row of either. A library that joins its caller's transaction takes a [`Connection`], and
+//! [`through!`] runs a body with it. SQL has to be understood by both: placeholders are `$1`, `$2`, ….
 //!
 //! ```no_run
 //! either_database::row! {
@@ -22,10 +23,12 @@
 //! }
 //! ```
 
+mod connection;
 mod database;
 mod migration;
 mod row;
 
+pub use connection::Connection;
 pub use database::{Database, OpenError, Options};
 pub use migration::Migration;
 #[doc(hidden)]

@@ -1,0 +1,29 @@
+-- What this service has to say to others. Written in the transaction of the change that it tells of.
+CREATE TABLE outbox_events (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- Writers of SQLite follow one another, so that the order of the ids is that of the commits.
+    position     INTEGER NOT NULL GENERATED ALWAYS AS (id) VIRTUAL,
+    event_id     TEXT NOT NULL UNIQUE,
+    event_type   TEXT NOT NULL,
+    event_key    TEXT NOT NULL,
+    minorversion INTEGER NOT NULL,
+    source       TEXT NOT NULL,
+    sourcehost   TEXT NOT NULL,
+    sourcelib    TEXT NOT NULL,
+    time         TIMESTAMP NOT NULL,
+    data         TEXT NOT NULL
+);
+CREATE INDEX outbox_events_time ON outbox_events (time);
+
+-- One row: up to which position events have been removed.
+CREATE TABLE outbox_state (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    pruned BIGINT NOT NULL
+);
+INSERT INTO outbox_state (id, pruned) VALUES (1, 0);
+
+-- How far each broker has been given the events.
+CREATE TABLE outbox_relays (
+    name     TEXT PRIMARY KEY,
+    position BIGINT NOT NULL
+);
