@@ -158,7 +158,7 @@ impl wire::Probe {
             Probe::Started => Self::Started,
             Probe::Http(http) => Self::Http(Box::new((*http).into())),
             Probe::Tcp { host, port } => Self::Tcp { host, port },
-            Probe::Unix { path: socket } => Self::Unix { path: path(&socket)? },
+            Probe::Unix { path: socket, greets } => Self::Unix { path: path(&socket)?, greets },
             Probe::Command(process) => Self::Command(wire::Process::of(*process, shared)?),
             Probe::Health { container } => Self::Health { container },
             Probe::Log(pattern) => Self::Log(pattern),
@@ -171,7 +171,7 @@ impl wire::Probe {
             Self::Started => Probe::Started,
             Self::Http(http) => Probe::Http(Box::new((*http).into())),
             Self::Tcp { host, port } => Probe::Tcp { host, port },
-            Self::Unix { path } => Probe::Unix { path: path.into() },
+            Self::Unix { path, greets } => Probe::Unix { path: path.into(), greets },
             Self::Command(process) => Probe::Command(Box::new(process.into_process(shared))),
             Self::Health { container } => Probe::Health { container },
             Self::Log(pattern) => Probe::Log(pattern),
@@ -251,6 +251,7 @@ impl wire::Stop {
             command: stop.command.map(|command| wire::Process::of(*command, shared)).transpose()?,
             timeout_ms: millis(stop.timeout),
             discard: stop.discard.map(|signal| signal.name().to_owned()),
+            once_ready: stop.once_ready,
         })
     }
 
@@ -260,6 +261,7 @@ impl wire::Stop {
             command: self.command.map(|command| Box::new(command.into_process(shared))),
             timeout: Duration::from_millis(self.timeout_ms),
             discard: self.discard.map(signal).transpose()?,
+            once_ready: self.once_ready,
         })
     }
 }

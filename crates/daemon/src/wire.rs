@@ -259,10 +259,20 @@ pub(crate) enum RestartPolicy {
 pub(crate) enum Probe {
     Started,
     Http(Box<Http>),
-    Tcp { host: String, port: u16 },
-    Unix { path: String },
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    Unix {
+        path: String,
+        /// Whether something must be said there, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        greets: bool,
+    },
     Command(Process),
-    Health { container: String },
+    Health {
+        container: String,
+    },
     Log(String),
     Notify,
 }
@@ -295,6 +305,9 @@ pub(crate) struct Stop {
     /// The signal in its place when all that the service has written is about to be removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discard: Option<String>,
+    /// Whether it is asked only when it is ready, or should be.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub once_ready: bool,
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -329,10 +329,14 @@ pub struct ServerProcess {
     pub directory: PathBuf,
     /// User and group id to run as, when they must not be the caller's (no supplementary groups).
     pub user: Option<(u32, u32)>,
-    /// The server takes connections once something listens here.
+    /// The server takes connections once something listens here, and, if it greets, has said something.
     pub ready_socket: PathBuf,
+    /// Whether it speaks first to whoever connects.
+    pub greets: bool,
     /// The signal of a fast and clean shutdown.
     pub stop_signal: i32,
+    /// Whether that signal is for one that is ready only: while it starts, it would hang.
+    pub stops_once_ready: bool,
     /// The signal that ends it at once when its data is about to be removed, and leaves nothing elsewhere.
     pub discard_signal: i32,
 }

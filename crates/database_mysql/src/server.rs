@@ -111,7 +111,10 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         directory: place.directory.clone(),
         user: account.map(|account| (account.user, account.group)),
         ready_socket,
+        greets: true,
         stop_signal: rustix::process::Signal::TERM.as_raw(),
+        // Until it listens to those who connect, it would wait for itself forever (seen with MariaDB 10.11).
+        stops_once_ready: true,
         discard_signal: rustix::process::Signal::KILL.as_raw(),
     };
     Ok(match found.binaries.image() {

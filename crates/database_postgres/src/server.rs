@@ -79,7 +79,9 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         directory: place.directory.clone(),
         user: account.map(|account| (account.user, account.group)),
         ready_socket,
+        greets: false,
         stop_signal: rustix::process::Signal::INT.as_raw(),
+        stops_once_ready: false,
         // Killed, it would leave its shared memory.
         discard_signal: rustix::process::Signal::QUIT.as_raw(),
     };

@@ -51,7 +51,9 @@ pub(crate) fn process(found: &ServerFound, place: &ServerPlace) -> Result<Server
         directory: place.directory.clone(),
         user: None,
         ready_socket: socket(place)?,
+        greets: false,
         stop_signal: rustix::process::Signal::TERM.as_raw(),
+        stops_once_ready: false,
         discard_signal: rustix::process::Signal::KILL.as_raw(),
     };
     Ok(match found.binaries.image() {

@@ -378,8 +378,10 @@ pub(crate) fn server_process(
         command: None,
         timeout: SERVER_PATIENCE,
         discard: Some(stop_signal(process.discard_signal)),
+        once_ready: process.stops_once_ready,
     };
-    Ok((spec, ReadySpec::new(Probe::Unix { path: process.ready_socket }, SERVER_PATIENCE), stop))
+    let probe = Probe::Unix { path: process.ready_socket, greets: process.greets };
+    Ok((spec, ReadySpec::new(probe, SERVER_PATIENCE), stop))
 }
 
 /// A signal by its number; servers are stopped by one of these.

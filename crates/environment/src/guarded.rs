@@ -14,10 +14,11 @@ use database::{
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use crate::Error;
 use crate::facts::new_password;
 use crate::place::Place;
 use crate::session::Session;
+use crate::supervisor_client::MOMENT;
+use crate::{Error, Progress};
 
 /// How long the server may take to begin: the first start after a copy may have work to do. And how long one of a command that
 /// was killed may take to end.
@@ -170,7 +171,7 @@ impl Drop for Guarded {
 /// there. One that is about to end would remove the socket of its successor.
 pub(crate) fn occupy(session: &Session<'_>, whose: Use) -> Result<(PathBuf, File), Error> {
     let path = lock(&session.place, whose);
-    let deadline = Instant::now() + PATIENCE;
+    let (began, mut has_told) = (Instant::now(), false);
     loop {
         if let Some(file) = try_lock(&path)? {
             file.set_len(0).map_err(Error::io("write", &path))?;
@@ -180,8 +181,13 @@ pub(crate) fn occupy(session: &Session<'_>, whose: Use) -> Result<(PathBuf, File
         if session.context.interrupt.is_raised() {
             return Err(Error::Interrupted);
         }
-        if Instant::now() > deadline {
+        if began.elapsed() > PATIENCE {
             return Err(Error::io("lock", &path)(ErrorKind::WouldBlock.into()));
+        }
+        if began.elapsed() > MOMENT && !std::mem::replace(&mut has_told, true) {
+            let text =
+                format!("waiting for the end of the server of an earlier command, whose log is {}", path.display());
+            session.context.monitor.on(Progress::Note(text));
         }
         std::thread::sleep(PAUSE);
     }

@@ -175,7 +175,7 @@ impl<'a> Session<'a> {
         }
         let journal = Journal::open(place.directory())?;
 
-        let mut client = connect(&place, lock.is_some())?;
+        let mut client = connect(context, &place, lock.is_some())?;
         let statuses = client.as_mut().map_or_else(|| Ok(Vec::new()), Client::status).map_err(Error::Supervisor)?;
         let running = running_units(&statuses);
 
@@ -290,7 +290,7 @@ impl<'a> Session<'a> {
         if let Some(client) = self.connected() {
             return Ok(client);
         }
-        match supervisor_client::settled(&self.place)? {
+        match supervisor_client::settled(self.context, &self.place)? {
             Some(client) => Ok(client),
             None => supervisor_client::start(self.context, &self.place),
         }
@@ -346,7 +346,7 @@ impl<'a> Session<'a> {
 
     /// What is there now, after this command has changed something.
     pub(crate) fn observe_again(&self) -> Result<Observed, Error> {
-        let statuses = match supervisor_client::settled(&self.place)? {
+        let statuses = match supervisor_client::settled(self.context, &self.place)? {
             Some(mut client) => client.status().map_err(Error::Supervisor)?,
             None => Vec::new(),
         };
@@ -405,12 +405,12 @@ impl<'a> Session<'a> {
 }
 
 /// The connection to the supervisor, for a command that only looks or one that has the right to change.
-fn connect(place: &Place, may_change: bool) -> Result<Option<Client>, Error> {
+fn connect(context: &Context<'_>, place: &Place, may_change: bool) -> Result<Option<Client>, Error> {
     if !may_change {
         return Client::connect(&place.socket()).map_err(Error::Supervisor);
     }
     // Whoever had the right may have been killed: what it asked the supervisor for is taken back first.
-    let client = supervisor_client::settled(place)?;
+    let client = supervisor_client::settled(context, place)?;
     if client.is_none() && !Record::exists(place.directory()) {
         // Its directory was removed by hand: nobody knows the passwords of the servers that are left.
         place.remove_servers()?;

@@ -9,9 +9,7 @@ use std::time::{Duration, Instant};
 use daemon::{ApplyEvent, Client, ClientError, Hold, HoldEvent};
 use database::{DatabaseError, Login, Secret, ServerFound, ServerRequest, Unsettled};
 use plan::ServerId;
-use supervisor::{
-    LifeSpec, Probe, ProcessSpec, ReadySpec, Signal, StopSpec, UnitId, UnitKind, UnitSpec, UnitState, Variables,
-};
+use supervisor::{LifeSpec, Probe, ProcessSpec, ReadySpec, StopSpec, UnitId, UnitKind, UnitSpec, UnitState, Variables};
 
 use crate::context::Context;
 use crate::facts::{SERVER_PATIENCE, server_process};
@@ -56,7 +54,7 @@ pub(crate) fn process(
         log,
         container: None,
     };
-    let stop = StopSpec { signal: Signal::Term, command: None, timeout: SERVER_PATIENCE, discard: None };
+    let stop = StopSpec { timeout: SERVER_PATIENCE, ..StopSpec::default() };
     (spec, ReadySpec::new(Probe::Notify, SERVER_PATIENCE), stop)
 }
 
@@ -248,7 +246,7 @@ impl SharedServer {
     /// Lets its supervisor start it, and waits until it is ready.
     fn apply(&self, context: &Context<'_>, kind: UnitKind) -> Result<(), Error> {
         // What a holder has asked for that was killed comes to its end first.
-        let client = self.client(context)?.settled().map_err(Error::Supervisor)?;
+        let client = supervisor_client::await_settled(context, self.client(context)?)?;
         let client = client.ok_or_else(|| self.failed("its supervisor has ended"))?;
         let unit = UnitSpec { id: UnitId::from(UNIT), kind, after: Vec::new(), digest: String::new() };
         let mut apply = client.apply(vec![unit], Vec::new()).map_err(Error::Supervisor)?;

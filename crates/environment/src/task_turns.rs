@@ -14,7 +14,7 @@ use rustix::io::Errno;
 use supervisor::UnitId;
 
 use crate::session::Session;
-use crate::{Error, Progress, tasks};
+use crate::{Error, Progress, supervisor_client, tasks};
 
 /// How often to look whether another command is done, and whether the user still wants to wait for it.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -85,7 +85,7 @@ impl Session<'_> {
         if let Some(socket) = left.lines().nth(1).filter(|_| read.is_ok()) {
             // Whoever had it was killed: what it has started is being stopped, and must not be at work any more.
             let supervisor = Client::connect(socket.as_ref()).ok().flatten();
-            drop(supervisor.map(Client::settled));
+            drop(supervisor.map(|client| supervisor_client::await_settled(self.context, client)));
         }
         let holder =
             format!("`seedbed {command}` (process {})\n{}\n", std::process::id(), self.place.socket().display());

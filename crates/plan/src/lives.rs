@@ -43,7 +43,7 @@ impl<'a> Lives<'_, 'a> {
 
     pub(crate) fn stop(&self, stop: &'a manifest::Stop) -> Result<StopSpec, Problem> {
         let command = stop.command.as_ref().map(|command| self.command(command).map(Box::new)).transpose()?;
-        Ok(StopSpec { signal: signal(stop.signal), command, timeout: stop.timeout, discard: None })
+        Ok(StopSpec { signal: signal(stop.signal), command, timeout: stop.timeout, ..StopSpec::default() })
     }
 
     pub(crate) fn life(&self, service: &'a manifest::Service) -> Result<LifeSpec, Problem> {

@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::Path;
 use std::rc::Rc;
 use std::time::Duration;
 
 use regex::bytes::Regex;
 use supervisor::{BodyPattern, HttpProbe, LiveSpec, Probe, ReadySpec};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{sleep, timeout};
 
@@ -114,7 +114,14 @@ async fn look(probe: &Probe, processes: &Processes) -> Result<(), String> {
             let stream = connect(host, *port).await.map_err(failed)?;
             if processes.is_published(*port) { stays_open(&stream, &place).await } else { Ok(()) }
         }
-        Probe::Unix { path } => accepts(path).await.map_err(failed),
+        Probe::Unix { path, greets } => {
+            let mut stream = UnixStream::connect(path).await.map_err(failed)?;
+            // A server that hears nobody yet has a queue of those who have connected.
+            if *greets && stream.read(&mut [0]).await.map_err(failed)? == 0 {
+                return Err(format!("closed without a word by {place}"));
+            }
+            Ok(())
+        }
         Probe::Command(process) => processes.run_probe(process).await,
         Probe::Health { container } => processes.check_contained(container, None).await,
     }
@@ -158,7 +165,7 @@ impl fmt::Display for Place<'_> {
             Probe::Started | Probe::Log(_) | Probe::Notify => formatter.write_str("its process"),
             Probe::Http(http) => write!(formatter, "http://{}:{}{}", http.host, http.port, http.path),
             Probe::Tcp { host, port } => write!(formatter, "{host}:{port}"),
-            Probe::Unix { path } => write!(formatter, "socket {}", path.display()),
+            Probe::Unix { path, .. } => write!(formatter, "socket {}", path.display()),
             Probe::Command(process) => write!(formatter, "the command {}", process.program),
             Probe::Health { .. } => formatter.write_str("its health check"),
         }
@@ -173,10 +180,6 @@ async fn stays_open(stream: &TcpStream, place: &Place<'_>) -> Result<(), String>
         // A service that speaks first, or one that waits.
         Ok(Ok(_)) | Err(_) => Ok(()),
     }
-}
-
-async fn accepts(path: &Path) -> io::Result<()> {
-    UnixStream::connect(path).await.map(drop)
 }
 
 async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {

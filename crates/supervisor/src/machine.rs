@@ -80,7 +80,17 @@ struct Unit {
 struct Ending {
     /// `Waiting` when it is to start anew.
     state: UnitState,
-    killed: bool,
+    stage: Stage,
+}
+
+/// How far it is with the end of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    /// It is asked when it is ready, or should be.
+    AskedLater,
+    /// It was asked, or will be as soon as its process is there.
+    Asked,
+    Killed,
 }
 
 /// The one apply that may be under way.

@@ -58,6 +58,8 @@ pub enum Probe {
     Unix {
         /// The socket.
         path: PathBuf,
+        /// Whether that is not enough: something must be said, too.
+        greets: bool,
     },
     /// A command ends with exit code 0.
     Command(Box<ProcessSpec>),

@@ -16,11 +16,13 @@ pub struct StopSpec {
     pub timeout: Duration,
     /// What its process group is sent instead when all that it has written goes, too.
     pub discard: Option<Signal>,
+    /// Whether it is asked only when it is ready, or should be: there are servers that hang when they are asked while they start.
+    pub once_ready: bool,
 }
 
 impl Default for StopSpec {
     fn default() -> Self {
-        Self { signal: Signal::Term, command: None, timeout: Duration::from_secs(10), discard: None }
+        Self { signal: Signal::Term, command: None, timeout: Duration::from_secs(10), discard: None, once_ready: false }
     }
 }
 

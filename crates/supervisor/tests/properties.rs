@@ -151,9 +151,10 @@ fn life(number: usize) -> LifeSpec {
     }
 }
 
-/// 1 is stopped by a command.
+/// 1 is stopped by a command, 2 only when it is ready.
 fn stop(number: usize) -> StopSpec {
-    StopSpec { command: (number == 1).then(|| Box::new(process())), ..StopSpec::default() }
+    let command = (number == 1).then(|| Box::new(process()));
+    StopSpec { command, once_ready: number == 2, ..StopSpec::default() }
 }
 
 /// Units 0 to 2 are services, 3 and 4 tasks, 5 is external.

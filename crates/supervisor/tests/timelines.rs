@@ -285,7 +285,13 @@ fn service(probe: Probe, settings: &BTreeMap<&str, &str>) -> UnitKind {
     UnitKind::Service {
         process: process(),
         ready: ReadySpec::new(probe, Duration::from_secs(60)),
-        stop: StopSpec { command, timeout, discard: Some(Signal::Quit), ..usual },
+        stop: StopSpec {
+            command,
+            timeout,
+            discard: Some(Signal::Quit),
+            once_ready: settings.contains_key("once-ready"),
+            ..usual
+        },
         life: Box::new(LifeSpec {
             restart,
             live,

@@ -138,7 +138,7 @@ while True: s.accept()"
             .probe(Probe::Tcp { host: "127.0.0.1".into(), port: tcp_port }),
         place
             .service("unix", &listen("AF_UNIX", &format!(r#""{}""#, socket.display())))
-            .probe(Probe::Unix { path: socket.clone() }),
+            .probe(Probe::Unix { path: socket.clone(), greets: false }),
         place.service("command", "sleep 0.1; touch there; exec sleep 1000").probe(Probe::Command(Box::new(command))),
     ]);
     assert!(ok, "{told:#?}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::gate::Sleep;
-use super::{Ending, Machine, Unit};
+use super::{Ending, Machine, Stage, Unit};
 use crate::{
     Action, Exit, Failure, Probe, ReadySpec, RestartPolicy, Run, Signal, Timestamp, UnitId, UnitKind, UnitState,
 };
@@ -12,8 +12,7 @@ use crate::{
 /// in the kernel, or one of another user, survives that long.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long at most a service may take to stop that was never ready: nobody relies on it yet, and there are servers
-/// (MariaDB) that hang when they are asked to stop while they start.
+/// How long at most a service may take to stop that was never ready: nobody relies on it yet.
 const UNREADY_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Machine {
@@ -70,7 +69,8 @@ impl Machine {
         let Some(unit) = self.current(id, run).filter(|unit| unit.started.is_none()) else { return };
         unit.pid = Some(pid);
         unit.started = Some(now);
-        if unit.state == UnitState::Stopping {
+        let is_stopped = unit.state == UnitState::Stopping;
+        if is_stopped && !unit.is_asked_later() {
             // Its stop was asked for while it started.
             self.ask_to_stop(id, now);
             return;
@@ -81,21 +81,21 @@ impl Machine {
             _ => ready.as_ref().map(|ready| ready.timeout),
         };
         unit.deadline = timeout.map(|timeout| now.plus(timeout));
-        match ready {
-            Some(ReadySpec { probe: Probe::Started, .. }) => self.become_ready(id, now),
-            Some(ready) => {
-                self.enter(id, UnitState::Running, now);
-                if !matches!(ready.probe, Probe::Log(_) | Probe::Notify) {
-                    self.actions.push(Action::Probe { unit: id.clone(), run, ready });
-                }
-            }
-            None => self.enter(id, UnitState::Running, now),
+        if let Some(ReadySpec { probe: Probe::Started, .. }) = ready {
+            return self.become_ready(id, now);
+        }
+        if !is_stopped {
+            self.enter(id, UnitState::Running, now);
+        }
+        if let Some(ready) = ready.filter(|ready| !matches!(ready.probe, Probe::Log(_) | Probe::Notify)) {
+            self.actions.push(Action::Probe { unit: id.clone(), run, ready });
         }
     }
 
     pub(super) fn note_probed(&mut self, id: &UnitId, run: Run, result: Result<(), String>, now: Timestamp) {
         let Some(unit) = self.current(id, run) else { return };
-        if unit.state != UnitState::Running || unit.spec.ready().is_none() {
+        let is_awaited = unit.state == UnitState::Running || unit.is_asked_later();
+        if !is_awaited || unit.spec.ready().is_none() {
             return;
         }
         let is_ready = result.is_ok();
@@ -109,6 +109,9 @@ impl Machine {
         let unit = self.unit(id);
         unit.deadline = None;
         unit.was_ready = true;
+        if unit.is_asked_later() {
+            return self.ask_now(id, now);
+        }
         unit.restarts.come_back();
         let live = unit.spec.life().and_then(|life| life.live.clone());
         let run = unit.run;
@@ -158,8 +161,8 @@ impl Machine {
                 if leftovers { self.begin_stop(id, state, now) } else { self.end(id, state, now) }
             }
             UnitState::Stopping if !leftovers => {
-                if let Some(ending) = unit.ending.take() {
-                    self.end(id, ending.state, now);
+                if let Some(state) = unit.ending.as_ref().map(|ending| ending.state.clone()) {
+                    self.end(id, state, now);
                 }
             }
             _ => {}
@@ -173,19 +176,26 @@ impl Machine {
             unit.undead = None;
             unit.pid = None;
         } else if let Some(unit) = self.current(id, run)
-            && let Some(ending) = unit.ending.take()
+            && let Some(state) = unit.ending.as_ref().map(|ending| ending.state.clone())
         {
-            self.end(id, ending.state, now);
+            self.end(id, state, now);
         }
     }
 
     /// Lets a live unit end as `state`, as soon as its process group is empty.
     pub(super) fn begin_stop(&mut self, id: &UnitId, state: UnitState, now: Timestamp) {
+        let is_discarded = self.discarding;
         let unit = self.unit(id);
         if unit.ending.is_some() {
             return;
         }
-        unit.ending = Some(Ending { state, killed: false });
+        let is_starting = matches!(unit.state, UnitState::Starting | UnitState::Running);
+        let is_late = matches!(state, UnitState::Failed(_));
+        if is_starting && !is_late && !is_discarded && unit.spec.stop().once_ready {
+            unit.ending = Some(Ending { state, stage: Stage::AskedLater });
+            return self.enter(id, UnitState::Stopping, now);
+        }
+        unit.ending = Some(Ending { state, stage: Stage::Asked });
         unit.deadline = None;
         let run = unit.run;
         let is_probed = unit.is_probed();
@@ -193,6 +203,17 @@ impl Machine {
         if is_probed {
             self.actions.push(Action::StopProbe { unit: id.clone(), run });
         }
+        self.ask_to_stop(id, now);
+    }
+
+    /// Asks one to stop that is being stopped, and is ready now or should be.
+    fn ask_now(&mut self, id: &UnitId, now: Timestamp) {
+        let unit = self.unit(id);
+        if let Some(ending) = &mut unit.ending {
+            ending.stage = Stage::Asked;
+        }
+        let run = unit.run;
+        self.actions.push(Action::StopProbe { unit: id.clone(), run });
         self.ask_to_stop(id, now);
     }
 
@@ -217,18 +238,21 @@ impl Machine {
     /// Sends the signal of the stop when its command could not do better.
     pub(super) fn note_stop_command_failed(&mut self, id: &UnitId, run: Run) {
         let Some(unit) = self.current(id, run) else { return };
-        if unit.ending.as_ref().is_some_and(|ending| !ending.killed) {
+        if unit.ending.as_ref().is_some_and(|ending| ending.stage == Stage::Asked) {
             let signal = unit.spec.stop().signal;
             self.actions.push(Action::Signal { unit: id.clone(), run, signal });
         }
     }
 
-    /// Kills what has not stopped in time; gives up what was killed and is still there.
+    /// Kills what has not stopped in time, and asks what should have been ready by now; gives up what was killed and is still there.
     pub(super) fn kill(&mut self, id: &UnitId, now: Timestamp) {
         let unit = self.unit(id);
+        if unit.is_asked_later() {
+            return self.ask_now(id, now);
+        }
         let run = unit.run;
-        if let Some(ending) = unit.ending.as_mut().filter(|ending| !ending.killed) {
-            ending.killed = true;
+        if let Some(ending) = unit.ending.as_mut().filter(|ending| ending.stage != Stage::Killed) {
+            ending.stage = Stage::Killed;
             unit.deadline = Some(now.plus(KILL_TIMEOUT));
             self.actions.push(Action::Signal { unit: id.clone(), run, signal: Signal::Kill });
         } else {
@@ -296,11 +320,17 @@ impl Machine {
 }
 
 impl Unit {
+    /// Whether it is being stopped, and was not asked yet since it is not ready.
+    fn is_asked_later(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.stage == Stage::AskedLater)
+    }
+
     /// Whether something looks at it again and again.
     fn is_probed(&self) -> bool {
         match self.state {
             UnitState::Running => self.spec.ready().is_some(),
             UnitState::Ready => self.spec.life().is_some_and(|life| life.live.is_some()),
+            UnitState::Stopping => self.is_asked_later(),
             _ => false,
         }
     }
