@@ -84,6 +84,27 @@ class EnrollmentFactory(factory.django.DjangoModelFactory):
     created = factory.Faker("date_time_this_decade", tzinfo=timezone.utc)
 
 
+class KnownUserFactory(UserFactory):
+    class Meta:
+        model = User
+        django_get_or_create = ("username",)
+
+
+class KnownCourseFactory(factory.django.DjangoModelFactory):
+    class Meta:
+        model = Course
+        django_get_or_create = ("code",)
+
+
+class KnownEnrollmentFactory(EnrollmentFactory):
+    class Meta:
+        model = Enrollment
+        django_get_or_create = ("user", "course")
+
+    user = factory.SubFactory(KnownUserFactory)
+    course = factory.SubFactory(KnownCourseFactory)
+
+
 def timed(what, rows, work):
     began = time.monotonic()
     work()
@@ -114,12 +135,26 @@ def bulk():
 
 empty()
 timed("Django, Model() and bulk_create of 1,000", 1100 + users + enrolments, bulk)
-empty()
-courses, people = parents(), UserFactory.create_batch(min(created, 1000))
-timed(
-    "factory_boy, create(), a commit each",
-    created,
-    lambda: [
-        EnrollmentFactory(user=people[n % len(people)], course=courses[(n // len(people) + n) % 1000]) for n in range(created)
-    ],
-)
+def pair(n):
+    return people[n % len(people)], courses[(n // len(people) + n) % 1000]
+
+
+def create():
+    for user, course in map(pair, range(created)):
+        EnrollmentFactory(user=user, course=course)
+
+
+def get_or_create():
+    # A load has natural keys and no rows at hand: it finds or makes what each names.
+    for user, course in map(pair, range(created)):
+        KnownEnrollmentFactory(user__username=user.username, course__code=course.code)
+
+
+for what, work in [
+    ("factory_boy, create(), a commit each", create),
+    ("factory_boy, create() by natural keys, a commit each", get_or_create),
+]:
+    empty()
+    courses, people = parents(), UserFactory.create_batch(min(created, 1000))
+    timed(what, created, work)
+    assert Enrollment.objects.count() == created, what

@@ -131,6 +131,11 @@ fn timed(command: &mut Command) -> Result<f64> {
 /// How much faster than rows that are created one by one.
 const FACTORY_BOY: f64 = 500.0;
 
+/// What the two rows of `factory_boy` mean.
+const WHAT_IS_COMPARED: &str = "
+create(): the rows that a new one refers to are at hand, and nothing is looked for. By natural keys: the row is looked for
+before it is made, and so are its user and its course; `seedbed load` is given no more than these keys either.";
+
 /// How many rows the spec makes.
 const ROWS: f64 = 551_100.0;
 
@@ -241,6 +246,7 @@ pub fn load(arguments: &[&str]) -> Result<()> {
     println!("{:52} {many:9.0} rows/s  bar {:.0}  {verdict}", "10 million rows: speed", 0.8 * few);
     let speed = ROWS / median(&generated);
     println!("\nseedbed load, generated: {speed:.0} rows/s");
+    let has_peers = measured.is_some();
     for peer in measured.into_iter().flatten() {
         let own = peer.rows / peer.seconds;
         let bar = if peer.what.starts_with("factory_boy") {
@@ -249,6 +255,9 @@ pub fn load(arguments: &[&str]) -> Result<()> {
             ""
         };
         println!("{:52} {own:9.0} rows/s  ours is {:.0} ×{bar}", peer.what, speed / own);
+    }
+    if has_peers {
+        println!("{WHAT_IS_COMPARED}");
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `cargo xtask bench run`: what it takes to start services and to look after them, ours and other managers in one run, with the bars.
 
+mod calm;
 mod compose;
 mod containers;
 mod figures;
@@ -25,6 +26,7 @@ use serde_json::{Value, json};
 
 use crate::run::root;
 use crate::state::{self, bars, bars::Bar, processes, stop};
+use calm::Calm;
 use figures::Figures;
 use manager::{Manager, OURS};
 use site::Site;
@@ -147,6 +149,8 @@ struct Bench {
     runs: usize,
     trials: usize,
     idle: Duration,
+    /// How busy the machine was before anything ran.
+    calm: Calm,
     work: tempfile::TempDir,
     svc: PathBuf,
 }
@@ -254,5 +258,6 @@ fn prepare(options: &Options) -> Result<Bench> {
     let svc = site::compile(work.path())?;
     let (runs, trials) = (usize::from(options.runs), usize::from(options.trials));
     let idle = Duration::from_secs(options.idle.into());
-    Ok(Bench { managers, words, program, peers, runs, trials, idle, work, svc })
+    let calm = Calm::now()?;
+    Ok(Bench { managers, words, program, peers, runs, trials, idle, calm, work, svc })
 }

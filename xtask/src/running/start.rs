@@ -22,10 +22,10 @@ const DELAY_MS: u32 = 200;
 /// Services without order, and the same when they accept at once: then all that is measured is what starting costs.
 pub fn flat(bench: &Bench) -> Result<(Vec<Figures>, Vec<Bar>)> {
     let mut figures = Figures::new("50 services flat, each ready after 0.2 s, start to all ready", "s");
-    let mut ratios = Figures::new("the same, against the bare loop of the same round", "x");
+    let mut ratios = Figures::new("the same, against the bare loop right before", "x");
     rounds(bench, Part::Flat, &mut figures, &mut ratios, |site| site.services(SERVICES, DELAY_MS))?;
     let mut at_once = Figures::new("50 services flat, each ready at once, start to all ready", "s");
-    let mut ratios_at_once = Figures::new("the same, against the bare loop of the same round", "x");
+    let mut ratios_at_once = Figures::new("the same, against the bare loop right before", "x");
     rounds(bench, Part::Flat, &mut at_once, &mut ratios_at_once, |site| site.services(SERVICES, 0))?;
     let mut bars = Vec::new();
     if let Some(ratio) = ratios.median(OURS) {
@@ -42,7 +42,7 @@ pub fn flat(bench: &Bench) -> Result<(Vec<Figures>, Vec<Bar>)> {
 /// Five layers of ten.
 pub fn layers(bench: &Bench) -> Result<(Vec<Figures>, Vec<Bar>)> {
     let mut figures = Figures::new("5 layers of 10, each ready after 0.2 s; ideal 1.0 s", "s");
-    let mut ratios = Figures::new("the same, against bare loops of the same round", "x");
+    let mut ratios = Figures::new("the same, against bare loops right before", "x");
     rounds(bench, Part::Layers, &mut figures, &mut ratios, |site| {
         let mut services = site.services(SERVICES, DELAY_MS)?;
         let names: Vec<String> = services.iter().map(|service| service.name.clone()).collect();
@@ -56,7 +56,8 @@ pub fn layers(bench: &Bench) -> Result<(Vec<Figures>, Vec<Bar>)> {
     Ok((vec![figures, ratios], bars.into_iter().collect()))
 }
 
-/// Lets all managers, and the bare loop, start the same services in turn. The first round warms caches and does not count.
+/// Lets all managers start the same services in turn, each right after the bare loop that it is compared with, and each on a machine
+/// that is as calm as at the begin. The first round warms caches and does not count.
 fn rounds(
     bench: &Bench,
     part: Part,
@@ -67,22 +68,22 @@ fn rounds(
     let managers: Vec<_> = bench.managers.iter().filter(|manager| part == Part::Flat || manager.has_order()).collect();
     let mut failed: Vec<&str> = Vec::new();
     for round in 0..=bench.runs {
-        let site = bench.site(FLOOR)?;
-        let floor = bare(&site, &services(&site)?, part)?;
-        if round > 0 {
-            figures.add(FLOOR, floor);
-        }
-        // Each comes first in turn: what one leaves to the system to clear up delays the next.
+        // Each comes first in turn: caches are not the same after one and after another.
         for index in 0..managers.len() {
             let manager = managers[(index + round) % managers.len()].as_ref();
             stop::check()?;
             if failed.contains(&manager.name()) {
                 continue;
             }
+            let site = bench.site(FLOOR)?;
+            bench.calm.wait()?;
+            let floor = bare(&site, &services(&site)?, part)?;
             let site = bench.site(manager.name())?;
             let declared = services(&site)?;
+            bench.calm.wait()?;
             match Trial::start(manager, site, declared) {
                 Ok((_, took)) if round > 0 => {
+                    figures.add(FLOOR, floor);
                     figures.add(manager.name(), took.as_secs_f64());
                     ratios.add(manager.name(), took.as_secs_f64() / floor);
                 }

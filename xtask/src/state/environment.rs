@@ -17,12 +17,20 @@ pub struct Environment {
     site: Site,
     workspace: PathBuf,
     name: String,
+    variables: Vec<(&'static str, String)>,
 }
 
 impl Environment {
     /// Takes a workspace; the home directory is the one of the site.
     pub fn new(program: &Path, site: Site, workspace: PathBuf) -> Self {
-        Self { program: program.to_owned(), site, workspace, name: "default".to_owned() }
+        let (program, name) = (program.to_owned(), "default".to_owned());
+        Self { program, site, workspace, name, variables: Vec::new() }
+    }
+
+    /// The same, whose commands are given these variables.
+    pub fn with(mut self, variables: Vec<(&'static str, String)>) -> Self {
+        self.variables = variables;
+        self
     }
 
     /// The same, one of several of the workspace.
@@ -39,7 +47,8 @@ impl Environment {
             .arg(&self.workspace)
             .args(["--name", &self.name, "--quiet"])
             .args(arguments)
-            .current_dir(&self.workspace);
+            .current_dir(&self.workspace)
+            .envs(self.variables.iter().map(|(name, value)| (name, value)));
         // Tasks may build something, with the toolchain that is below the true home directory.
         let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_default());
         for (name, default) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {

@@ -3,6 +3,7 @@
 pub mod bars;
 mod compare;
 mod environment;
+mod far;
 mod files;
 mod measure;
 mod migration;

@@ -1,8 +1,9 @@
-//! `up` on a second machine of what was built and pushed on a first one.
+//! `up` on a second machine of what was built and pushed on a first one: with a remote that is a directory, and with one that is far
+//! away.
 
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
-use std::io::{BufWriter, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 use super::bars::Bar;
 use super::compare::median;
 use super::environment::Environment;
+use super::far::Far;
 use super::files;
 use super::tool::Site;
 use crate::run::{cargo, output, root};
@@ -20,21 +22,27 @@ use crate::run::{cargo, output, root};
 const STORE: &str = ".seedbed/store";
 const STORE_CACHE: &str = ".seedbed/store-cache";
 
-/// What is measured: which databases the campus has, and how many users more than its own.
+/// How many users a campus with much data has.
+const MANY: usize = 200_000;
+
+/// What is measured: which databases the campus has, how many users more than its own, and where the remote is.
 #[derive(Clone, Copy)]
 struct Case {
     profile: Option<&'static str>,
     /// Whose the servers are, if that is not left to the default.
     servers: Option<&'static str>,
     users: usize,
+    is_far: bool,
 }
 
 impl Case {
-    const ALL: [Case; 4] = [
-        Case { profile: None, servers: None, users: 0 },
-        Case { profile: Some("postgres"), servers: Some("shared"), users: 0 },
-        Case { profile: Some("postgres"), servers: Some("own"), users: 0 },
-        Case { profile: Some("postgres"), servers: Some("own"), users: 20_000 },
+    const ALL: [Case; 6] = [
+        Case { profile: None, servers: None, users: 0, is_far: false },
+        Case { profile: Some("postgres"), servers: Some("shared"), users: 0, is_far: false },
+        Case { profile: Some("postgres"), servers: Some("own"), users: 0, is_far: false },
+        Case { profile: None, servers: None, users: MANY, is_far: true },
+        Case { profile: Some("postgres"), servers: Some("shared"), users: MANY, is_far: true },
+        Case { profile: Some("postgres"), servers: Some("own"), users: MANY, is_far: true },
     ];
 
     fn title(self) -> String {
@@ -44,6 +52,9 @@ impl Case {
         }
         if self.users > 0 {
             write!(title, " with {} users more", self.users).expect("it is a string");
+        }
+        if self.is_far {
+            title.push_str(", 20 ms and 100 Mbit/s away");
         }
         title
     }
@@ -78,8 +89,13 @@ fn campus(program: &Path, work: &Path, runs: usize, case: Case) -> Result<Vec<Ba
     let directory = work.join("second");
     files::remove(&directory)?;
     let remote = directory.join("remote");
+    let far = if case.is_far { Some(Far::start(&remote)?) } else { None };
+    let variables = far.as_ref().map(Far::variables).unwrap_or_default();
+    let remote = far.as_ref().map_or_else(|| remote.display().to_string(), Far::store);
     let shared = {
-        let first = machine(program, &directory.join("first"), &remote, case)?;
+        let first = directory.join("first");
+        build(&first, &remote, case)?;
+        let first = Environment::new(program, site(&first)?, workspace(&first)).with(variables.clone());
         first.run(&case.up())?;
         first.run(&["tend"])?;
         first.report(&["push", "--states", "--allow-findings"])?.1
@@ -101,6 +117,7 @@ fn campus(program: &Path, work: &Path, runs: usize, case: Case) -> Result<Vec<Ba
     for run in 0..=runs {
         let home = second.join("homes").join(run.to_string());
         let environment = Environment::new(program, site(&home)?, workspace(&second)).named(&format!("run-{run}"));
+        let environment = environment.with(variables.clone());
         let fetch = |keys: &[String]| -> Result<(f64, u64)> {
             forget(environment.workspace())?;
             let words: Vec<&str> = ["fetch"].into_iter().chain(keys.iter().map(String::as_str)).collect();
@@ -152,12 +169,6 @@ fn campus(program: &Path, work: &Path, runs: usize, case: Case) -> Result<Vec<Ba
     ])
 }
 
-/// A copy of the campus, built, that has the remote.
-fn machine(program: &Path, directory: &Path, remote: &Path, case: Case) -> Result<Environment> {
-    build(directory, remote, case)?;
-    Ok(Environment::new(program, site(directory)?, workspace(directory)))
-}
-
 /// Removes the workspace's store: nothing of what is in the remote is here any more.
 fn forget(workspace: &Path) -> Result<()> {
     files::remove(&workspace.join(STORE))?;
@@ -176,7 +187,8 @@ fn site(directory: &Path) -> Result<Site> {
     Ok(site)
 }
 
-fn build(machine: &Path, remote: &Path, case: Case) -> Result<()> {
+/// A copy of the campus, built, that has the remote.
+fn build(machine: &Path, remote: &str, case: Case) -> Result<()> {
     fs::create_dir_all(machine)?;
     let campus = machine.join("campus");
     let listed = output(Command::new("git").args(["ls-files", "-z", "campus"]).current_dir(root()))?;
@@ -187,17 +199,13 @@ fn build(machine: &Path, remote: &Path, case: Case) -> Result<()> {
         fs::copy(root().join(name), &to).with_context(|| format!("cannot copy {name}"))?;
     }
     let mut manifest = OpenOptions::new().append(true).open(campus.join("programs/seedbed.yaml"))?;
-    writeln!(manifest, "\nremotes:\n  team: {}", remote.display())?;
+    writeln!(manifest, "\nremotes:\n  team: {remote}")?;
     if let Some(servers) = case.servers {
         writeln!(manifest, "servers: {servers}")?;
     }
     if case.users > 0 {
-        let mut many = fs::File::create(campus.join("lms/data/many.yaml")).map(BufWriter::new)?;
-        writeln!(many, "users:")?;
-        for number in 0..case.users {
-            writeln!(many, "  - {{ username: learner-{number:06} }}")?;
-        }
-        many.flush()?;
+        let many = format!("seedbed: 1\nrecords:\n  user: {{ count: {}, username: \"learner-{{n}}\" }}\n", case.users);
+        fs::write(campus.join("lms/data/many.yaml"), many)?;
         let manifest = campus.join("lms/seedbed.yaml");
         let text = fs::read_to_string(&manifest)?;
         let more = text.replacen("data: [data/dev.yaml]", "data: [data/dev.yaml, data/many.yaml]", 1);
