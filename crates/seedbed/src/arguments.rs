@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use environment::ShortOfMemory;
 
+use crate::data_arguments::{AddCommand, DataInitArguments};
 use crate::failure::EXIT_CODES;
 use crate::{completion, completion_data};
 
@@ -29,9 +30,9 @@ pub struct Global {
     /// Work as if started in this directory
     #[arg(short = 'C', long = "directory", global = true, value_name = "DIRECTORY", default_value = ".")]
     pub directory: PathBuf,
-    /// Which environment of the workspace; several live side by side
-    #[arg(long, global = true, value_name = "NAME", default_value = "default", add = completion::environments())]
-    pub name: String,
+    /// Which environment of the workspace, `default` when none is named; several live side by side
+    #[arg(long, global = true, value_name = "NAME", add = completion::environments())]
+    pub name: Option<String>,
     /// Print the result as JSON
     #[arg(long, global = true)]
     pub json: bool,
@@ -41,6 +42,16 @@ pub struct Global {
     /// Say nothing while it goes on
     #[arg(short, long, global = true)]
     pub quiet: bool,
+    /// Mean the environment also where there is a data workspace
+    #[arg(long, global = true)]
+    pub environment: bool,
+}
+
+impl Global {
+    /// Which environment is meant.
+    pub fn environment_name(&self) -> &str {
+        self.name.as_deref().unwrap_or("default")
+    }
 }
 
 /// When colour is used.
@@ -57,7 +68,7 @@ pub enum Color {
 /// The commands, one file each in `commands/`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Write a first seedbed.yaml, from what lies in the directory
+    /// Write a first seedbed.yaml, from what lies in the directory; or make the directory a data workspace
     Init(InitArguments),
     /// Bring up the services, what they depend on, their databases and data
     Up(UpArguments),
@@ -115,6 +126,9 @@ pub enum Command {
     Capture(CaptureArguments),
     /// List the data types: the tables of the databases, and where the values of their fields come from
     Types(TypesArguments),
+    /// Add a resource to the data workspace
+    #[command(subcommand)]
+    Add(AddCommand),
     /// Save the state of all databases and resources under a tag
     Snapshot(SnapshotArguments),
     /// Bring back what a snapshot holds
@@ -201,6 +215,8 @@ pub struct InitArguments {
     /// Print it, and write nothing
     #[arg(long)]
     pub print: bool,
+    #[command(flatten)]
+    pub data: DataInitArguments,
 }
 
 /// Arguments of `start`, `stop` and `restart`.
@@ -601,8 +617,8 @@ pub struct TypesArguments {
 /// Arguments of `snapshot`.
 #[derive(Debug, Args)]
 pub struct SnapshotArguments {
-    /// The word to restore it by
-    pub tag: String,
+    /// The word to restore it by; that of a data workspace need not have one
+    pub tag: Option<String>,
     /// What it is
     #[arg(short, long, default_value = "")]
     pub message: String,

@@ -78,7 +78,7 @@ pub fn of(names: fn(&Context<'_>, &Target) -> Vec<String>) -> ArgValueCandidates
         let found = || {
             let world = World::read(&global).ok()?;
             let directory = global.directory.canonicalize().ok()?;
-            let target = Target::find(&directory, &global.name).ok()?;
+            let target = Target::find(&directory, global.environment_name()).ok()?;
             Some(names(&world.context(&Silence), &target))
         };
         found().unwrap_or_default().into_iter().map(CompletionCandidate::new).collect()
@@ -102,7 +102,7 @@ fn typed() -> Global {
         global.directory = PathBuf::from(directory);
     }
     if let Some(name) = value(["--name", "--name"]) {
-        global.name = name;
+        global.name = Some(name);
     }
     global
 }

@@ -186,7 +186,7 @@ fn personal(found: &[environment::Personal]) -> String {
 }
 
 /// What was probably meant, or what there is.
-fn near(wanted: &str, known: &[String]) -> String {
+pub fn near(wanted: &str, known: &[String]) -> String {
     // A service may be meant by its own name alone.
     let own = known.iter().filter_map(|name| Some(name.split_once('/')?.1));
     match source::closest(wanted, known.iter().map(String::as_str).chain(own)) {

@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::arguments::Arguments;
 
 /// The commands by what they are for, in the order in which people meet them.
-const GROUPS: [(&str, &[&str]); 7] = [
+const GROUPS: [(&str, &[&str]); 8] = [
     ("The environment", &["init", "up", "down", "status", "check", "doctor", "destroy"]),
     (
         "Services and tasks",
@@ -33,6 +33,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
         &["load", "unload", "loads", "types", "describe", "capture", "reset", "db", "why", "verify", "base", "servers"],
     ),
     ("Snapshots", &["snapshot", "restore", "undo", "snapshots", "show", "diff", "tag", "delete", "export", "import"]),
+    ("Data workspaces", &["add"]),
     ("Sharing and keeping", &["push", "pull", "fetch", "store", "tend"]),
     ("Other repositories, and settings", &["update", "link", "unlink", "repositories", "config"]),
     ("For editors, shells and make", &["schema", "completions", "make"]),

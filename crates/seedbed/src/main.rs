@@ -4,6 +4,7 @@ mod arguments;
 mod commands;
 mod completion;
 mod completion_data;
+mod data_arguments;
 mod duration;
 mod failure;
 mod help;

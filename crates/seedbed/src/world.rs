@@ -55,6 +55,8 @@ pub struct World {
     pub identity_file: PathBuf,
     /// Who works here.
     pub author: String,
+    /// What this machine is called.
+    pub host: String,
 }
 
 /// What takes colour.
@@ -139,6 +141,13 @@ fn author(variables: &BTreeMap<String, String>) -> String {
     said.cloned().or_else(known).unwrap_or_default()
 }
 
+/// What this machine is called, without its domain.
+fn host(variables: &BTreeMap<String, String>) -> String {
+    let named = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = variables.get("SEEDBED_HOST").filter(|name| !name.is_empty()).cloned().unwrap_or(named);
+    name.split('.').next().unwrap_or_default().to_owned()
+}
+
 fn identities(path: &Path) -> io::Result<Vec<store::Identity>> {
     let text = match std::fs::read_to_string(path) {
         // An account without a home has one that is no directory.
@@ -189,6 +198,7 @@ impl World {
             servers: state.join("seedbed/servers"),
             repositories: cache.join("repositories"),
             author: author(&variables),
+            host: host(&variables),
             remotes: Elsewhere {
                 settings: remotes::Settings { env: variables.clone(), cache, home },
                 asker: remotes::Asker::default(),

@@ -7,6 +7,7 @@ mod capture;
 mod completions;
 mod config;
 mod critical_path;
+mod data;
 mod db;
 mod describe;
 mod destroy;
@@ -94,7 +95,7 @@ pub struct Job<'a> {
 impl Job<'_> {
     fn target(&self) -> Result<Target, Failure> {
         let directory = self.directory()?;
-        let name = &self.arguments.global.name;
+        let name = self.arguments.global.environment_name();
         if self.arguments.files.is_empty() {
             return self.tell(Target::find(&directory, name));
         }
@@ -161,69 +162,75 @@ pub fn run() -> ExitCode {
         ..world.context(&display)
     };
     let job = Job { context: &context, world: &world, arguments: &arguments };
-    let result = match &arguments.command {
-        Command::Init(options) => init::run(&job, options),
-        Command::Up(options) => up::run(&job, options),
-        Command::Update(options) => update::run(&job, options),
-        Command::Link(options) => link::link(&job, options),
-        Command::Unlink(options) => link::unlink(&job, options),
-        Command::Down => down::run(&job),
-        Command::Start(options) => start::start(&job, options),
-        Command::Restart(options) => start::restart(&job, options),
-        Command::Stop(options) => stop::stop(&job, options),
-        Command::Kill(options) => stop::kill(&job, options),
-        Command::Status => status::run(&job),
-        Command::Logs(options) => logs::run(&job, options),
-        Command::Exec(options) => exec::run(&job, options),
-        Command::Attach(options) => attach::run(&job, options),
-        Command::Shell(options) => exec::shell(&job, options),
-        Command::Run(options) => run::run(&job, options),
-        Command::Wait(options) => wait::run(&job, options),
-        Command::Ports => ports::run(&job),
-        Command::Servers(options) => servers::run(&job, options),
-        Command::Repositories(options) => repositories::run(&job, options),
-        Command::Hold(options) => hold::run(&job, options),
-        Command::Stats(options) => stats::run(&job, options),
-        Command::CriticalPath(options) => critical_path::run(&job, options),
-        Command::Times(options) => times::run(&job, options),
-        Command::Load(options) => load::run(&job, options),
-        Command::Unload(options) => unload::run(&job, options),
-        Command::Loads => loads::run(&job),
-        Command::Describe(options) => describe::run(&job, options),
-        Command::Capture(options) => capture::run(&job, options),
-        Command::Types(options) => types::run(&job, options),
-        Command::Snapshot(options) => snapshot::take(&job, options),
-        Command::Restore(options) => snapshot::restore(&job, options),
-        Command::Undo => undo::run(&job),
-        Command::Snapshots(options) => snapshot::list(&job, options),
-        Command::Show(options) => snapshot::show(&job, options),
-        Command::Diff(options) => diff::run(&job, options),
-        Command::Tag(options) => snapshot::tag(&job, options),
-        Command::Delete(options) => snapshot::delete(&job, options),
-        Command::Export(options) => snapshot::export(&job, options),
-        Command::Import(options) => snapshot::import(&job, options),
-        Command::Push(options) => sharing::push(&job, options),
-        Command::Pull(options) => sharing::pull(&job, options),
-        Command::Fetch(options) => sharing::fetch(&job, options),
-        Command::Db(command) => db::run(&job, command),
-        Command::Why(options) => why::run(&job, options),
-        Command::Verify(options) => verify::run(&job, options),
-        Command::Config(command) => config::run(&job, command),
-        Command::Base(command) => base::run(&job, command),
-        Command::Store(command) => store::run(&job, command),
-        Command::Tend(options) => tend::run(&job, options),
-        Command::Reset => reset::run(&job),
-        Command::Destroy(options) => destroy::run(&job, options),
-        Command::Check(options) => acceptance::run(&job, options),
-        Command::Doctor(options) => doctor::run(&job, options),
-        Command::Schema(options) if options.specs => schema::of_specs(&job),
-        Command::Schema(options) => Ok(schema::of_format(options)),
-        Command::Make(options) => make::run(&job, options),
-        Command::Completions(options) => Ok(completions::run(options)),
-        Command::Supervise(_) | Command::Guard => unreachable!("it was run above"),
-    };
+    let result = data::run(&job).unwrap_or_else(|| run_command(&job));
     display.end();
     end(arguments.global.json, result)
+}
+
+/// Runs a command that is about an environment, or about nothing in particular.
+fn run_command(job: &Job<'_>) -> Result<Outcome, Failure> {
+    match &job.arguments.command {
+        Command::Init(options) => init::run(job, options),
+        Command::Up(options) => up::run(job, options),
+        Command::Update(options) => update::run(job, options),
+        Command::Link(options) => link::link(job, options),
+        Command::Unlink(options) => link::unlink(job, options),
+        Command::Down => down::run(job),
+        Command::Start(options) => start::start(job, options),
+        Command::Restart(options) => start::restart(job, options),
+        Command::Stop(options) => stop::stop(job, options),
+        Command::Kill(options) => stop::kill(job, options),
+        Command::Status => status::run(job),
+        Command::Logs(options) => logs::run(job, options),
+        Command::Exec(options) => exec::run(job, options),
+        Command::Attach(options) => attach::run(job, options),
+        Command::Shell(options) => exec::shell(job, options),
+        Command::Run(options) => run::run(job, options),
+        Command::Wait(options) => wait::run(job, options),
+        Command::Ports => ports::run(job),
+        Command::Servers(options) => servers::run(job, options),
+        Command::Repositories(options) => repositories::run(job, options),
+        Command::Hold(options) => hold::run(job, options),
+        Command::Stats(options) => stats::run(job, options),
+        Command::CriticalPath(options) => critical_path::run(job, options),
+        Command::Times(options) => times::run(job, options),
+        Command::Load(options) => load::run(job, options),
+        Command::Unload(options) => unload::run(job, options),
+        Command::Loads => loads::run(job),
+        Command::Describe(options) => describe::run(job, options),
+        Command::Capture(options) => capture::run(job, options),
+        Command::Types(options) => types::run(job, options),
+        Command::Add(_) => unreachable!("it is about a data workspace"),
+        Command::Snapshot(options) => snapshot::take(job, options),
+        Command::Restore(options) => snapshot::restore(job, options),
+        Command::Undo => undo::run(job),
+        Command::Snapshots(options) => snapshot::list(job, options),
+        Command::Show(options) => snapshot::show(job, options),
+        Command::Diff(options) => diff::run(job, options),
+        Command::Tag(options) => snapshot::tag(job, options),
+        Command::Delete(options) => snapshot::delete(job, options),
+        Command::Export(options) => snapshot::export(job, options),
+        Command::Import(options) => snapshot::import(job, options),
+        Command::Push(options) => sharing::push(job, options),
+        Command::Pull(options) => sharing::pull(job, options),
+        Command::Fetch(options) => sharing::fetch(job, options),
+        Command::Db(command) => db::run(job, command),
+        Command::Why(options) => why::run(job, options),
+        Command::Verify(options) => verify::run(job, options),
+        Command::Config(command) => config::run(job, command),
+        Command::Base(command) => base::run(job, command),
+        Command::Store(command) => store::run(job, command),
+        Command::Tend(options) => tend::run(job, options),
+        Command::Reset => reset::run(job),
+        Command::Destroy(options) => destroy::run(job, options),
+        Command::Check(options) => acceptance::run(job, options),
+        Command::Doctor(options) => doctor::run(job, options),
+        Command::Schema(options) if options.specs => schema::of_specs(job),
+        Command::Schema(options) => Ok(schema::of_format(options)),
+        Command::Make(options) => make::run(job, options),
+        Command::Completions(options) => Ok(completions::run(options)),
+        Command::Supervise(_) | Command::Guard => unreachable!("it was run above"),
+    }
 }
 
 fn end(json: bool, result: Result<Outcome, Failure>) -> ExitCode {

@@ -22,7 +22,10 @@ pub fn take(job: &Job<'_>, arguments: &SnapshotArguments) -> Result<Outcome, Fai
         (_, true) => Some(SnapshotForm::Physical),
         _ => None,
     };
-    let SnapshotArguments { tag, message, allow_holes, .. } = arguments;
+    let SnapshotArguments { tag: Some(tag), message, allow_holes, .. } = arguments else {
+        let message = "error: a snapshot of an environment needs a tag\nhelp: `seedbed snapshot TAG`\n".to_owned();
+        return Err(Failure { code: 2, kind: "command-line", message });
+    };
     let options = SnapshotOptions { tag, message, allow_holes: *allow_holes, form };
     let (record, total_ms) = job.tell(environment::snapshot(job.context, &job.target()?, &options))?;
     let mut text = format!(

@@ -28,6 +28,7 @@ sessions! {
     commands
     configuration
     copies
+    data_workspaces
     db
     dependencies
     doctor

@@ -82,14 +82,17 @@ fn exit_codes() {
 #[test]
 fn kinds_of_errors() {
     let directory = repository().join("crates/seedbed/src");
-    let table = fs::read_to_string(directory.join("failure.rs")).unwrap();
-    // Arms of the table of errors: a code and a word.
-    let classed = table.split('(').filter_map(|rest| {
+    let tables =
+        ["failure.rs", "commands/data/failure.rs"].map(|file| fs::read_to_string(directory.join(file)).unwrap());
+    // Arms of the tables of errors: a code and a word.
+    let classed = tables.iter().flat_map(|table| table.split('(')).filter_map(|rest| {
         let (code, rest) = rest.split_once(", \"")?;
         code.parse::<u8>().is_ok().then_some(rest)
     });
     let mut kinds: BTreeSet<String> = classed.map(str::to_owned).collect();
-    let commands = fs::read_dir(directory.join("commands")).unwrap().map(|entry| entry.unwrap().path());
+    let commands =
+        ["commands", "commands/data"].into_iter().flat_map(|commands| fs::read_dir(directory.join(commands)).unwrap());
+    let commands = commands.map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
     for path in commands.chain([directory.join("failure.rs")]) {
         kinds.extend(fs::read_to_string(path).unwrap().split("kind: \"").skip(1).map(str::to_owned));
     }

@@ -1,0 +1,74 @@
+//! Commands about data workspaces, and how it is chosen which of the two a command is about.
+
+mod add;
+mod failure;
+mod init;
+mod outside;
+mod snapshot;
+mod status;
+
+use std::path::Path;
+
+use workspace::{Context, Workspace};
+
+use self::outside::Outside;
+use super::{Job, Outcome};
+use crate::arguments::Command;
+use crate::failure::Failure;
+
+/// What a command about a data workspace works with.
+pub struct DataJob<'a> {
+    job: &'a Job<'a>,
+    context: Context<'a>,
+    workspace: Workspace,
+}
+
+/// Runs the command if it is about a data workspace; `None`: it is about an environment, or about nothing in particular.
+pub fn run(job: &Job<'_>) -> Option<Result<Outcome, Failure>> {
+    match &job.arguments.command {
+        Command::Init(options) if options.data.is_meant() => {
+            let outside = Outside { context: job.context };
+            return Some(init::run(job, &context(job, &outside), &options.data));
+        }
+        Command::Add(_) => {}
+        Command::Snapshot(_) | Command::Status => {
+            if job.arguments.global.environment || !job.arguments.files.is_empty() || !is_data(&job.directory().ok()?) {
+                return None;
+            }
+        }
+        _ => return None,
+    }
+    Some(about_workspace(job))
+}
+
+/// Whether a directory is in a data workspace, and not in a workspace of services that is deeper.
+fn is_data(directory: &Path) -> bool {
+    match (workspace::find_root(directory), manifest::find_root(directory)) {
+        (Some(data), Some(services)) => data.starts_with(services),
+        (data, _) => data.is_some(),
+    }
+}
+
+fn about_workspace(job: &Job<'_>) -> Result<Outcome, Failure> {
+    let outside = Outside { context: job.context };
+    let workspace = Workspace::find(&job.directory()?).map_err(|error| failure::of(&error))?;
+    let data = DataJob { job, context: context(job, &outside), workspace };
+    match &job.arguments.command {
+        Command::Add(command) => add::run(&data, command),
+        Command::Snapshot(options) => snapshot::run(&data, options),
+        Command::Status => status::run(&data),
+        _ => unreachable!("it was found to be about a data workspace"),
+    }
+}
+
+/// What operations are given of the world.
+fn context<'a>(job: &'a Job<'_>, outside: &'a Outside<'a>) -> Context<'a> {
+    Context {
+        now: job.context.now,
+        ahead_of_utc: job.context.ahead_of_utc,
+        user: job.world.author.clone(),
+        host: job.world.host.clone(),
+        identities: job.context.identities.clone(),
+        world: outside,
+    }
+}

@@ -1,0 +1,44 @@
+//! What operations need of the world around them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use store::Backend;
+
+/// Why the world could not do something.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// The way to what is outside of the workspace; the program implements it.
+pub trait World: Sync {
+    /// The user may like to know.
+    fn note(&self, text: &str);
+
+    /// How far the files of a resource are.
+    fn files(&self, resource: &str, entries: u64, bytes: u64);
+
+    /// Whether the user wants it to end.
+    fn is_interrupted(&self) -> bool;
+
+    /// Opens the place of a store at an address.
+    fn open_remote(&self, url: &str) -> Result<Arc<dyn Backend>, Failure>;
+
+    /// Brings a file, which must have the digest (`sha256:…` or `blake3:…`) if one is given; it is whole when it appears.
+    fn fetch(&self, url: &str, digest: Option<&str>, to: &Path) -> Result<(), Failure>;
+}
+
+/// What every operation is given.
+pub struct Context<'a> {
+    /// The wall clock.
+    pub now: fn() -> SystemTime,
+    /// By how many seconds clocks here were ahead of UTC at a moment.
+    pub ahead_of_utc: fn(SystemTime) -> i64,
+    /// Who works here.
+    pub user: String,
+    /// What this machine is called.
+    pub host: String,
+    /// The keys that open encrypted stores.
+    pub identities: Vec<store::Identity>,
+    /// The rest of the world.
+    pub world: &'a dyn World,
+}
