@@ -1,6 +1,12 @@
 //! The settings, read from environment variables.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use crate::rate::RateLimits;
+
+/// For whom tokens are unless a setting says otherwise.
+const AUDIENCE: &str = "campus";
 
 /// What the service needs to know to run.
 #[derive(Debug, Clone)]
@@ -9,6 +15,18 @@ pub struct Config {
     pub database_url: String,
     /// Where to listen; port 0 takes a free one.
     pub address: SocketAddr,
+    /// What tokens say who made them; default: `http://ADDRESS/oauth2`.
+    pub issuer: Option<String>,
+    /// For whom tokens are.
+    pub audience: String,
+    /// A file with the keys that tokens are signed with, made when it is missing. Without one, tokens end with the process.
+    pub signing_key_file: Option<PathBuf>,
+    /// A file with a key out of which the passwords of users without one are worked out, made when it is missing.
+    pub dev_passwords_key_file: Option<PathBuf>,
+    /// A file that says which steps filters have.
+    pub filters_file: Option<PathBuf>,
+    /// How often one may ask.
+    pub rate_limits: RateLimits,
 }
 
 /// A variable that is missing or wrong.
@@ -35,7 +53,21 @@ pub enum ConfigError {
 }
 
 impl Config {
-    /// Reads `DATABASE_URL`, `PORT`, and `HOST` (127.0.0.1 unless set).
+    /// With nothing said but what has to be.
+    pub fn new(database_url: impl Into<String>, address: SocketAddr) -> Self {
+        Self {
+            database_url: database_url.into(),
+            address,
+            issuer: None,
+            audience: AUDIENCE.to_owned(),
+            signing_key_file: None,
+            dev_passwords_key_file: None,
+            filters_file: None,
+            rate_limits: RateLimits::default(),
+        }
+    }
+
+    /// Reads `DATABASE_URL`, `PORT` and those that need not be set; the README has all of them.
     pub fn from_environment() -> Result<Self, ConfigError> {
         Self::read(environment)
     }
@@ -45,13 +77,34 @@ impl Config {
         database_url(environment)
     }
 
+    /// Reads `DEV_PASSWORDS_KEY_FILE` alone.
+    pub fn dev_passwords_key_file_from_environment() -> Result<PathBuf, ConfigError> {
+        let wanted = "the file with the key that passwords of development are worked out of";
+        required(environment, "DEV_PASSWORDS_KEY_FILE", wanted, |value| Some(PathBuf::from(value)))
+    }
+
     fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
         let port = required(&variable, "PORT", "the port to listen on, from 0 to 65535", |value| value.parse().ok())?;
         let host = match variable("HOST") {
             None => IpAddr::V4(Ipv4Addr::LOCALHOST),
             Some(_) => required(&variable, "HOST", "the IP address to listen on", |value| value.parse().ok())?,
         };
-        Ok(Self { database_url: database_url(&variable)?, address: SocketAddr::new(host, port) })
+        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let limits = "'off', or pairs such as user=1200,enroll=40, in a minute";
+        let rate_limits = match set("RATE_LIMITS") {
+            None => RateLimits::default(),
+            Some(_) => required(&variable, "RATE_LIMITS", limits, RateLimits::parse)?,
+        };
+        let config = Self::new(database_url(&variable)?, SocketAddr::new(host, port));
+        Ok(Self {
+            issuer: set("ISSUER"),
+            audience: set("AUDIENCE").unwrap_or(config.audience),
+            signing_key_file: set("SIGNING_KEY_FILE").map(PathBuf::from),
+            dev_passwords_key_file: set("DEV_PASSWORDS_KEY_FILE").map(PathBuf::from),
+            filters_file: set("FILTERS_FILE").map(PathBuf::from),
+            rate_limits,
+            ..config
+        })
     }
 }
 
@@ -92,13 +145,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_set_is_in_force_and_what_is_empty_is_not_set() {
+        let needed = [("DATABASE_URL", "sqlite:///x"), ("PORT", "8000")];
+        let set = [("AUDIENCE", "shop"), ("ISSUER", ""), ("RATE_LIMITS", "user=7")];
+        let config = read(&[&needed[..], &set].concat()).unwrap();
+        assert_eq!((config.audience.as_str(), config.issuer, config.rate_limits.user), ("shop", None, 7));
+        assert_eq!(read(&needed).unwrap().audience, "campus");
+    }
+
+    #[test]
     fn names_the_variable_that_is_missing_or_wrong() {
+        let (url, port) = (("DATABASE_URL", "sqlite:///x"), ("PORT", "8000"));
         for (variables, name) in [
             (&[("PORT", "8000")][..], "DATABASE_URL"),
-            (&[("DATABASE_URL", "sqlite:///x")], "PORT"),
-            (&[("DATABASE_URL", "sqlite:///x"), ("PORT", "web")], "PORT"),
-            (&[("DATABASE_URL", ""), ("PORT", "8000")], "DATABASE_URL"),
-            (&[("DATABASE_URL", "sqlite:///x"), ("PORT", "8000"), ("HOST", "here")], "HOST"),
+            (&[url], "PORT"),
+            (&[url, ("PORT", "web")], "PORT"),
+            (&[("DATABASE_URL", ""), port], "DATABASE_URL"),
+            (&[url, port, ("HOST", "here")], "HOST"),
+            (&[url, port, ("RATE_LIMITS", "many")], "RATE_LIMITS"),
         ] {
             let error = read(variables).unwrap_err();
             assert!(error.contains(&format!("variable {name} is")) && !error.contains('\n'), "{error}");

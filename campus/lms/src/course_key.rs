@@ -28,6 +28,21 @@ impl CourseKey {
         Some((Self::parse(&path[..end])?, path[end..].trim_matches('/')))
     }
 
+    /// Who offers the course.
+    pub fn org(&self) -> &str {
+        self.part(0)
+    }
+
+    /// Which course of theirs it is a run of.
+    pub fn number(&self) -> &str {
+        self.part(1)
+    }
+
+    fn part(&self, index: usize) -> &str {
+        let rest = self.0.strip_prefix(PREFIX).unwrap_or(&self.0);
+        rest.split(['+', '/']).nth(index).expect("a key has three parts")
+    }
+
     /// The key as it is written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -37,6 +52,14 @@ impl CourseKey {
 #[cfg(test)]
 mod tests {
     use super::CourseKey;
+
+    #[test]
+    fn knows_its_parts() {
+        for text in ["course-v1:edX+DemoX+2025", "edX/DemoX/2025"] {
+            let key = CourseKey::parse(text).unwrap();
+            assert_eq!((key.org(), key.number()), ("edX", "DemoX"), "{text}");
+        }
+    }
 
     #[test]
     fn splits_a_path_into_key_and_rest() {

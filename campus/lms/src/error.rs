@@ -1,9 +1,13 @@
 //! The one place where errors become responses: a status and JSON with the field and the reason.
 
+use std::time::Duration;
+
 use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use identity::Refusal;
 use serde_json::json;
+use sqlx::error::DatabaseError;
 
 /// Why a request is not answered as it was asked.
 #[derive(Debug)]
@@ -17,6 +21,8 @@ pub enum Error {
         /// For a human.
         reason: String,
     },
+    /// More requests than one may make; after this time there may be another one.
+    TooMany(Duration),
     /// The database's doing.
     Database(sqlx::Error),
 }
@@ -52,22 +58,50 @@ impl Error {
         Self::refused(StatusCode::NOT_FOUND, "Not found.")
     }
 
+    /// 409: it is there already.
+    pub fn conflict(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Refused { status: StatusCode::CONFLICT, field: Some(field.into()), reason: reason.into() }
+    }
+
     /// Any other status.
     pub fn refused(status: StatusCode, reason: impl Into<String>) -> Self {
         Self::Refused { status, field: None, reason: reason.into() }
     }
 }
 
+/// Whether a row was not written because there is one with the same key.
+pub fn is_taken(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(DatabaseError::is_unique_violation)
+}
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
+        // What no text of PostgreSQL can hold came from the caller.
+        let is_text = error.as_database_error().and_then(DatabaseError::code).is_some_and(|code| code == "22021");
+        if is_text { Self::bad_request("Texts cannot hold the character 0.") } else { Self::Database(error) }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::KeysUnavailable => Self::refused(StatusCode::SERVICE_UNAVAILABLE, refusal.to_string()),
+            _ => Self::unauthorized(refusal.to_string()),
+        }
     }
 }
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
+        let mut wait = None;
         let (status, field, reason) = match self {
             Self::Refused { status, field, reason } => (status, field, reason),
+            Self::TooMany(after) => {
+                let seconds = after.as_secs() + 1;
+                wait = Some(seconds);
+                let reason = format!("Too many requests. The next one may come in {seconds} s.");
+                (StatusCode::TOO_MANY_REQUESTS, None, reason)
+            }
             Self::Database(error) => {
                 tracing::error!(%error, "the database failed");
                 match error {
@@ -78,9 +112,22 @@ impl IntoResponse for Error {
                 }
             }
         };
-        let mut response = (status, Json(json!({ "field": field, "reason": reason }))).into_response();
+        let problem = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or_default(),
+            "status": status.as_u16(),
+            "detail": reason,
+            "field": field,
+            "reason": reason,
+        });
+        let mut response = (status, Json(problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Token"));
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("JWT, Bearer"));
+        }
+        if let Some(seconds) = wait {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

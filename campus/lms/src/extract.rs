@@ -1,5 +1,7 @@
 //! Bodies and query strings, with errors that look like all others.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::body::{self, Body as RawBody};
 use axum::extract::rejection::JsonRejection;
@@ -13,7 +15,9 @@ use serde::de::DeserializeOwned;
 use crate::error::Error;
 
 /// The longest body that is taken, in bytes.
-const LARGEST_BODY: usize = 2 << 20;
+const LARGEST_BODY: usize = 1 << 20;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for the whole body before anybody answers.
 ///
@@ -21,12 +25,13 @@ const LARGEST_BODY: usize = 2 << 20;
 /// connections may be sending the next request already.
 pub async fn receive(request: Request, next: Next) -> Response {
     let (parts, raw) = request.into_parts();
-    match body::to_bytes(raw, LARGEST_BODY).await {
-        Ok(bytes) => next.run(Request::from_parts(parts, RawBody::from(bytes))).await,
-        Err(_) => {
+    match tokio::time::timeout(BODY_TIMEOUT, body::to_bytes(raw, LARGEST_BODY)).await {
+        Ok(Ok(bytes)) => next.run(Request::from_parts(parts, RawBody::from(bytes))).await,
+        Ok(Err(_)) => {
             let reason = format!("The body is longer than {LARGEST_BODY} bytes, or it broke off.");
             Error::refused(StatusCode::PAYLOAD_TOO_LARGE, reason).into_response()
         }
+        Err(_) => Error::refused(StatusCode::REQUEST_TIMEOUT, "The body took too long to arrive.").into_response(),
     }
 }
 
@@ -39,8 +44,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
         match Json::from_request(request, state).await {
             Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::JsonDataError(rejection)) => Err(Error::bad_request(rejection.body_text())),
-            Err(rejection) => Err(Error::refused(rejection.status(), rejection.body_text())),
+            Err(JsonRejection::MissingJsonContentType(rejection)) => {
+                Err(Error::refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, rejection.body_text()))
+            }
+            Err(rejection) => Err(Error::bad_request(rejection.body_text())),
         }
     }
 }

@@ -18,6 +18,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "users and tokens", "0001_users.sql"),
     migration!(2, "organizations, courses and modes", "0002_courses.sql"),
     migration!(3, "enrollments", "0003_enrollments.sql"),
+    migration!(4, "passwords, roles and clients", "0004_identity.sql"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -63,7 +63,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
         };
         let size = match value("page_size").map(str::parse) {
             Some(Ok(size)) if size >= 1 => i64::min(size, LARGEST_SIZE),
-            _ => DEFAULT_SIZE,
+            None => DEFAULT_SIZE,
+            Some(_) => return Err(Error::invalid("page_size", "A page has at least one entry.")),
         };
         let others: String = pairs().filter(|pair| !pair.starts_with("page=")).map(|pair| format!("{pair}&")).collect();
         Ok(Self { number, size, address: format!("{base}{}?{others}page=", uri.path()) })

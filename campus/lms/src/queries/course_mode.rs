@@ -111,3 +111,44 @@ pub async fn replace(
     });
     Ok(())
 }
+
+/// Writes a mode down, or what it is now.
+pub async fn save(database: &Database, course_id: i64, mode: &CourseMode) -> Result<(), sqlx::Error> {
+    transaction!(database, transaction => {
+        sqlx::query(
+            "INSERT INTO course_modes (course_id, slug, display_name, min_price, suggested_prices, currency,
+                expiration_datetime, description, sku, bulk_sku)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+             ON CONFLICT (course_id, slug) DO UPDATE SET display_name = excluded.display_name,
+                min_price = excluded.min_price, suggested_prices = excluded.suggested_prices,
+                currency = excluded.currency, expiration_datetime = excluded.expiration_datetime,
+                description = excluded.description, sku = excluded.sku, bulk_sku = excluded.bulk_sku",
+        )
+        .bind(course_id)
+        .bind(&mode.slug)
+        .bind(&mode.display_name)
+        .bind(mode.min_price)
+        .bind(&mode.suggested_prices)
+        .bind(&mode.currency)
+        .bind(mode.expiration_datetime)
+        .bind(&mode.description)
+        .bind(&mode.sku)
+        .bind(&mode.bulk_sku)
+        .execute(&mut *transaction)
+        .await?;
+    });
+    Ok(())
+}
+
+/// Takes a mode away; whether there was one.
+pub async fn remove(database: &Database, course_id: i64, slug: &str) -> Result<bool, sqlx::Error> {
+    let gone = on!(database, pool => {
+        sqlx::query("DELETE FROM course_modes WHERE course_id = $1 AND slug = $2")
+            .bind(course_id)
+            .bind(slug)
+            .execute(pool)
+            .await?
+            .rows_affected()
+    });
+    Ok(gone > 0)
+}

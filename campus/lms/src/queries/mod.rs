@@ -1,5 +1,6 @@
 //! What is asked of the database, one noun per file.
 
+pub mod client;
 pub mod course;
 pub mod course_mode;
 pub mod enrollment;

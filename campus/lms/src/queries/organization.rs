@@ -34,3 +34,20 @@ pub async fn active(database: &Database, limit: i64, offset: i64) -> Result<Vec<
             .await
     })
 }
+
+/// The number of the organisation of that name.
+pub async fn id_by_short_name(database: &Database, short_name: &str) -> Result<Option<i64>, sqlx::Error> {
+    on!(database, pool => {
+        sqlx::query_scalar("SELECT id FROM organizations WHERE short_name = $1")
+            .bind(short_name)
+            .fetch_optional(pool)
+            .await
+    })
+}
+
+/// The organisation of that name.
+pub async fn by_short_name(database: &Database, short_name: &str) -> Result<Option<Organization>, sqlx::Error> {
+    on!(database, pool => {
+        sqlx::query_as("SELECT * FROM organizations WHERE short_name = $1").bind(short_name).fetch_optional(pool).await
+    })
+}

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::extract::Body;
 use crate::queries::course::{self, Course};
 use crate::queries::course_mode::{self, CourseMode, display_name};
+use crate::routes::course_mode::{check_currency, check_price, is_slug};
 
 /// What is published: the modes are all that the course will have.
 #[derive(Deserialize)]
@@ -73,8 +74,12 @@ fn checked(published: Vec<PublishedMode>) -> Result<Vec<CourseMode>, Error> {
         let field = |name: &str| format!("modes[{index}].{name}");
         let slug = mode.name.filter(|name| !name.is_empty()).ok_or_else(|| Error::required(field("name")))?;
         let min_price = mode.price.ok_or_else(|| Error::required(field("price")))?;
-        if min_price < 0 {
-            return Err(Error::invalid(field("price"), "A price cannot be negative."));
+        check_price(min_price).map_err(|reason| Error::invalid(field("price"), reason))?;
+        let currency = mode.currency.as_deref().unwrap_or("usd");
+        let currency = check_currency(currency).map_err(|reason| Error::invalid(field("currency"), reason))?;
+        if !is_slug(&slug) {
+            let reason = "A mode is a word of letters, digits, hyphens and underscores.";
+            return Err(Error::invalid(field("name"), reason));
         }
         if modes.iter().any(|other| other.slug == slug) {
             return Err(Error::invalid(field("name"), format!("The mode '{slug}' is given twice.")));
@@ -83,7 +88,7 @@ fn checked(published: Vec<PublishedMode>) -> Result<Vec<CourseMode>, Error> {
             display_name: display_name(&slug),
             slug,
             min_price,
-            currency: mode.currency.unwrap_or_else(|| "usd".to_owned()).to_lowercase(),
+            currency,
             expiration_datetime: mode.expires,
             sku: mode.sku,
             bulk_sku: mode.bulk_sku,

@@ -12,11 +12,14 @@ use crate::auth::{Caller, Staff};
 use crate::course_key::CourseKey;
 use crate::error::Error;
 use crate::extract::{Body, Parameters};
+use crate::filters::{self, Passed};
 use crate::page::{Page, Paging};
 use crate::queries::course::{self, Course};
 use crate::queries::course_mode::{self, CourseMode};
 use crate::queries::enrollment::{self, Attribute, Change, Enrollment};
 use crate::queries::user;
+use crate::rate::Counted;
+use crate::service::Service;
 
 /// The modes that learners may choose for themselves; the others are given by staff, mostly after a payment.
 const FREE_MODES: [&str; 2] = ["audit", "honor"];
@@ -79,7 +82,7 @@ pub async fn show(
     caller: Caller,
     Path(path): Path<String>,
 ) -> Result<Json<Option<Value>>, Error> {
-    let (username, course_id) = path.split_once(',').ok_or_else(Error::not_found)?;
+    let (username, course_id) = path.split_once(',').unwrap_or((caller.0.username.as_str(), path.as_str()));
     if !caller.may_act_for(username) {
         return Err(Error::not_found());
     }
@@ -109,6 +112,7 @@ pub async fn list(
 /// What one can enrol in, for everybody.
 pub async fn show_course(
     State(database): State<Database>,
+    _anybody: Option<Caller>,
     Path(path): Path<String>,
     Parameters(parameters): Parameters<CourseParameters>,
 ) -> Result<Json<Value>, Error> {
@@ -119,10 +123,12 @@ pub async fn show_course(
 
 /// Enrols, changes an enrolment, or ends it.
 pub async fn save(
-    State(database): State<Database>,
+    State(service): State<Service>,
     caller: Caller,
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<Value>, Error> {
+    service.0.limiter.count(Counted::Enroll(caller.0.id), caller.0.is_staff).map_err(Error::TooMany)?;
+    let database = service.0.database.clone();
     let course_id = wanted.course_details.and_then(|details| details.course_id);
     let course_id = course_id.ok_or_else(|| Error::required("course_details.course_id"))?;
     let username = wanted.user.unwrap_or_else(|| caller.0.username.clone());
@@ -155,6 +161,12 @@ pub async fn save(
             let available = modes(&database, &course, !is_active).await?;
             available_mode(wanted, &available, &course.course_key)?
         }
+    };
+    let filter = if is_active { filters::ENROLLMENT } else { filters::UNENROLLMENT };
+    let data = json!({ "username": username, "email": user.email, "course_id": course.course_key, "mode": mode });
+    let mode = match service.0.filters.run(filter, data)? {
+        Passed::On(data) => data["mode"].as_str().map_or(mode, str::to_owned),
+        Passed::Answer(answer) => return Ok(Json(answer)),
     };
     let change = Change {
         user_id: user.id,

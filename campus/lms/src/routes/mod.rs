@@ -1,40 +1,45 @@
 //! What is answered, one noun per file.
 
-mod account;
+pub mod account;
 mod commerce;
 mod course;
 mod course_mode;
 mod enrollment;
-mod heartbeat;
+mod health;
+mod oauth;
 mod organization;
+pub mod registration;
+mod table;
 
-use axum::Router;
 use axum::extract::Request;
+use axum::http::StatusCode;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
-use either_database::Database;
+use axum::{Json, Router};
 
 use crate::error::Error;
 use crate::extract::receive;
+use crate::openapi;
+use crate::service::Service;
+pub use table::endpoints;
 
-/// All routes. Those with a course key end in a wildcard, since a key of the old form has slashes.
-pub fn router(database: Database) -> Router {
-    Router::new()
-        .route("/heartbeat", get(heartbeat::show))
-        .route("/api/courses/v1/courses/", get(course::list))
-        .route("/api/enrollment/v1/enrollment", get(enrollment::list_own).post(enrollment::save))
-        .route("/api/enrollment/v1/enrollment/{*user_and_course}", get(enrollment::show))
-        .route("/api/enrollment/v1/enrollments", get(enrollment::list))
-        .route("/api/enrollment/v1/course/{*course}", get(enrollment::show_course))
-        .route("/api/course_modes/v1/courses/{*course_and_mode}", get(course_mode::show))
-        .route("/api/commerce/v1/courses/{*course}", get(commerce::show).put(commerce::replace))
-        .route("/api/organizations/v0/organizations/", get(organization::list))
-        .route("/api/user/v1/accounts/{username}", get(account::show))
+/// All routes.
+pub fn router(service: Service) -> Router {
+    let mut router = Router::new();
+    for endpoint in endpoints() {
+        router = router.route(endpoint.route, endpoint.handler);
+    }
+    // Made once: it does not change while the service runs.
+    let document = openapi::document();
+    router
+        .route("/openapi.json", axum::routing::get(async move || Json(document)))
         .fallback(async || Error::not_found())
+        .method_not_allowed_fallback(async || {
+            Error::refused(StatusCode::METHOD_NOT_ALLOWED, "This is not done here; `Allow` says what is.")
+        })
         .layer(middleware::from_fn(receive))
         .layer(middleware::from_fn(log))
-        .with_state(database)
+        .with_state(service)
 }
 
 async fn log(request: Request, next: Next) -> Response {
