@@ -6,7 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use environment::ShortOfMemory;
 
-use crate::data_arguments::{AddCommand, DataInitArguments};
+use crate::data_arguments::{
+    AddCommand, BranchArguments, DataInitArguments, ParameterArguments, ParametersArguments, RemoveArguments,
+    RenameArguments, ReportCommand, SetParameterArguments, UseArguments, WorkspaceCommand,
+};
 use crate::failure::EXIT_CODES;
 use crate::{completion, completion_data};
 
@@ -129,6 +132,20 @@ pub enum Command {
     /// Add a resource to the data workspace
     #[command(subcommand)]
     Add(AddCommand),
+    /// Remove a resource from the data workspace; its files and snapshots stay
+    Remove(RemoveArguments),
+    /// Give a resource of the data workspace another name
+    Rename(RenameArguments),
+    /// Go to a branch of data, or list the branches
+    Branch(BranchArguments),
+    /// Let a resource hold another one of its data sets, or list them
+    Use(UseArguments),
+    /// Report what is known of the data workspace: status, history, results
+    #[command(subcommand)]
+    Report(ReportCommand),
+    /// Look after the metadata of the data workspace
+    #[command(subcommand)]
+    Workspace(WorkspaceCommand),
     /// Save the state of all databases and resources under a tag
     Snapshot(SnapshotArguments),
     /// Bring back what a snapshot holds
@@ -640,11 +657,14 @@ pub struct RestoreArguments {
     #[arg(add = completion::snapshots())]
     pub tag: String,
     /// Only these databases and resources
-    #[arg(long, value_name = "NAME", conflicts_with = "leave")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1, conflicts_with = "leave")]
     pub only: Vec<String>,
     /// All but these databases and resources
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', num_args = 1)]
     pub leave: Vec<String>,
+    /// In a data workspace: refuse if a resource is in the snapshot or in the workspace alone, or if its content is not kept
+    #[arg(long)]
+    pub strict: bool,
     /// Let the engines' own checkers read what is about to be put in place
     #[arg(long)]
     pub prove: bool,
@@ -681,7 +701,7 @@ pub struct DiffArguments {
     /// Another one; default: the present
     #[arg(add = completion::snapshots())]
     pub to: Option<String>,
-    /// How many rows to show of each table
+    /// How many rows to show of each table, and how many files of each resource
     #[arg(long, value_name = "ROWS", default_value_t = 5)]
     pub rows: usize,
 }
@@ -689,11 +709,18 @@ pub struct DiffArguments {
 /// Arguments of `tag`.
 #[derive(Debug, Args)]
 pub struct TagArguments {
-    /// The snapshot
+    /// The snapshot; with --delete, the tag
     #[arg(add = completion::snapshots())]
     pub tag: String,
     /// The new tag
-    pub new: String,
+    #[arg(required_unless_present = "delete", conflicts_with = "delete")]
+    pub new: Option<String>,
+    /// In a data workspace: take the tag away; the snapshot stays
+    #[arg(long)]
+    pub delete: bool,
+    /// In a data workspace: take the tag from another snapshot that has it
+    #[arg(long = "move", conflicts_with = "delete")]
+    pub moving: bool,
 }
 
 /// Arguments of `delete`.
@@ -705,6 +732,9 @@ pub struct DeleteArguments {
     /// Do not ask
     #[arg(short, long)]
     pub yes: bool,
+    /// In a data workspace: remove the results, too, that the snapshots have moved to a place of their own
+    #[arg(long)]
+    pub results: bool,
 }
 
 /// Arguments of `export`.
@@ -791,6 +821,12 @@ pub enum ConfigCommand {
     History,
     /// Bring back what was in force before
     Revert(ConfigRevertArguments),
+    /// List the parameters of the data workspace, or of one of its resources
+    List(ParametersArguments),
+    /// Show a parameter of the data workspace
+    Get(ParameterArguments),
+    /// Set a parameter of the data workspace
+    Set(SetParameterArguments),
 }
 
 /// Arguments of `config show`.

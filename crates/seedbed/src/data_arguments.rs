@@ -116,3 +116,143 @@ pub struct AddGitArguments {
     #[arg(value_name = "DIRECTORY")]
     pub path: PathBuf,
 }
+
+/// Arguments of `remove`.
+#[derive(Debug, Args)]
+pub struct RemoveArguments {
+    /// The resource
+    #[arg(value_name = "RESOURCE")]
+    pub resource: String,
+}
+
+/// Arguments of `rename`.
+#[derive(Debug, Args)]
+pub struct RenameArguments {
+    /// The resource
+    #[arg(value_name = "RESOURCE")]
+    pub resource: String,
+    /// Its new name
+    #[arg(value_name = "NEW")]
+    pub new: String,
+}
+
+/// Arguments of `branch`.
+#[derive(Debug, Args)]
+pub struct BranchArguments {
+    /// The branch: one that there is, or a new one that begins here; all are listed when none is named
+    #[arg(value_name = "BRANCH")]
+    pub branch: Option<String>,
+    /// Let a new branch begin at this snapshot
+    #[arg(long, value_name = "SNAPSHOT", requires = "branch")]
+    pub at: Option<String>,
+    /// Go there also if something has changed since the last snapshot; `undo` brings it back
+    #[arg(long, requires = "branch")]
+    pub discard: bool,
+    /// Remove it; its snapshots stay
+    #[arg(long, requires = "branch", conflicts_with_all = ["at", "discard"])]
+    pub delete: bool,
+}
+
+/// Arguments of `use`.
+#[derive(Debug, Args)]
+pub struct UseArguments {
+    /// The data set; all are listed when none is named
+    #[arg(value_name = "DATA_SET")]
+    pub set: Option<String>,
+    /// The resource; default: the one that has such a data set, or the only one with source data
+    #[arg(long, value_name = "RESOURCE", requires = "set")]
+    pub resource: Option<String>,
+    /// Begin a new data set with what is there
+    #[arg(long, requires = "set")]
+    pub new: bool,
+}
+
+/// The commands of `report`.
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// What has changed since the last snapshot
+    Status,
+    /// The snapshots with their metrics, the newest first
+    History(HistoryArguments),
+    /// What `results.json` says
+    Results(ResultsArguments),
+}
+
+/// Arguments of `report history`.
+#[derive(Debug, Args)]
+pub struct HistoryArguments {
+    /// Only so many
+    #[arg(long, value_name = "NUMBER")]
+    pub limit: Option<usize>,
+    /// Compare the metrics with those of this snapshot
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub baseline: Option<String>,
+    /// Write a page with a chart for each metric into this file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// Arguments of `report results`.
+#[derive(Debug, Args)]
+pub struct ResultsArguments {
+    /// As they were in this snapshot; default: now, or in the last one that has some
+    #[arg(long, value_name = "SNAPSHOT")]
+    pub snapshot: Option<String>,
+    /// Only of this resource
+    #[arg(long, value_name = "RESOURCE")]
+    pub resource: Option<String>,
+}
+
+/// The commands of `workspace`.
+#[derive(Debug, Subcommand)]
+pub enum WorkspaceCommand {
+    /// Bring metadata that dws has made into separate files, so that the changes of two people are changes of two files
+    Upgrade,
+    /// Look whether the metadata is whole and leads to contents that are there
+    Verify(VerifyWorkspaceArguments),
+}
+
+/// Arguments of `workspace verify`.
+#[derive(Debug, Args)]
+pub struct VerifyWorkspaceArguments {
+    /// Read every byte of the contents
+    #[arg(long)]
+    pub data: bool,
+}
+
+/// Arguments of `config list`.
+#[derive(Debug, Args)]
+pub struct ParametersArguments {
+    /// Those of a resource
+    #[arg(long, value_name = "RESOURCE")]
+    pub resource: Option<String>,
+}
+
+/// Arguments of `config get`.
+#[derive(Debug, Args)]
+pub struct ParameterArguments {
+    #[command(flatten)]
+    pub of: ParametersArguments,
+    /// The parameter
+    #[arg(value_name = "PARAMETER")]
+    pub parameter: String,
+}
+
+/// Arguments of `config set`.
+#[derive(Debug, Args)]
+pub struct SetParameterArguments {
+    #[command(flatten)]
+    pub of: ParametersArguments,
+    /// For this copy of the workspace alone
+    #[arg(long)]
+    pub local: bool,
+    /// Take it away
+    #[arg(long, conflicts_with = "value", required_unless_present = "value")]
+    pub unset: bool,
+    /// The parameter
+    #[arg(value_name = "PARAMETER")]
+    pub parameter: String,
+    /// Its value: JSON, or a text
+    #[arg(value_name = "VALUE")]
+    pub value: Option<String>,
+}

@@ -71,11 +71,15 @@ impl Changes {
 
     /// Makes them; each file is whole at every moment. Can be made again.
     pub(crate) fn apply(&self) -> Result<(), Error> {
+        // First what is new, so that there is a workspace at every moment.
         for (path, text) in &self.files {
-            let path = self.root.join(path);
-            match text {
-                Some(text) => write(&path, text)?,
-                None => remove(&path)?,
+            if let Some(text) = text {
+                write(&self.root.join(path), text)?;
+            }
+        }
+        for (path, text) in &self.files {
+            if text.is_none() {
+                remove(&self.root.join(path))?;
             }
         }
         Ok(())

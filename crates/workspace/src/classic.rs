@@ -334,6 +334,43 @@ pub fn put_snapshot(
     Ok(())
 }
 
+/// Changes the tags of a snapshot.
+pub fn edit_tags(
+    changes: &mut Changes,
+    root: &Path,
+    hash: &str,
+    change: impl FnOnce(&mut Vec<String>),
+) -> Result<(), Error> {
+    let Some(path) = metadata_file(root, hash)? else { return Ok(()) };
+    edit(changes, &shown(root, &path), |value| {
+        let said = value.get("tags").and_then(Value::as_array).into_iter().flatten();
+        let mut tags: Vec<String> = said.filter_map(|tag| tag.as_str().map(str::to_owned)).collect();
+        change(&mut tags);
+        value.insert("tags".to_owned(), json!(tags));
+    })
+}
+
+pub fn remove_snapshot(changes: &mut Changes, root: &Path, hash: &str) -> Result<(), Error> {
+    changes.remove(&manifest_path(hash));
+    if let Some(path) = metadata_file(root, hash)? {
+        changes.remove(&shown(root, &path));
+    }
+    Ok(())
+}
+
+/// A path from the root of the workspace.
+fn shown(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+/// The files of this form, from the root of the workspace; the lineage of snapshots stays.
+pub fn all_files(root: &Path) -> Result<Vec<String>, Error> {
+    let mut all = vec![CONFIG_PATH.to_owned(), RESOURCES.to_owned()];
+    all.extend(files(&root.join(METADATA))?.iter().map(|path| shown(root, path)));
+    all.extend(snapshots(root)?.iter().map(|hash| manifest_path(hash)));
+    Ok(all)
+}
+
 pub fn tags(root: &Path) -> Result<BTreeMap<String, String>, Error> {
     let takings = takings(root, None)?.into_iter();
     // The newest is last, so that it wins.

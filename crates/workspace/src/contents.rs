@@ -33,6 +33,18 @@ pub fn keep(store: &Store, name: &str, roots: &[ObjectId], session: &Session) ->
     }
 }
 
+/// Keeps these contents under a name, and no longer what that name kept.
+pub fn replace(store: &Store, name: &str, roots: &[ObjectId], session: &Session) -> Result<(), Error> {
+    loop {
+        let before = store.reference::<Value>(name)?;
+        let expect = before.map_or(Expect::Absent, |before| Expect::Version(before.version));
+        match store.put_reference(name, roots, &json!({ "seedbed_workspace_content": 1 }), &expect, session) {
+            Err(error) if error.is_conflict() => {}
+            other => return Ok(other.map(drop)?),
+        }
+    }
+}
+
 /// Sees to it that the content of a state is in the store of the workspace; `false` when there is none that could be.
 pub fn bring(work: &Work<'_>, state: &State) -> Result<bool, Error> {
     let Some(root) = &state.content else { return Ok(false) };

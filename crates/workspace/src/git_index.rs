@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use crate::Error;
 use crate::git::{EMPTY_TREE, Git, With};
+use crate::kind::State;
 
 /// What copies of the index are called, in the directory of git.
 const COPY: &str = "seedbed-index-";
@@ -103,6 +104,22 @@ impl Git {
             arguments.extend(["-p", parent]);
         }
         self.run(&arguments)
+    }
+
+    /// Keeps the tree of a state from being collected, under a name of ours.
+    pub(crate) fn hold(&self, state: &State, name: &str) -> Result<(), Error> {
+        let Some(tree) = &state.hash else { return Ok(()) };
+        let commit = if let Some(commit) = &state.commit {
+            commit.clone()
+        } else {
+            if tree == EMPTY_TREE {
+                self.run_with(&["mktree"], With { input: Some(b""), ..With::default() })?;
+            }
+            self.run(&["commit-tree", tree, "-m", "Kept by seedbed"])?
+        };
+        let stem = crate::names::file_stem(name).replace('%', "_");
+        self.run(&["update-ref", &format!("refs/seedbed/{stem}"), &commit])?;
+        Ok(())
     }
 
     /// Makes a commit the one that is checked out, whose tree the staged files are; `before` was that until now. What somebody has

@@ -59,6 +59,10 @@ impl ResourceKind for GitRepository {
         git.advance(head.as_deref(), commit, &staged, &all())
     }
 
+    fn hold(&self, work: &Work<'_>, state: &State, name: &str) -> Result<(), Error> {
+        repository(work)?.hold(state, name)
+    }
+
     fn stage(&self, work: &Work<'_>, state: &State) -> Result<bool, Error> {
         check_objects(work, &repository(work)?, state)?;
         Ok(true)

@@ -39,6 +39,10 @@ impl ResourceKind for GitSubdirectory {
         Ok(State { hash: Some(hash), content: None, commit: None })
     }
 
+    fn hold(&self, work: &Work<'_>, state: &State, name: &str) -> Result<(), Error> {
+        work.workspace.git()?.hold(state, &format!("{name}/{}", work.resource.name))
+    }
+
     fn stage(&self, work: &Work<'_>, state: &State) -> Result<bool, Error> {
         check_objects(work, work.workspace.git()?, state)?;
         Ok(true)

@@ -78,6 +78,9 @@ pub struct Journal {
     /// What is committed.
     #[serde(default)]
     pub commit: Option<Commit>,
+    /// What `undo` would take back afterwards.
+    #[serde(default)]
+    pub undo: Option<Undo>,
     /// Where this copy stands afterwards.
     #[serde(default)]
     pub current: Option<Current>,
@@ -96,6 +99,7 @@ impl Journal {
             keeps: BTreeMap::new(),
             files: BTreeMap::new(),
             commit: None,
+            undo: None,
             current: None,
         }
     }
@@ -128,6 +132,10 @@ impl Journal {
         }
         if let Some(commit) = &self.commit {
             commit.make(workspace, staged)?;
+        }
+        if let Some(undo) = &self.undo {
+            let text = serde_json::to_string(undo).expect("this type has string keys");
+            changes::write(&undo_path(workspace), &text)?;
         }
         if let Some(current) = &self.current {
             workspace.set_current(current)?;
@@ -177,6 +185,30 @@ impl Commit {
 
 fn path(workspace: &Workspace) -> PathBuf {
     workspace.own().join(FILE)
+}
+
+/// What the last command replaced that can be undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Undo {
+    /// The command.
+    pub command: String,
+    /// When, in UTC.
+    pub time: String,
+    /// What each resource held before.
+    pub states: BTreeMap<String, State>,
+    /// Where this copy stood.
+    pub current: Current,
+}
+
+fn undo_path(workspace: &Workspace) -> PathBuf {
+    workspace.own().join("undo.json")
+}
+
+/// What can be undone.
+pub fn undoable(workspace: &Workspace) -> Result<Option<Undo>, Error> {
+    let path = undo_path(workspace);
+    let Some(value) = changes::read_json(&path)? else { return Ok(None) };
+    serde_json::from_value(value).map(Some).map_err(|error| Error::Metadata { path, problem: error.to_string() })
 }
 
 fn remove(workspace: &Workspace) -> Result<(), Error> {

@@ -89,6 +89,11 @@ pub trait ResourceKind: Sync {
         Ok(())
     }
 
+    /// Keeps what was saved of it, under a name, until the next that is kept under that name; contents in the store are kept by who calls.
+    fn hold(&self, _work: &Work<'_>, _state: &State, _name: &str) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Fetches and checks all that a later [`ResourceKind::put`] needs, and changes nothing that can be seen. `false`: there is
     /// nothing that could be put, since content of this resource is not kept.
     fn stage(&self, work: &Work<'_>, state: &State) -> Result<bool, Error>;

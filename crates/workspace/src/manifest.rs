@@ -37,6 +37,12 @@ impl Manifest {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
+    /// What it holds of a resource, also under a name that the resource had before.
+    pub fn entry_of(&self, resource: &crate::Resource) -> Option<&Entry> {
+        let former = resource.list(crate::resource::FORMERLY);
+        self.entry(&resource.name).or_else(|| former.iter().rev().find_map(|name| self.entry(name)))
+    }
+
     /// The text whose digest is the hash. It has contents, names, kinds and roles: no paths, no times, no machine.
     pub fn to_text(&self) -> String {
         let entry =

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use store::ObjectId;
 
 use crate::find::DIRECTORY;
+use crate::kind::State;
 use crate::manifest::Manifest;
 use crate::{Changes, Error, Resource, Taking, changes, classic, names, separate};
 
@@ -14,6 +15,8 @@ use crate::{Changes, Error, Resource, Taking, changes, classic, names, separate}
 const LOCAL_PARAMETERS: &str = ".dataworkspace/local_params.json";
 /// Those of its resources.
 const RESOURCE_LOCAL_PARAMETERS: &str = ".dataworkspace/resource_local_params.json";
+/// Branches of data.
+const BRANCHES: &str = ".dataworkspace/branches";
 /// The roots of contents in the store.
 const CONTENTS: &str = ".dataworkspace/contents";
 
@@ -261,6 +264,81 @@ impl Metadata {
         }
     }
 
+    /// Forgets a snapshot, its takings and its tags.
+    pub(crate) fn remove_snapshot(&self, changes: &mut Changes, hash: &str) -> Result<(), Error> {
+        match self.form {
+            Form::Classic => classic::remove_snapshot(changes, &self.root, hash),
+            Form::Separate => separate::remove_snapshot(changes, &self.root, hash),
+        }
+    }
+
+    /// Lets a tag name a snapshot.
+    pub(crate) fn put_tag(&self, changes: &mut Changes, tag: &str, hash: &str, author: &Author) -> Result<(), Error> {
+        match self.form {
+            Form::Classic => classic::edit_tags(changes, &self.root, hash, |tags| tags.push(tag.to_owned())),
+            Form::Separate => {
+                separate::put_tag(changes, tag, hash, author);
+                Ok(())
+            }
+        }
+    }
+
+    /// Takes a tag from the snapshot that it names.
+    pub(crate) fn remove_tag(&self, changes: &mut Changes, tag: &str, hash: &str) -> Result<(), Error> {
+        match self.form {
+            Form::Classic => classic::edit_tags(changes, &self.root, hash, |tags| tags.retain(|other| other != tag)),
+            Form::Separate => {
+                separate::remove_tag(changes, tag);
+                Ok(())
+            }
+        }
+    }
+
+    /// The snapshot that each branch leads to.
+    pub fn branches(&self) -> Result<BTreeMap<String, String>, Error> {
+        let mut all = BTreeMap::new();
+        for (name, path) in separate::named_files(&self.root.join(BRANCHES))? {
+            if let Some(hash) = object(&path)?.get("snapshot").and_then(Value::as_str) {
+                all.insert(name, hash.to_owned());
+            }
+        }
+        Ok(all)
+    }
+
+    /// Lets a branch lead to a snapshot; `None` removes it.
+    pub(crate) fn put_branch(changes: &mut Changes, name: &str, hash: Option<&str>, author: &Author) {
+        let path = format!("{BRANCHES}/{}.json", names::file_stem(name));
+        match hash {
+            Some(hash) => {
+                changes.write_json(&path, &json!({ "snapshot": hash, "time": author.time, "by": author.by }));
+            }
+            None => changes.remove(&path),
+        }
+    }
+
+    /// The named contents of a resource.
+    pub fn sets(&self, resource: &str) -> Result<BTreeMap<String, State>, Error> {
+        let mut all = BTreeMap::new();
+        for (name, path) in separate::named_files(&self.root.join(set_directory(resource)))? {
+            let value = object(&path)?;
+            let text = |key: &str| value.get(key).and_then(Value::as_str);
+            let content = text("root").and_then(|root| root.parse().ok());
+            let (hash, commit) = (text("hash").map(str::to_owned), text("commit").map(str::to_owned));
+            all.insert(name, State { hash, content, commit });
+        }
+        Ok(all)
+    }
+
+    /// Gives a resource a named content.
+    pub(crate) fn put_set(changes: &mut Changes, resource: &str, name: &str, state: &State, author: &Author) {
+        let path = format!("{}/{}.json", set_directory(resource), names::file_stem(name));
+        let value = json!({
+            "hash": state.hash, "root": state.content.map(|root| root.to_string()), "commit": state.commit,
+            "time": author.time, "by": author.by,
+        });
+        changes.write_json(&path, &value);
+    }
+
     /// Which snapshot each tag names.
     pub fn tags(&self) -> Result<BTreeMap<String, String>, Error> {
         match self.form {
@@ -309,6 +387,11 @@ impl Metadata {
     pub(crate) fn put_content(changes: &mut Changes, hash: &str, root: &ObjectId) {
         changes.write_json(&content_path(hash), &json!({ "root": root.to_string() }));
     }
+}
+
+/// Where the named contents of a resource are.
+fn set_directory(resource: &str) -> String {
+    format!(".dataworkspace/sets/{}", names::file_stem(resource))
 }
 
 /// The file that says where a content is.

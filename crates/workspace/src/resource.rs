@@ -29,6 +29,8 @@ pub const CONTENT: &str = "content";
 pub const INCLUDE: &str = "include";
 /// Patterns of paths that do not.
 pub const EXCLUDE: &str = "exclude";
+/// Names that it had before; snapshots hold it under the one that it had then.
+pub const FORMERLY: &str = "formerly";
 /// Whether lineage goes with it to other workspaces.
 pub const EXPORT: &str = "export";
 

@@ -164,7 +164,13 @@ pub fn move_back(moves: &[Move], made: &[PathBuf]) -> Result<(), Error> {
 
 /// What `results.json` in a directory says, if there is one; and what is wrong with it, if it cannot be understood.
 pub fn read(directory: &Path) -> Result<Option<Value>, Error> {
-    changes::read_json(&directory.join(RESULTS_FILE))
+    changes::read_json(&directory.join(RESULTS_FILE)).map_err(|error| match error {
+        Error::Metadata { path, problem } => Error::refused(
+            format!("{} cannot be understood: {problem}", path.display()),
+            "a step writes it as JSON, with numbers under `metrics`",
+        ),
+        error => error,
+    })
 }
 
 /// The metrics of several results resources as one: those of a resource alone as they are, else each below its name.

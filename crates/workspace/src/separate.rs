@@ -15,10 +15,27 @@ pub const WORKSPACE: &str = "workspace.json";
 
 const TOP: &str = ".dataworkspace";
 const VERSION: u64 = 1;
+const FOREIGN: &str = "foreign_snapshots";
 
 pub fn create(changes: &mut Changes, name: &str, author: &Author) {
     let value = json!({ "seedbed_workspace": VERSION, "name": name, "made": author.time, "by": author.by });
     changes.write_json(&format!("{TOP}/{WORKSPACE}"), &value);
+}
+
+/// Snapshots whose hashes another program has given them; [`crate::Manifest::hash`] says nothing of these.
+pub fn foreign(root: &Path) -> Result<Vec<String>, Error> {
+    let workspace = object(&root.join(TOP).join(WORKSPACE))?;
+    let all = workspace.get(FOREIGN).and_then(Value::as_array).into_iter().flatten();
+    Ok(all.filter_map(|hash| hash.as_str().map(str::to_owned)).collect())
+}
+
+pub fn put_foreign(changes: &mut Changes, hashes: &[String]) -> Result<(), Error> {
+    if hashes.is_empty() {
+        return Ok(());
+    }
+    crate::metadata::edit(changes, &format!("{TOP}/{WORKSPACE}"), |workspace| {
+        workspace.insert(FOREIGN.to_owned(), json!(hashes));
+    })
 }
 
 pub fn check_version(root: &Path) -> Result<(), Error> {
@@ -203,6 +220,25 @@ fn tag_path(tag: &str) -> String {
 
 pub fn put_tag(changes: &mut Changes, tag: &str, hash: &str, author: &Author) {
     changes.write_json(&tag_path(tag), &json!({ "snapshot": hash, "time": author.time, "by": author.by }));
+}
+
+pub fn remove_tag(changes: &mut Changes, tag: &str) {
+    changes.remove(&tag_path(tag));
+}
+
+pub fn remove_snapshot(changes: &mut Changes, root: &Path, hash: &str) -> Result<(), Error> {
+    changes.remove(&snapshot_path(hash));
+    let short = format!("-{}-", hash.get(..12).unwrap_or(hash));
+    for (name, path) in taking_files(root)?.into_iter().filter(|(name, _)| name.contains(&short)) {
+        let month = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned();
+        if taking(&path)?.snapshot == hash {
+            changes.remove(&format!("{TOP}/taken/{month}/{name}.json"));
+        }
+    }
+    for (tag, _) in tags(root)?.into_iter().filter(|(_, other)| other == hash) {
+        remove_tag(changes, &tag);
+    }
+    Ok(())
 }
 
 pub fn tagged(root: &Path, tag: &str) -> Result<Option<String>, Error> {

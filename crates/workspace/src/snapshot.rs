@@ -228,6 +228,9 @@ fn save(
             Metadata::put_content(&mut changes, hash, root);
         }
     }
+    if let Some(branch) = &taking.branch {
+        Metadata::put_branch(&mut changes, branch, Some(&taking.snapshot), &context.author());
+    }
     let paths = [vec![find::DIRECTORY.to_owned()], git_paths].concat();
     // From here on it is decided.
     let mut decided = Journal::of("snapshot", Phase::Redo);
@@ -238,7 +241,7 @@ fn save(
         .collect();
     decided.files = changes.files().clone();
     decided.commit = Some(Commit { message, before, parent, paths });
-    decided.current = Some(Current { snapshot: Some(taking.snapshot.clone()), branch: taking.branch.clone() });
+    decided.current = Some(Current { snapshot: Some(taking.snapshot.clone()), ..workspace.current()? });
     decided.write(workspace)?;
     let moved = journal.moves.len();
     *journal = decided;

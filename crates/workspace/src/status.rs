@@ -90,10 +90,13 @@ pub fn status(context: &Context<'_>, workspace: &Workspace) -> Result<Status, Er
     let mut all = Vec::new();
     for resource in &resources {
         let work = Work { workspace, resource, context };
-        let entry = manifest.as_ref().and_then(|manifest| manifest.entry(&resource.name));
+        let entry = manifest.as_ref().and_then(|manifest| manifest.entry_of(resource));
         all.push(compare(&work, entry, &draft, &sketch)?);
     }
-    let known = |name: &String| resources.iter().any(|resource| resource.name == *name);
+    let is_known = |resource: &Resource, name: &str| {
+        resource.name == name || resource.list(crate::resource::FORMERLY).iter().any(|former| former == name)
+    };
+    let known = |name: &String| resources.iter().any(|resource| is_known(resource, name));
     let names = manifest.iter().flat_map(|manifest| manifest.entries.iter().map(|entry| entry.name.clone()));
     Ok(Status { since, resources: all, removed: names.filter(|name| !known(name)).collect(), branch: current.branch })
 }

@@ -1,6 +1,7 @@
 //! A data workspace that is open: its metadata, its store, its repository.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
@@ -35,6 +36,9 @@ pub struct Current {
     /// The branch that the next snapshot goes on.
     #[serde(default)]
     pub branch: Option<String>,
+    /// Which of its named contents each resource holds.
+    #[serde(default)]
+    pub sets: BTreeMap<String, String>,
 }
 
 impl Workspace {

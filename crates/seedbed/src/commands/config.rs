@@ -19,6 +19,9 @@ pub fn run(job: &Job<'_>, command: &ConfigCommand) -> Result<Outcome, Failure> {
             let report = environment::config_apply(job.context, &job.target()?, &options(arguments));
             Ok(came_into_force(&job.tell(report)?))
         }
+        ConfigCommand::List(_) | ConfigCommand::Get(_) | ConfigCommand::Set(_) => {
+            unreachable!("they are about a data workspace")
+        }
         ConfigCommand::History => history(job),
         ConfigCommand::Revert(arguments) => {
             let report = environment::config_revert(job.context, &job.target()?, arguments.number);

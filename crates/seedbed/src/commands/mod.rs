@@ -200,7 +200,13 @@ fn run_command(job: &Job<'_>) -> Result<Outcome, Failure> {
         Command::Describe(options) => describe::run(job, options),
         Command::Capture(options) => capture::run(job, options),
         Command::Types(options) => types::run(job, options),
-        Command::Add(_) => unreachable!("it is about a data workspace"),
+        Command::Add(_)
+        | Command::Remove(_)
+        | Command::Rename(_)
+        | Command::Branch(_)
+        | Command::Use(_)
+        | Command::Report(_)
+        | Command::Workspace(_) => unreachable!("it is about a data workspace"),
         Command::Snapshot(options) => snapshot::take(job, options),
         Command::Restore(options) => snapshot::restore(job, options),
         Command::Undo => undo::run(job),

@@ -128,12 +128,18 @@ pub fn show(job: &Job<'_>, arguments: &ShowArguments) -> Result<Outcome, Failure
 }
 
 pub fn tag(job: &Job<'_>, arguments: &TagArguments) -> Result<Outcome, Failure> {
-    let record = job.tell(environment::tag(job.context, &job.target()?, &arguments.tag, &arguments.new))?;
-    let text = format!("'{}' is '{}', too ({})\n", arguments.tag, arguments.new, record.snapshot);
+    let Some(new) = arguments.new.as_ref().filter(|_| !arguments.moving) else {
+        let message = "error: --delete and --move are for tags of data workspaces\nhelp: a snapshot of an environment goes with its \
+                       tag: `seedbed delete TAG`\n";
+        return Err(Failure { code: 2, kind: "command-line", message: message.to_owned() });
+    };
+    let record = job.tell(environment::tag(job.context, &job.target()?, &arguments.tag, new))?;
+    let text = format!("'{}' is '{new}', too ({})\n", arguments.tag, record.snapshot);
     Ok(Outcome::of(text, json!({ "snapshot": record_json(&record) })))
 }
 
-pub fn delete(job: &Job<'_>, arguments: &DeleteArguments) -> Result<Outcome, Failure> {
+/// Asks whether snapshots are to be removed; an error when they are not.
+pub fn confirm(arguments: &DeleteArguments) -> Result<(), Failure> {
     let what = format!(
         "the {} {}",
         if arguments.tags.len() == 1 { "snapshot" } else { "snapshots" },
@@ -151,6 +157,11 @@ pub fn delete(job: &Job<'_>, arguments: &DeleteArguments) -> Result<Outcome, Fai
             return Err(Failure::refused("nothing was removed\n"));
         }
     }
+    Ok(())
+}
+
+pub fn delete(job: &Job<'_>, arguments: &DeleteArguments) -> Result<Outcome, Failure> {
+    confirm(arguments)?;
     let records = job.tell(environment::delete(job.context, &job.target()?, &arguments.tags))?;
     let text = format!(
         "{} gone; `seedbed store collect` frees the space\n",

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use environment::Target;
 use serde_json::{Value, json};
 
 use super::{Job, Outcome, count, identity};
@@ -18,9 +19,20 @@ pub fn run(job: &Job<'_>, command: &StoreCommand) -> Result<Outcome, Failure> {
     }
 }
 
+/// Whose store is meant: that of the workspace of services, else that of the data workspace.
+fn target(job: &Job<'_>) -> Result<Target, Failure> {
+    let directory = job.directory()?;
+    match workspace::find_root(&directory) {
+        Some(root) if manifest::find_root(&directory).is_none() => {
+            Ok(Target { root, name: job.arguments.global.environment_name().to_owned() })
+        }
+        _ => job.target(),
+    }
+}
+
 fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failure> {
     let remote = arguments.remote.as_deref();
-    let checked = environment::check(job.context, &job.target()?, remote, arguments.data, &arguments.prove);
+    let checked = environment::check(job.context, &target(job)?, remote, arguments.data, &arguments.prove);
     let report = job.tell(checked)?;
     let mut text = String::new();
     for finding in &report.findings {
@@ -57,7 +69,7 @@ fn check(job: &Job<'_>, arguments: &CheckArguments) -> Result<Outcome, Failure> 
 fn repair(job: &Job<'_>, arguments: &RepairArguments) -> Result<Outcome, Failure> {
     let report = job.tell(environment::repair(
         job.context,
-        &job.target()?,
+        &target(job)?,
         arguments.remote.as_deref(),
         arguments.from.as_deref(),
     ))?;
@@ -99,7 +111,7 @@ fn count_of(number: u64, one: &str, many: &str) -> String {
 
 fn collect(job: &Job<'_>, arguments: &CollectArguments) -> Result<Outcome, Failure> {
     let remote = arguments.remote.as_deref();
-    let report = job.tell(environment::collect(job.context, &job.target()?, remote, arguments.dry_run))?;
+    let report = job.tell(environment::collect(job.context, &target(job)?, remote, arguments.dry_run))?;
     let text = if arguments.dry_run {
         format!("{} could be freed\n", size(report.condemned_bytes))
     } else {

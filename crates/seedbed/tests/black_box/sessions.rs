@@ -28,6 +28,8 @@ sessions! {
     commands
     configuration
     copies
+    data_branches
+    data_snapshots
     data_workspaces
     db
     dependencies

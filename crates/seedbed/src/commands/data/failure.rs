@@ -53,7 +53,9 @@ fn hint(error: &Error) -> Option<String> {
         Error::Ambiguous { found, .. } => Some(format!("write more digits: {}", found.join(", "))),
         Error::ResourceExists(_) => Some("choose another name with --name".to_owned()),
         Error::PathTaken { .. } => Some("a file belongs to one resource".to_owned()),
-        Error::TagTaken { .. } => Some("choose another tag".to_owned()),
+        Error::TagTaken { .. } => {
+            Some("choose another tag; `seedbed tag SNAPSHOT TAG --move` moves this one".to_owned())
+        }
         Error::Resource { help, .. } | Error::Refused { help, .. } => help.clone(),
         Error::Metadata { .. } => Some("git has earlier versions of it: `git log -- .dataworkspace`".to_owned()),
         Error::NoGit { .. } => Some("install git; it carries the metadata".to_owned()),

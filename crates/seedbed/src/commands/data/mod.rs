@@ -4,7 +4,10 @@ mod add;
 mod failure;
 mod init;
 mod outside;
+mod restore;
+mod settings;
 mod snapshot;
+mod snapshots;
 mod status;
 
 use std::path::Path;
@@ -13,7 +16,8 @@ use workspace::{Context, Workspace};
 
 use self::outside::Outside;
 use super::{Job, Outcome};
-use crate::arguments::Command;
+use crate::arguments::{Command, ConfigCommand};
+use crate::data_arguments::{ReportCommand, WorkspaceCommand};
 use crate::failure::Failure;
 
 /// What a command about a data workspace works with.
@@ -30,8 +34,23 @@ pub fn run(job: &Job<'_>) -> Option<Result<Outcome, Failure>> {
             let outside = Outside { context: job.context };
             return Some(init::run(job, &context(job, &outside), &options.data));
         }
-        Command::Add(_) => {}
-        Command::Snapshot(_) | Command::Status => {
+        Command::Add(_)
+        | Command::Remove(_)
+        | Command::Rename(_)
+        | Command::Branch(_)
+        | Command::Use(_)
+        | Command::Report(_)
+        | Command::Workspace(_)
+        | Command::Config(ConfigCommand::List(_) | ConfigCommand::Get(_) | ConfigCommand::Set(_)) => {}
+        Command::Snapshot(_)
+        | Command::Restore(_)
+        | Command::Undo
+        | Command::Snapshots(_)
+        | Command::Show(_)
+        | Command::Diff(_)
+        | Command::Tag(_)
+        | Command::Delete(_)
+        | Command::Status => {
             if job.arguments.global.environment || !job.arguments.files.is_empty() || !is_data(&job.directory().ok()?) {
                 return None;
             }
@@ -55,8 +74,26 @@ fn about_workspace(job: &Job<'_>) -> Result<Outcome, Failure> {
     let data = DataJob { job, context: context(job, &outside), workspace };
     match &job.arguments.command {
         Command::Add(command) => add::run(&data, command),
+        Command::Remove(options) => settings::remove(&data, options),
+        Command::Rename(options) => settings::rename(&data, options),
+        Command::Branch(options) => restore::branch(&data, options),
+        Command::Use(options) => restore::use_set(&data, options),
+        Command::Report(ReportCommand::Status) | Command::Status => status::run(&data),
+        Command::Report(ReportCommand::History(options)) => snapshots::history(&data, options),
+        Command::Report(ReportCommand::Results(options)) => snapshots::results(&data, options),
+        Command::Workspace(WorkspaceCommand::Upgrade) => settings::upgrade(&data),
+        Command::Workspace(WorkspaceCommand::Verify(options)) => settings::verify(&data, options),
+        Command::Config(ConfigCommand::List(options)) => settings::list(&data, options),
+        Command::Config(ConfigCommand::Get(options)) => settings::get(&data, options),
+        Command::Config(ConfigCommand::Set(options)) => settings::set(&data, options),
         Command::Snapshot(options) => snapshot::run(&data, options),
-        Command::Status => status::run(&data),
+        Command::Restore(options) => restore::run(&data, options),
+        Command::Undo => restore::undo(&data),
+        Command::Snapshots(options) => snapshots::list(&data, options),
+        Command::Show(options) => snapshots::show(&data, options),
+        Command::Diff(options) => snapshots::diff(&data, options),
+        Command::Tag(options) => snapshots::tag(&data, options),
+        Command::Delete(options) => snapshots::delete(&data, options),
         _ => unreachable!("it was found to be about a data workspace"),
     }
 }
