@@ -1041,7 +1041,7 @@ pub struct HoldArguments {
     pub server: String,
     /// The directory of the environment that needs it
     #[arg(long = "for", value_name = "DIRECTORY")]
-    pub environment: PathBuf,
+    pub holder: PathBuf,
     /// What that environment calls it
     #[arg(long = "as", value_name = "NAME")]
     pub name: String,

@@ -103,4 +103,21 @@ mod tests {
         assert_eq!(entry(list, "up").collect::<Vec<_>>(), ["  up    Bring up", "          and so on"]);
         assert_eq!(entry(list, "down").collect::<Vec<_>>(), ["  down  Stop, up to the end"]);
     }
+
+    /// An option of all commands is known to each of them by its name: one of another kind by the same name would be a panic.
+    #[test]
+    fn no_argument_is_called_like_another_one_of_all_commands() {
+        fn look(command: &clap::Command, global: &[&clap::Arg]) {
+            for argument in command.get_arguments() {
+                let Some(same) = global.iter().find(|global| global.get_id() == argument.get_id()) else { continue };
+                let kinds = [same, argument].map(|argument| argument.get_value_parser().type_id());
+                assert_eq!(kinds[0], kinds[1], "`{}` of `{}`", argument.get_id(), command.get_name());
+            }
+            command.get_subcommands().for_each(|command| look(command, global));
+        }
+        let command = Arguments::command();
+        let global: Vec<_> = command.get_arguments().filter(|argument| argument.is_global_set()).collect();
+        assert!(global.len() > 4);
+        command.get_subcommands().for_each(|command| look(command, &global));
+    }
 }

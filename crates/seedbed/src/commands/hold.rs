@@ -12,12 +12,12 @@ use crate::failure::Failure;
 const SOCKET: &str = "NOTIFY_SOCKET";
 
 pub fn run(job: &Job<'_>, arguments: &HoldArguments) -> Result<Outcome, Failure> {
-    let HoldArguments { server, environment, name } = arguments;
+    let HoldArguments { server, holder, name } = arguments;
     let socket = job.context.variables.get(SOCKET);
     let ready = || {
         // Who does not listen does not wait for it either.
         let _ = socket.map(|socket| UnixDatagram::unbound()?.send_to(b"READY=1", socket));
     };
-    job.tell(environment::hold(job.context, server, environment, name, &ready))?;
+    job.tell(environment::hold(job.context, server, holder, name, &ready))?;
     Ok(Outcome::of(String::new(), Value::Null))
 }
