@@ -11,6 +11,7 @@ use crate::data_arguments::{
     RenameArguments, ReportCommand, SetParameterArguments, UseArguments, WorkspaceCommand,
 };
 use crate::failure::EXIT_CODES;
+use crate::lineage_arguments::{LineageCommand, ObservedArguments, ReplayArguments, StepArguments};
 use crate::{completion, completion_data};
 
 /// Development environments over many repositories, with the data in them.
@@ -101,7 +102,7 @@ pub enum Command {
     Attach(AttachArguments),
     /// Open a shell where a service runs
     Shell(ShellArguments),
-    /// Run a task, after what it needs, and show what it prints; ends with its exit code
+    /// Run a task, after what it needs, and show what it prints; with --step any program, recorded. Ends with its exit code
     Run(RunArguments),
     /// Wait until services are ready
     Wait(WaitArguments),
@@ -204,6 +205,17 @@ pub enum Command {
     Make(MakeArguments),
     /// Print a completion script for a shell
     Completions(CompletionsArguments),
+    /// Ask what made what, what depends on it, and what is stale
+    #[command(subcommand)]
+    Lineage(LineageCommand),
+    /// Execute again what is stale, in order
+    Replay(ReplayArguments),
+    /// Work with the workspace by lines of JSON on standard input and output; for other programs
+    #[command(hide = true)]
+    Api,
+    /// Become a program that is observed; started by `run --step --observe`
+    #[command(hide = true)]
+    Observed(ObservedArguments),
     /// Own the processes of one environment; started by `up`
     #[command(hide = true)]
     Supervise(SuperviseArguments),
@@ -438,11 +450,14 @@ pub struct ShellArguments {
 #[derive(Debug, Args)]
 pub struct RunArguments {
     /// TASK or WORKSPACE/TASK; it runs in any case, and what it needs when `up` would run it
-    #[arg(add = completion::tasks())]
-    pub task: String,
+    #[arg(add = completion::tasks(), required_unless_present = "step", conflicts_with = "step")]
+    pub task: Option<String>,
     /// Run nothing; say of the task, and of those that it comes after, whether `up` would run them, and why
-    #[arg(long)]
+    #[arg(long, conflicts_with = "step")]
     pub why: bool,
+    /// Any program as a step
+    #[command(flatten)]
+    pub step: StepArguments,
 }
 
 /// Arguments of `wait`.

@@ -3,6 +3,8 @@
 use std::fmt::Write;
 
 use environment::{Error, StepFailure, with_causes};
+use lineage::LineageError;
+use recorder::RecorderError;
 use source::RenderOptions;
 
 /// The table of exit codes, as it stands in the help and in the reference.
@@ -49,6 +51,37 @@ impl Failure {
         let message =
             "error: interrupted\nhelp: nothing has to be undone; repeated, it goes on with what is there already\n";
         Self { code: 130, kind: "interrupted", message: message.to_owned() }
+    }
+
+    /// What to say of an error about steps and their records.
+    pub fn of_recorder(error: &RecorderError) -> Self {
+        let (code, kind) = match error {
+            RecorderError::Lineage(LineageError::Rule(_)) => (6, "lineage"),
+            RecorderError::Lineage(_) => (4, "lineage-index"),
+            RecorderError::Io { .. } => (4, "file-system"),
+            RecorderError::Digest { .. } => (4, "digest"),
+            RecorderError::Outside { .. } | RecorderError::NoText { .. } => (2, "place"),
+            RecorderError::Missing { .. } => (5, "missing"),
+            RecorderError::NotWritten { .. } => (1, "not-written"),
+            RecorderError::NoResource { .. } => (5, "no-resource"),
+            RecorderError::NoStep(_) => (5, "no-step"),
+            RecorderError::NoObservation => (4, "observation"),
+            RecorderError::Start { .. } => (4, "program"),
+        };
+        let mut message = "error: ".to_owned();
+        let mut cause: Option<&dyn std::error::Error> = Some(error);
+        while let Some(error) = cause {
+            write!(message, "{error}").expect("writing to a string cannot fail");
+            cause = error.source();
+            if cause.is_some() {
+                message.push_str(": ");
+            }
+        }
+        message.push('\n');
+        if let Some(help) = error.help() {
+            writeln!(message, "help: {help}").expect("writing to a string cannot fail");
+        }
+        Self { code, kind, message }
     }
 
     /// What to say of an error.

@@ -7,7 +7,7 @@ use clap::{CommandFactory, FromArgMatches};
 use crate::arguments::Arguments;
 
 /// The commands by what they are for, in the order in which people meet them.
-const GROUPS: [(&str, &[&str]); 8] = [
+const GROUPS: [(&str, &[&str]); 9] = [
     ("The environment", &["init", "up", "down", "status", "check", "doctor", "destroy"]),
     (
         "Services and tasks",
@@ -34,6 +34,7 @@ const GROUPS: [(&str, &[&str]); 8] = [
     ),
     ("Snapshots", &["snapshot", "restore", "undo", "snapshots", "show", "diff", "tag", "delete", "export", "import"]),
     ("Data workspaces", &["add", "remove", "rename", "branch", "use", "report", "workspace"]),
+    ("Steps and lineage", &["lineage", "replay"]),
     ("Sharing and keeping", &["push", "pull", "fetch", "store", "tend"]),
     ("Other repositories, and settings", &["update", "link", "unlink", "repositories", "config"]),
     ("For editors, shells and make", &["schema", "completions", "make"]),

@@ -1,5 +1,6 @@
 //! The `seedbed` program.
 
+mod api;
 mod arguments;
 mod commands;
 mod completion;
@@ -8,9 +9,12 @@ mod data_arguments;
 mod duration;
 mod failure;
 mod help;
+mod lineage_arguments;
+mod lineage_views;
 mod local_time;
 mod makefile;
 mod progress;
+mod recording;
 mod table;
 mod terminal;
 mod world;

@@ -23,6 +23,13 @@ pub trait World: Sync {
     /// Opens the place of a store at an address.
     fn open_remote(&self, url: &str) -> Result<Arc<dyn Backend>, Failure>;
 
+    /// The files by which a snapshot carries the lineage of its state, and their texts, by their paths from the root of the workspace.
+    /// `resources` are the names of all, where the metadata are in the classic form, which has a file for each.
+    fn snapshot_lineage(&self, snapshot: &str, resources: Option<&[String]>) -> Result<Vec<(String, String)>, Failure>;
+
+    /// A snapshot was taken, and these files are there.
+    fn snapshot_taken(&self) -> Result<(), Failure>;
+
     /// Brings a file, which must have the digest (`sha256:…` or `blake3:…`) if one is given; it is whole when it appears.
     fn fetch(&self, url: &str, digest: Option<&str>, to: &Path) -> Result<(), Failure>;
 }

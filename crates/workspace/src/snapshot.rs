@@ -73,6 +73,10 @@ pub fn snapshot(context: &Context<'_>, workspace: &Workspace, options: &Snapshot
     match save(context, workspace, &works, &resources, taking, &mut journal) {
         Ok((taken, staged)) => {
             journal.finish(workspace, context, staged.as_ref())?;
+            // The snapshot is there: what is not tidied up now is by the next one.
+            if let Err(error) = context.world.snapshot_taken() {
+                context.world.note(&format!("the records of lineage stay where they were: {error}"));
+            }
             Ok(taken)
         }
         Err(error) => {
@@ -230,6 +234,17 @@ fn save(
     }
     if let Some(branch) = &taking.branch {
         Metadata::put_branch(&mut changes, branch, Some(&taking.snapshot), &context.author());
+    }
+    let names: Vec<String> = resources.iter().map(|resource| resource.name.clone()).collect();
+    let names = (metadata.form() == metadata::Form::Classic).then_some(names.as_slice());
+    let lineage = context.world.snapshot_lineage(&taking.snapshot, names).map_err(|error| {
+        Error::refused(
+            format!("the snapshot cannot carry the lineage: {error}"),
+            "nothing was saved; `seedbed lineage table` says whether the lineage can be read",
+        )
+    })?;
+    for (path, text) in lineage {
+        changes.write(&path, text);
     }
     let paths = [vec![find::DIRECTORY.to_owned()], git_paths].concat();
     // From here on it is decided.

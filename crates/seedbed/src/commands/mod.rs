@@ -7,7 +7,7 @@ mod capture;
 mod completions;
 mod config;
 mod critical_path;
-mod data;
+pub mod data;
 mod db;
 mod describe;
 mod destroy;
@@ -19,6 +19,7 @@ mod guard;
 mod hold;
 mod identity;
 mod init;
+mod lineage;
 mod link;
 mod load;
 mod loads;
@@ -35,6 +36,7 @@ mod snapshot;
 mod start;
 mod stats;
 mod status;
+mod step;
 mod stop;
 mod store;
 mod supervise;
@@ -68,7 +70,7 @@ pub struct Outcome {
     /// For people.
     text: String,
     /// For programs; `seedbed`, the version of the form, is added.
-    json: Value,
+    pub json: Value,
     /// The exit code; other than 0 when the command did what it was asked to and found something wrong.
     code: u8,
 }
@@ -87,9 +89,9 @@ impl Outcome {
 
 /// What a command works with.
 pub struct Job<'a> {
-    context: &'a Context<'a>,
-    world: &'a World,
-    arguments: &'a Arguments,
+    pub context: &'a Context<'a>,
+    pub world: &'a World,
+    pub arguments: &'a Arguments,
 }
 
 impl Job<'_> {
@@ -104,7 +106,7 @@ impl Job<'_> {
     }
 
     /// The directory that is worked in. An environment is known by its path, so that one directory must have one.
-    fn directory(&self) -> Result<PathBuf, Failure> {
+    pub fn directory(&self) -> Result<PathBuf, Failure> {
         let global = &self.arguments.global;
         global.directory.canonicalize().map_err(|error| {
             let message = format!("error: cannot work in {}: {error}\n", global.directory.display());
@@ -117,7 +119,7 @@ impl Job<'_> {
     }
 
     /// Tells the user something beside the result.
-    fn note(&self, text: &str) {
+    pub fn note(&self, text: &str) {
         self.context.monitor.on(environment::Progress::Note(text.to_owned()));
     }
 
@@ -136,6 +138,9 @@ pub fn run() -> ExitCode {
     if matches!(arguments.command, Command::Guard) {
         return guard::run();
     }
+    if let Command::Observed(options) = &arguments.command {
+        return step::observed(options);
+    }
     let world = match World::read(&arguments.global) {
         Ok(world) => world,
         Err(error) => {
@@ -146,7 +151,10 @@ pub fn run() -> ExitCode {
         }
     };
     // What works in the background ends at once when it is told to: it leaves nothing that the next one does not mend.
-    if !matches!(&arguments.command, Command::Tend(options) if options.background) {
+    // Who talks with `api` ends it, by ending its input.
+    let is_of_others = matches!(&arguments.command, Command::Tend(options) if options.background)
+        || matches!(&arguments.command, Command::Api);
+    if !is_of_others {
         let (json, is_shown) = (arguments.global.json, world.terminal);
         world.listen(move || {
             if is_shown {
@@ -235,7 +243,10 @@ fn run_command(job: &Job<'_>) -> Result<Outcome, Failure> {
         Command::Schema(options) => Ok(schema::of_format(options)),
         Command::Make(options) => make::run(job, options),
         Command::Completions(options) => Ok(completions::run(options)),
-        Command::Supervise(_) | Command::Guard => unreachable!("it was run above"),
+        Command::Lineage(command) => lineage::run(job, command),
+        Command::Replay(options) => step::replay(job, options),
+        Command::Api => crate::api::run(job).map(|()| Outcome::silent()),
+        Command::Supervise(_) | Command::Guard | Command::Observed(_) => unreachable!("it was run above"),
     }
 }
 

@@ -5,15 +5,19 @@ use std::io::Write;
 use environment::{RunReport, Stream, TaskReason};
 use serde_json::{Value, json};
 
-use super::{Job, Outcome, up};
+use super::{Job, Outcome, step, up};
 use crate::arguments::RunArguments;
 use crate::failure::Failure;
 use crate::table::table;
 
 pub fn run(job: &Job<'_>, arguments: &RunArguments) -> Result<Outcome, Failure> {
+    if let Some(step) = &arguments.step.step {
+        return step::run(job, step, &arguments.step);
+    }
+    let task = arguments.task.as_deref().expect("a task is named where no step is");
     let target = job.target()?;
     if arguments.why {
-        return why(job, &arguments.task);
+        return why(job, task);
     }
     let as_json = job.arguments.global.json;
     // With --json standard output has one document, and all that the task prints is talk.
@@ -26,7 +30,7 @@ pub fn run(job: &Job<'_>, arguments: &RunArguments) -> Result<Outcome, Failure> 
             std::io::stdout().write_all(line.as_bytes())
         };
     };
-    let report = job.tell(environment::run(job.context, &target, &arguments.task, &show))?;
+    let report = job.tell(environment::run(job.context, &target, task, &show))?;
     let RunReport { task, exit_code, failure, steps, total_ms } = report;
     if let Some(failure) = failure.filter(|_| !as_json) {
         // Its own exit code is what this command ends with.

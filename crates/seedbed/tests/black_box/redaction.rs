@@ -8,7 +8,8 @@ use regex::Regex;
 /// What is put in the place of what; the first that fits a text wins.
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     [
-        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", "[moment]"),
+        (r"\b\d{8}T\d{9}-[0-9a-f]{12}\b", "[record]"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{3})?Z", "[moment]"),
         (r"\d\d:\d\d:\d\d\.\d{3}", "[clock]"),
         (r"\b(\d+ min \d\d s|\d+\.\d\d s|\d+ ms)\b", "[time]"),
         (r#""(\w+_ms|pid|port|bytes|\w+_bytes|cpu_percent)": [\d.]+"#, r#""$1": [number]"#),

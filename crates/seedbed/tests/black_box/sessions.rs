@@ -30,6 +30,7 @@ sessions! {
     copies
     data_branches
     data_snapshots
+    data_lineage
     data_workspaces
     db
     dependencies
@@ -41,6 +42,7 @@ sessions! {
     init
     json
     lazy
+    lineage
     life
     loading
     local

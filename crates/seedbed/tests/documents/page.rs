@@ -135,6 +135,11 @@ fn compose() {
 }
 
 #[test]
+fn lineage() {
+    check("docs/guide/lineage.md", Session::in_empty_directory("lineage"));
+}
+
+#[test]
 fn settings() {
     if !has("perl") {
         return;

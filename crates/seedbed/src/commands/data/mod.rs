@@ -3,12 +3,12 @@
 mod add;
 mod failure;
 mod init;
-mod outside;
+pub mod outside;
 mod restore;
 mod settings;
-mod snapshot;
-mod snapshots;
-mod status;
+pub mod snapshot;
+pub mod snapshots;
+pub mod status;
 
 use std::path::Path;
 
@@ -22,16 +22,16 @@ use crate::failure::Failure;
 
 /// What a command about a data workspace works with.
 pub struct DataJob<'a> {
-    job: &'a Job<'a>,
-    context: Context<'a>,
-    workspace: Workspace,
+    pub job: &'a Job<'a>,
+    pub context: Context<'a>,
+    pub workspace: Workspace,
 }
 
 /// Runs the command if it is about a data workspace; `None`: it is about an environment, or about nothing in particular.
 pub fn run(job: &Job<'_>) -> Option<Result<Outcome, Failure>> {
     match &job.arguments.command {
         Command::Init(options) if options.data.is_meant() => {
-            let outside = Outside { context: job.context };
+            let outside = Outside { job };
             return Some(init::run(job, &context(job, &outside), &options.data));
         }
         Command::Add(_)
@@ -60,6 +60,11 @@ pub fn run(job: &Job<'_>) -> Option<Result<Outcome, Failure>> {
     Some(about_workspace(job))
 }
 
+/// The failure of something about a data workspace.
+pub fn tell<T>(result: Result<T, workspace::Error>) -> Result<T, Failure> {
+    result.map_err(|error| failure::of(&error))
+}
+
 /// Whether a directory is in a data workspace, and not in a workspace of services that is deeper.
 fn is_data(directory: &Path) -> bool {
     match (workspace::find_root(directory), manifest::find_root(directory)) {
@@ -69,7 +74,7 @@ fn is_data(directory: &Path) -> bool {
 }
 
 fn about_workspace(job: &Job<'_>) -> Result<Outcome, Failure> {
-    let outside = Outside { context: job.context };
+    let outside = Outside { job };
     let workspace = Workspace::find(&job.directory()?).map_err(|error| failure::of(&error))?;
     let data = DataJob { job, context: context(job, &outside), workspace };
     match &job.arguments.command {
@@ -99,7 +104,7 @@ fn about_workspace(job: &Job<'_>) -> Result<Outcome, Failure> {
 }
 
 /// What operations are given of the world.
-fn context<'a>(job: &'a Job<'_>, outside: &'a Outside<'a>) -> Context<'a> {
+pub fn context<'a>(job: &'a Job<'_>, outside: &'a Outside<'a>) -> Context<'a> {
     Context {
         now: job.context.now,
         ahead_of_utc: job.context.ahead_of_utc,

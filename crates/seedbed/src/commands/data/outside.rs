@@ -3,30 +3,49 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use environment::{Context, Progress};
+use environment::Progress;
 use store::Backend;
 use workspace::{Failure, World};
 
+use crate::commands::Job;
+use crate::recording;
+
 /// The world as environments are given it.
 pub struct Outside<'a> {
-    pub context: &'a Context<'a>,
+    pub job: &'a Job<'a>,
 }
 
 impl World for Outside<'_> {
     fn note(&self, text: &str) {
-        self.context.monitor.on(Progress::Note(text.to_owned()));
+        self.job.context.monitor.on(Progress::Note(text.to_owned()));
     }
 
     fn files(&self, resource: &str, entries: u64, bytes: u64) {
-        self.context.monitor.on(Progress::Files { resource, entries, bytes });
+        self.job.context.monitor.on(Progress::Files { resource, entries, bytes });
     }
 
     fn is_interrupted(&self) -> bool {
-        self.context.interrupt.is_raised()
+        self.job.context.interrupt.is_raised()
     }
 
     fn open_remote(&self, url: &str) -> Result<Arc<dyn Backend>, Failure> {
-        self.context.remotes.open(url)
+        self.job.context.remotes.open(url)
+    }
+
+    fn snapshot_lineage(&self, snapshot: &str, resources: Option<&[String]>) -> Result<Vec<(String, String)>, Failure> {
+        let mut recorder = recording::open(self.job).map_err(|failure| failure.message.trim_end().to_owned())?;
+        let now = lineage::milliseconds((self.job.context.now)()).unwrap_or(0);
+        let lineage = recorder.for_snapshot(snapshot, now)?;
+        let mut files = lineage.files;
+        for (name, document) in recorder::classic(&lineage.current, resources.unwrap_or_default()) {
+            files.push((format!(".dataworkspace/snapshot_lineage/{snapshot}/{name}.json"), format!("{document:#}\n")));
+        }
+        Ok(files)
+    }
+
+    fn snapshot_taken(&self) -> Result<(), Failure> {
+        let mut recorder = recording::open(self.job).map_err(|failure| failure.message.trim_end().to_owned())?;
+        Ok(recorder.taken()?)
     }
 
     fn fetch(&self, url: &str, digest: Option<&str>, to: &Path) -> Result<(), Failure> {
@@ -35,6 +54,6 @@ impl World for Outside<'_> {
             Some(("blake3", hex)) => Ok(manifest::Digest::Blake3(hex.to_owned())),
             _ => Err(format!("'{digest}' is no digest: write sha256:… or blake3:…")),
         });
-        self.context.remotes.fetch(url, digest.transpose()?.as_ref(), to, self.context.monitor)
+        self.job.context.remotes.fetch(url, digest.transpose()?.as_ref(), to, self.job.context.monitor)
     }
 }
