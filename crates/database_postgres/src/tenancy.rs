@@ -45,18 +45,16 @@ fn make_role(client: &mut Client, role: &str, rights: &str, password: &str) -> R
     client.batch_execute(&sql).map_err(refused(SERVER, action()))
 }
 
-/// How often databases are looked for that a role owns, before it is said that it has more.
-const LOOKS: usize = 10;
-
 /// Removes a role with all databases that it owns: those of the environment, their kept states, and what its services have made.
 pub(crate) fn dismiss(place: &ServerPlace, role: &str) -> Result<(), DatabaseError> {
     let action = || format!("remove what belongs to the role {role}");
     let mut client = connect(place)?;
-    let mut looks = 0;
+    let mut was_refused = false;
     loop {
-        looks += 1;
         let owned = "SELECT datname FROM pg_database JOIN pg_roles ON pg_roles.oid = datdba WHERE rolname = $1";
-        for row in client.query(owned, &[&role]).map_err(refused(SERVER, action()))? {
+        let owned = client.query(owned, &[&role]).map_err(refused(SERVER, action()))?;
+        let was_last = was_refused && owned.is_empty();
+        for row in owned {
             let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote(row.get(0)));
             client.batch_execute(&sql).map_err(refused(SERVER, action()))?;
         }
@@ -67,8 +65,11 @@ pub(crate) fn dismiss(place: &ServerPlace, role: &str) -> Result<(), DatabaseErr
         }
         let sql = format!("DROP OWNED BY {role}; DROP ROLE {role}", role = quote(role));
         match client.batch_execute(&sql) {
-            // What a killed command has asked for goes on without it: a database may be there now that was not a moment ago.
-            Err(error) if looks < LOOKS && error.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST) => {}
+            // What a killed command has asked for goes on without it, a statement for each of its connections. The role's lock was
+            // waited for, so that the database that is in the way is there now, and is found. When none is, it is something else.
+            Err(error) if !was_last && error.code() == Some(&SqlState::DEPENDENT_OBJECTS_STILL_EXIST) => {
+                was_refused = true;
+            }
             done => return done.map_err(refused(SERVER, action())),
         }
     }
