@@ -35,6 +35,12 @@ pub struct TendReport {
 /// States above this size are stored when they are pushed, not before: a dump costs the machine more than it may be worth.
 const STORED_AT_ONCE: u64 = 256 << 20;
 
+/// How long a command may take to forget a state after it has ended the work on it.
+const FORGETTING: Duration = Duration::from_secs(10);
+
+/// How often to look whether it has.
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// Finishes what is done in the background. One process does it for an environment at a time; `None`: another one is at it,
 /// and this one is not to wait.
 pub fn tend(context: &Context<'_>, target: &Target, is_background: bool) -> Result<Option<TendReport>, Error> {
@@ -170,8 +176,18 @@ impl Session<'_> {
             Ok(done) => return Ok(Some(done)),
             Err(error) => error,
         };
-        let present = self.database(id)?.kept().map_err(Error::database(id))?;
-        if present.iter().any(|present| present.name == *state) { Err(error) } else { Ok(None) }
+        // A command ends the work on a state, and then takes its name away.
+        let deadline = Instant::now() + FORGETTING;
+        loop {
+            let present = self.database(id)?.kept().map_err(Error::database(id))?;
+            if !present.iter().any(|present| present.name == *state) {
+                return Ok(None);
+            }
+            if Instant::now() > deadline || self.context.interrupt.is_raised() {
+                return Err(error);
+            }
+            std::thread::sleep(PAUSE);
+        }
     }
 
     /// Lets another process finish in the background what need not be waited for.
@@ -233,7 +249,7 @@ impl Turn {
 /// Ends what tends an environment, and waits until it is gone: its servers and files are about to go.
 pub(crate) fn stop_tending(place: &Place) -> Result<(), Error> {
     const PATIENCE: Duration = Duration::from_secs(5);
-    const PAUSE: Duration = Duration::from_millis(2);
+    const LOOK: Duration = Duration::from_millis(2);
     let path = place.directory().join("tend.pid");
     let Ok(file) = fs::File::open(&path) else { return Ok(()) };
     let began = Instant::now();
@@ -251,7 +267,7 @@ pub(crate) fn stop_tending(place: &Place) -> Result<(), Error> {
             let _ = kill_process(pid, signal);
             was_asked = Some((pid, signal));
         }
-        std::thread::sleep(PAUSE);
+        std::thread::sleep(LOOK);
     }
 }
 

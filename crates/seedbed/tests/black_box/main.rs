@@ -34,5 +34,6 @@ mod session;
 mod sessions;
 mod shared_servers;
 mod specs;
+mod tending;
 mod unusable_states;
 mod workspace;
