@@ -56,6 +56,15 @@ pub enum AddCommand {
     LocalFiles(AddLocalFilesArguments),
     /// A directory of the workspace's own repository of git, or a repository of its own
     Git(AddGitArguments),
+    /// A repository of somebody else at a commit, which is only read
+    GitReference(AddGitReferenceArguments),
+    /// A directory that rclone copies from a remote or to one; its content is kept in the store
+    Rclone(AddRcloneArguments),
+    /// A file from the web, checked by its digest and kept in the store
+    Http(AddHttpArguments),
+    /// Data behind an interface: a program says the hash of what it was given
+    #[command(alias = "api-resource")]
+    Api(AddApiArguments),
 }
 
 /// What every resource has.
@@ -99,6 +108,75 @@ pub struct AddLocalFilesArguments {
     /// The directory
     #[arg(value_name = "DIRECTORY")]
     pub path: PathBuf,
+}
+
+/// Arguments of `add git-reference`.
+#[derive(Debug, Args)]
+pub struct AddGitReferenceArguments {
+    #[command(flatten)]
+    pub resource: ResourceArguments,
+    /// A branch, a tag or a commit; default: what the repository has checked out
+    #[arg(long, value_name = "REVISION")]
+    pub revision: Option<String>,
+    /// The address of the repository
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// Where it is put; default: a directory with its name
+    #[arg(value_name = "DIRECTORY")]
+    pub path: Option<PathBuf>,
+}
+
+/// Arguments of `add rclone`.
+#[derive(Debug, Args)]
+pub struct AddRcloneArguments {
+    #[command(flatten)]
+    pub resource: ResourceArguments,
+    #[command(flatten)]
+    pub selection: SelectionArguments,
+    /// The configuration file of rclone
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Keep no content: whether it has changed is seen by its digest, and a restore leaves it
+    #[arg(long, alias = "compute-hash")]
+    pub no_content: bool,
+    /// Which side is copied to the other: with `remote` a pull brings, with `local` a push sends
+    #[arg(long, value_name = "SIDE", value_parser = ["none", "remote", "local"], default_value = "remote")]
+    pub master: String,
+    /// Whether what only the target has stays (copy) or goes (sync)
+    #[arg(long, value_name = "MODE", value_parser = ["copy", "sync"], default_value = "copy")]
+    pub sync_mode: String,
+    /// Take files of the same size for equal
+    #[arg(long)]
+    pub size_only: bool,
+    /// Where it is elsewhere: REMOTE:PATH
+    #[arg(value_name = "REMOTE")]
+    pub remote: String,
+    /// Where it is here; default: a directory with its name
+    #[arg(value_name = "DIRECTORY")]
+    pub path: Option<PathBuf>,
+}
+
+/// Arguments of `add http`.
+#[derive(Debug, Args)]
+pub struct AddHttpArguments {
+    #[command(flatten)]
+    pub resource: ResourceArguments,
+    /// What the file must be: sha256:… or blake3:…; default: what it is now
+    #[arg(long, value_name = "DIGEST")]
+    pub digest: Option<String>,
+    /// The address of the file
+    #[arg(value_name = "URL")]
+    pub url: String,
+    /// The directory that it is put into; default: one with the name of the file, without its ending
+    #[arg(value_name = "DIRECTORY")]
+    pub path: Option<PathBuf>,
+}
+
+/// Arguments of `add api`.
+#[derive(Debug, Args)]
+pub struct AddApiArguments {
+    #[command(flatten)]
+    pub resource: ResourceArguments,
 }
 
 /// Arguments of `add git`.

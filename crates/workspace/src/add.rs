@@ -6,7 +6,10 @@ use serde_json::{Map, Value, json};
 
 use crate::kind::Work;
 use crate::resource::PATH;
-use crate::{Changes, Context, Error, Git, Resource, Role, Workspace, git_repository, git_subdirectory, init, names};
+use crate::{
+    Changes, Context, Error, Git, Resource, Role, Workspace, git_reference, git_repository, git_subdirectory, http,
+    init, names, rclone,
+};
 
 /// What is added.
 #[derive(Debug, Clone)]
@@ -69,6 +72,9 @@ pub fn add(context: &Context<'_>, workspace: &Workspace, options: &AddOptions<'_
     if there.iter().any(|resource| resource.name == name) {
         return Err(Error::ResourceExists(name));
     }
+    if let Some(path) = &path {
+        prepare(context, kind, &name, path, &mut parameters)?;
+    }
     let resource = Resource { name, kind: kind.to_owned(), role: options.role, parameters, local: Map::new() };
     let work = Work { workspace, resource: &resource, context };
     work.kind()?.check(&work)?;
@@ -84,6 +90,22 @@ pub fn add(context: &Context<'_>, workspace: &Workspace, options: &AddOptions<'_
     let message = format!("Add the resource {}", resource.name);
     workspace.change_with(context, &message, &changes, vec![init::IGNORE.to_owned()], None)?;
     Ok(Added { resource, ignored })
+}
+
+/// Brings what the other side of a new resource has.
+fn prepare(
+    context: &Context<'_>,
+    kind: &str,
+    name: &str,
+    path: &Path,
+    parameters: &mut Map<String, Value>,
+) -> Result<(), Error> {
+    match kind {
+        git_reference::KIND => git_reference::prepare(context, name, path, parameters),
+        http::KIND => http::prepare(context, name, path, parameters),
+        rclone::KIND => rclone::prepare(context, name, path, parameters),
+        _ => Ok(()),
+    }
 }
 
 /// A whole path without `.` and `..`.

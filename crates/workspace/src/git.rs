@@ -1,9 +1,11 @@
 //! Git, asked about the repository that a directory is in.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use crate::Error;
 
@@ -20,6 +22,8 @@ pub struct Git {
     pub(crate) prefix: String,
     /// Who commits where git does not know.
     identity: Option<(String, String)>,
+    /// A file that what is called keeps open.
+    held: Option<Arc<File>>,
 }
 
 /// What a call of git needs beside its arguments.
@@ -34,8 +38,7 @@ pub(crate) struct With<'a> {
 impl Git {
     /// The repository that a directory is in; `None` when it is in none.
     pub fn find(directory: &Path) -> Result<Option<Self>, Error> {
-        let mut git =
-            Self { directory: directory.to_owned(), own: PathBuf::new(), prefix: String::new(), identity: None };
+        let mut git = Self::outside(directory);
         let output = git.output(&["rev-parse", "--absolute-git-dir", "--show-prefix"], With::default())?;
         if !output.status.success() {
             return Ok(None);
@@ -47,10 +50,14 @@ impl Git {
         Ok(Some(git))
     }
 
+    /// Git in a directory that need not be in a repository.
+    pub(crate) fn outside(directory: &Path) -> Self {
+        Self { directory: directory.to_owned(), own: PathBuf::new(), prefix: String::new(), identity: None, held: None }
+    }
+
     /// Makes a repository in a directory.
     pub fn create(directory: &Path) -> Result<Self, Error> {
-        let git = Self { directory: directory.to_owned(), own: PathBuf::new(), prefix: String::new(), identity: None };
-        git.run(&["init", "-q"])?;
+        Self::outside(directory).run(&["init", "-q"])?;
         Ok(Self::find(directory)?.expect("it was just made"))
     }
 
@@ -62,6 +69,12 @@ impl Git {
             self.identity = Some((user.to_owned(), format!("{user}@{host}")));
         }
         self
+    }
+
+    /// Lets every call keep a file open, as its standard input.
+    #[must_use]
+    pub(crate) fn holding(self, held: Option<Arc<File>>) -> Self {
+        Self { held, ..self }
     }
 
     /// The directory from which it is asked.
@@ -114,7 +127,12 @@ impl Git {
                 command.env(format!("GIT_{role}_NAME"), name).env(format!("GIT_{role}_EMAIL"), mail);
             }
         }
-        command.stdin(if with.input.is_some() { Stdio::piped() } else { Stdio::null() });
+        let held = self.held.as_ref().and_then(|held| held.try_clone().ok());
+        command.stdin(match (with.input, held) {
+            (Some(_), _) => Stdio::piped(),
+            (None, Some(held)) => Stdio::from(held),
+            (None, None) => Stdio::null(),
+        });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(|source| Error::NoGit { source })?;
         if let (Some(mut pipe), Some(input)) = (child.stdin.take(), with.input) {

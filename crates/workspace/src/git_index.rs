@@ -3,8 +3,9 @@
 //! A copy of the index keeps what git knows of files that have not changed, so that they are not read again. What was made
 //! becomes visible by one change of a reference.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::git::{EMPTY_TREE, Git, With};
@@ -39,7 +40,13 @@ impl Git {
     /// Removes what commands that were killed have left.
     pub(crate) fn tidy(&self) {
         let entries = fs::read_dir(&self.own).into_iter().flatten().flatten();
+        let lock = self.own.join("index.lock");
+        let inode = |path: &Path| fs::metadata(path).map(|about| (about.dev(), about.ino())).ok();
         for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(COPY)) {
+            // What was about to become the index has two names.
+            if inode(&lock).is_some() && inode(&lock) == inode(&entry.path()) {
+                let _ = fs::remove_file(&lock);
+            }
             // One that cannot be removed is in nobody's way.
             let _ = fs::remove_file(entry.path());
         }
@@ -47,11 +54,18 @@ impl Git {
 
     fn copy_of_index(&self) -> Result<Index, Error> {
         let path = self.own.join(format!("{COPY}{:016x}", fastrand::u64(..)));
-        match fs::copy(self.own.join("index"), &path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::io("write", &path)(error)),
-            _ => {}
-        }
-        Ok(Index { path })
+        let index = Index { path };
+        let mut from = match File::open(self.own.join("index")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(index),
+            from => from.map_err(Error::io("open", &self.own.join("index")))?,
+        };
+        let copied = File::create(&index.path).and_then(|mut to| {
+            std::io::copy(&mut from, &mut to)?;
+            // Git reads again what was modified as late as the index: a later time would hide changes of the same second.
+            to.set_modified(from.metadata()?.modified()?)
+        });
+        copied.map_err(Error::io("write", &index.path))?;
+        Ok(index)
     }
 
     /// The files of these paths as they are now, and all others as a commit has them.
@@ -86,9 +100,10 @@ impl Git {
         if paths.is_empty() {
             return Ok(());
         }
-        let input = paths.join("\0");
-        let with = With { input: Some(input.as_bytes()), ..with };
-        self.run_with(&["add", "-A", "--pathspec-from-file=-", "--pathspec-file-nul"], with)?;
+        let list = Index { path: self.own.join(format!("{COPY}{:016x}", fastrand::u64(..))) };
+        fs::write(&list.path, paths.join("\0")).map_err(Error::io("write", &list.path))?;
+        let from = format!("--pathspec-from-file={}", list.path.display());
+        self.run_with(&["add", "-A", &from, "--pathspec-file-nul"], with)?;
         Ok(())
     }
 
@@ -204,5 +219,52 @@ impl Git {
         let up: String = "../".repeat(self.prefix.matches('/').count());
         let directory = if up.is_empty() { "." } else { &up };
         self.run_with(&[&["-C", directory], arguments].concat(), with)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files of the same size, written in the same second, more often than the clock of the file system ticks.
+    #[test]
+    fn changes_of_the_same_second_are_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let git = Git::create(directory.path()).unwrap().with_identity("ann", "larch");
+        let write = |text: &str| {
+            fs::create_dir_all(directory.path().join("code")).unwrap();
+            (0..20).for_each(|number| fs::write(directory.path().join(format!("code/{number}")), text).unwrap());
+        };
+        let paths = ["code".to_owned()];
+        let mut trees = Vec::new();
+        for text in ["one", "two"] {
+            write(text);
+            let commit = git.commit(&paths, text).unwrap().unwrap();
+            trees.push(git.subtree(&git.tree_of(&commit).unwrap(), "code").unwrap());
+        }
+        assert_ne!(trees[0], trees[1]);
+        for number in 0..12 {
+            let at = number % 2;
+            git.switch("code", &trees[at]).unwrap();
+            git.commit(&paths, "switched").unwrap();
+            let read = |number: usize| fs::read_to_string(directory.path().join(format!("code/{number}"))).unwrap();
+            assert!((0..20).all(|number| read(number) == ["one", "two"][at]), "switch {number}");
+        }
+        assert!(git.run(&["status", "--porcelain"]).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_staged_besides_stays_staged() {
+        let directory = tempfile::tempdir().unwrap();
+        let git = Git::create(directory.path()).unwrap().with_identity("ann", "larch");
+        fs::create_dir_all(directory.path().join("code")).unwrap();
+        fs::write(directory.path().join("code/a"), "1").unwrap();
+        git.commit(&["code".to_owned()], "first").unwrap();
+        fs::write(directory.path().join("mine"), "1").unwrap();
+        git.run(&["add", "mine"]).unwrap();
+        fs::write(directory.path().join("code/a"), "2").unwrap();
+        git.commit(&["code".to_owned()], "second").unwrap();
+        assert_eq!(git.run(&["status", "--porcelain"]).unwrap(), "A  mine");
+        assert_eq!(git.run(&["ls-tree", "-r", "--name-only", "HEAD"]).unwrap(), "code/a");
     }
 }

@@ -97,7 +97,7 @@ fn repository(work: &Work<'_>) -> Result<Git, Error> {
     let directory = work.files()?;
     let git = if directory.is_dir() { Git::find(&directory)? } else { None };
     match git {
-        Some(git) if git.prefix.is_empty() => Ok(git.with_identity(&work.context.user, &work.context.host)),
+        Some(git) if git.prefix.is_empty() => Ok(work.workspace.working(git, work.context)),
         _ => {
             let problem = format!("{} is no repository of git", directory.display());
             let help = match work.resource.text("url") {

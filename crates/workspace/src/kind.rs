@@ -6,10 +6,14 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use store::{ObjectId, ObjectWriter};
 
+use crate::api::Api;
 use crate::git_index::Staged;
+use crate::git_reference::GitReference;
 use crate::git_repository::GitRepository;
 use crate::git_subdirectory::GitSubdirectory;
+use crate::http::Http;
 use crate::local_files::LocalFiles;
+use crate::rclone::Rclone;
 use crate::status::Change;
 use crate::{Context, Error, Resource, Workspace};
 
@@ -101,6 +105,16 @@ pub trait ResourceKind: Sync {
     /// Makes the resource hold what the state says; whatever it holds is replaced.
     fn put(&self, work: &Work<'_>, state: &State) -> Result<(), Error>;
 
+    /// Brings what the other side of the resource has, if it has another side; `false`: nothing came.
+    fn pull(&self, _work: &Work<'_>) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    /// Sends what it holds to its other side, if it has one and that takes it; `false`: nothing was sent.
+    fn push(&self, _work: &Work<'_>) -> Result<bool, Error> {
+        Ok(false)
+    }
+
     /// Which files differ between two states of it, in the order of their paths. `None`: it cannot be said.
     fn changes(
         &self,
@@ -117,7 +131,8 @@ pub trait ResourceKind: Sync {
 }
 
 /// All kinds; a new one is a file and a line here.
-static KINDS: [&dyn ResourceKind; 3] = [&LocalFiles, &GitSubdirectory, &GitRepository];
+static KINDS: [&dyn ResourceKind; 7] =
+    [&LocalFiles, &GitSubdirectory, &GitRepository, &GitReference, &Rclone, &Http, &Api];
 
 /// All kinds.
 pub fn kinds() -> &'static [&'static dyn ResourceKind] {

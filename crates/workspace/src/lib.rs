@@ -6,6 +6,7 @@
 //! environments or the terminal; what is needed of the world comes with [`Context`].
 
 mod add;
+mod api;
 mod branch;
 mod changes;
 mod classic;
@@ -17,8 +18,10 @@ mod error;
 mod find;
 mod git;
 mod git_index;
+mod git_reference;
 mod git_repository;
 mod git_subdirectory;
+mod http;
 mod init;
 mod journal;
 mod kind;
@@ -29,6 +32,7 @@ mod metadata;
 mod moment;
 mod names;
 mod page;
+mod rclone;
 mod resource;
 mod restore;
 mod results;

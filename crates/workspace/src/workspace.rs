@@ -2,7 +2,7 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use store::{CreateOptions, DirectoryBackend, Store};
 
 use crate::lock::Lock;
 use crate::metadata::Author;
-use crate::{Context, Error, Git, Metadata, changes, find_root, journal, moment, names};
+use crate::{Context, Error, Git, Metadata, changes, find_root, journal, lock, moment, names};
 
 /// What belongs to this machine alone; environments of a manifest live there, too.
 const LOCAL: &str = ".seedbed";
@@ -25,6 +25,7 @@ pub struct Workspace {
     metadata: Metadata,
     git: OnceCell<Option<Git>>,
     store: OnceCell<Store>,
+    locked: OnceCell<Arc<File>>,
 }
 
 /// Where this copy of the workspace stands.
@@ -50,7 +51,7 @@ impl Workspace {
     }
 
     pub(crate) fn with(root: PathBuf, metadata: Metadata) -> Self {
-        Self { root, metadata, git: OnceCell::new(), store: OnceCell::new() }
+        Self { root, metadata, git: OnceCell::new(), store: OnceCell::new(), locked: OnceCell::new() }
     }
 
     /// Its root.
@@ -79,14 +80,26 @@ impl Workspace {
     /// Begins to change it: waits for others, and finishes or undoes what a command that was killed has left.
     pub fn begin(&self, context: &Context<'_>) -> Result<Lock, Error> {
         self.create_own()?;
-        let lock = Lock::take(&self.own().join("lock"), context)?;
+        let path = self.own().join("lock");
+        if self.locked.get().is_none() {
+            // Another one cannot have been faster: a workspace is of one thread.
+            let _ = self.locked.set(lock::open(&path)?);
+        }
+        let file = self.locked.get().expect("it was just opened");
+        let lock = Lock::take(file, &path, context)?;
         if let Some(git) = Git::find(&self.root)? {
             git.tidy();
             // Who commits is only known to who has a context.
-            let _ = self.git.set(Some(git.with_identity(&context.user, &context.host)));
+            let _ = self.git.set(Some(self.working(git, context)));
         }
         journal::recover(self, context)?;
         Ok(lock)
+    }
+
+    /// A repository in which something is going to be changed: programs that are called there hold the lock as long as they run,
+    /// also when this one is killed.
+    pub(crate) fn working(&self, git: Git, context: &Context<'_>) -> Git {
+        git.with_identity(&context.user, &context.host).holding(self.locked.get().cloned())
     }
 
     /// The store of contents; made when it is not there.

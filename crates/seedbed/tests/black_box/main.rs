@@ -8,6 +8,7 @@ mod capture;
 mod completion;
 mod compose;
 mod containers;
+mod data_kinds;
 mod diamond;
 mod engines;
 mod following;

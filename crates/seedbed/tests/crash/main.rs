@@ -1,6 +1,7 @@
 //! The program and its supervisor, killed, interrupted, crossed by each other, and without space: nothing is lost.
 
 mod concurrency;
+mod data_workspace;
 mod full_disk;
 mod interrupts;
 mod kills;

@@ -29,7 +29,49 @@ pub fn run(data: &DataJob<'_>, command: &AddCommand) -> Result<Outcome, Failure>
             }
             add(data, "git", &options.resource, Some(&options.path), parameters)
         }
+        AddCommand::GitReference(options) => {
+            let mut parameters = Map::new();
+            parameters.insert("url".to_owned(), json!(options.url));
+            if let Some(revision) = &options.revision {
+                parameters.insert("revision".to_owned(), json!(revision));
+            }
+            let path = options.path.clone().unwrap_or_else(|| last(&options.url).trim_end_matches(".git").into());
+            add(data, "git-reference", &options.resource, Some(&path), parameters)
+        }
+        AddCommand::Rclone(options) => {
+            let mut parameters = selection(&options.selection);
+            let said = [("remote", &options.remote), ("master", &options.master), ("sync_mode", &options.sync_mode)];
+            parameters.extend(said.into_iter().map(|(key, value)| (key.to_owned(), json!(value))));
+            if let Some(config) = &options.config {
+                parameters.insert("config".to_owned(), json!(data.job.directory()?.join(config)));
+            }
+            for (key, value) in
+                [("size_only", options.size_only.then_some(true)), ("content", options.no_content.then_some(false))]
+            {
+                if let Some(value) = value {
+                    parameters.insert(key.to_owned(), json!(value));
+                }
+            }
+            let path = options.path.clone().unwrap_or_else(|| last(&options.remote).into());
+            add(data, "rclone", &options.resource, Some(&path), parameters)
+        }
+        AddCommand::Http(options) => {
+            let mut parameters = Map::new();
+            parameters.insert("url".to_owned(), json!(options.url));
+            if let Some(digest) = &options.digest {
+                parameters.insert("digest".to_owned(), json!(digest));
+            }
+            let name = last(options.url.split(['?', '#']).next().unwrap_or_default());
+            let path = options.path.clone().unwrap_or_else(|| name.split('.').next().unwrap_or(name).into());
+            add(data, "http", &options.resource, Some(&path), parameters)
+        }
+        AddCommand::Api(options) => add(data, "api", &options.resource, None, Map::new()),
     }
+}
+
+/// The last part of an address.
+fn last(address: &str) -> &str {
+    address.trim_end_matches('/').rsplit(['/', ':']).next().unwrap_or(address)
 }
 
 fn selection(arguments: &SelectionArguments) -> Map<String, Value> {
