@@ -34,7 +34,6 @@ impl Server {
             password: Secret::new("campus"),
             durability: Durability::Relaxed,
             is_shared: false,
-            is_sealed: false,
             templates: None,
         };
         std::fs::create_dir_all(&directory)?;

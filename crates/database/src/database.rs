@@ -178,12 +178,6 @@ pub trait Database: Send {
         Ok(Transplant::DoesNotFit("this engine cannot do it".to_owned()))
     }
 
-    /// Says why files of its server, as far as they have this database and its kept states, would not mean the same to a server of
-    /// the same version on another machine; `None` if they would.
-    fn bound_to_machine(&mut self) -> Result<Option<String>, DatabaseError> {
-        Ok(Some("files of this engine stay on their machine".to_owned()))
-    }
-
     /// Writes all to the disk that the server has written so far without waiting, and lets it wait from now on; then the server
     /// also stops soon. May run beside everything else, in another process.
     fn settle(&mut self) -> Result<(), DatabaseError> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::str::FromStr;
 
-use crate::{Binaries, Cause, ContainerError, Database, DatabaseError, FileError, Inside, Location, Login, Secret};
+use crate::{Binaries, ContainerError, Database, DatabaseError, FileError, Inside, Location, Login, Secret};
 
 /// Names a kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -134,32 +134,6 @@ pub trait Engine: Send + Sync {
         true
     }
 
-    /// Whether the files of a server [leave the machine](Engine::seal_server).
-    fn seals_servers(&self) -> bool {
-        false
-    }
-
-    /// Makes a stopped server, in which nothing was ever done but restoring dumps, ready to begin with elsewhere, and says which
-    /// files that takes: nothing is left in them of what has happened in it. `None` for an engine whose servers do not leave the
-    /// machine.
-    fn seal_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<Option<ServerFiles>, EngineError> {
-        let _ = (found, place);
-        Ok(None)
-    }
-
-    /// Makes the data directory of a server, where it is missing, of the files of a [sealed](Engine::seal_server) one: `fill` puts
-    /// them into a directory, which it makes. The server was begun with them once when this returns, so that it can run on them; an
-    /// error leaves nothing.
-    fn prepare_server_with(
-        &self,
-        found: &ServerFound,
-        place: &ServerPlace,
-        fill: &mut Fill<'_>,
-    ) -> Result<(), EngineError> {
-        let _ = (found, place, fill);
-        Err(EngineError::NoServer(self.kind()))
-    }
-
     /// Says who Seedbed is in a server that environments share; `None` for an engine whose servers they cannot share, since it
     /// does not keep their databases apart.
     fn administrator(&self, place: &ServerPlace) -> Option<Login> {
@@ -209,9 +183,6 @@ pub struct ServerFiles {
     /// Globs below it of files that consist of pages, each with the size of a page in bytes.
     pub pages: Vec<(String, u32)>,
 }
-
-/// Puts the files of a server into a directory that is not there yet.
-pub type Fill<'a> = dyn FnMut(&Path) -> Result<(), Cause> + 'a;
 
 /// Says how to run an engine's own client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -310,8 +281,6 @@ pub struct ServerPlace {
     pub durability: Durability,
     /// Whether environments share it.
     pub is_shared: bool,
-    /// Whether its files are to [leave the machine](Engine::seal_server): what makes them different from others is left out.
-    pub is_sealed: bool,
     /// Where data directories are that were made once for all servers of the machine; without, each is made anew.
     pub templates: Option<PathBuf>,
 }
@@ -408,9 +377,6 @@ pub enum EngineError {
         /// What the engine says of it.
         state: String,
     },
-    /// What the server was to begin with could not be had.
-    #[error("what it was to begin with cannot be had")]
-    Files(#[source] Cause),
     /// The engine has no server.
     #[error("{0} has no server")]
     NoServer(EngineKind),

@@ -40,7 +40,7 @@ pub use description::{
 pub use durable::{DurableRename, FileError, copy_tree, remove_file, sync_all, sync_directory, sync_file, sync_tree};
 pub use ending::{Endable, end_programs};
 pub use engine::{
-    DatabaseSettings, Durability, Engine, EngineError, EngineKind, Fill, ServerFiles, ServerFound, ServerPackage,
+    DatabaseSettings, Durability, Engine, EngineError, EngineKind, ServerFiles, ServerFound, ServerPackage,
     ServerPlace, ServerProcess, ServerRequest, ShellCommand, UnknownEngine,
 };
 pub use error::{Cause, DatabaseError};

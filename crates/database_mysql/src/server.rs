@@ -338,7 +338,6 @@ mod tests {
             password: Secret::new("it's"),
             durability: Durability::Full,
             is_shared: false,
-            is_sealed: false,
             templates: None,
         };
         let found = |product: &str| ServerFound {

@@ -38,7 +38,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         password: Secret::new("measured"),
         durability: Durability::Full,
         is_shared: false,
-        is_sealed: false,
         templates: None,
     };
     PostgresEngine.prepare_server(&found, &place)?;

@@ -72,10 +72,9 @@ impl PostgresDatabase {
         let option = |word: &str, value: &Option<String>| {
             value.as_ref().map(|value| format!(" {word} {}", literal(value))).unwrap_or_default()
         };
-        let strategy = if self.copies_files()? { " STRATEGY file_copy" } else { "" };
         // Unlike template1, template0 is the same everywhere and nobody can be connected to it.
         let sql = format!(
-            "CREATE DATABASE {} TEMPLATE template0{strategy}{}{}{}",
+            "CREATE DATABASE {} TEMPLATE template0{}{}{}",
             quote(database),
             option("ENCODING", &self.settings.encoding),
             option("LOCALE", &self.settings.locale),
@@ -88,7 +87,7 @@ impl PostgresDatabase {
 
     /// Copies a database, with its settings, inside the server.
     pub(crate) fn copy(&mut self, from: &str, to: &str, others: Others) -> Result<(), DatabaseError> {
-        let (name, copies_files) = (self.name.clone(), self.copies_files()?);
+        let name = self.name.clone();
         let facts = "SELECT oid, pg_database_size(oid), current_setting('server_version_num')::int
             FROM pg_database WHERE datname = $1";
         let row = self.maintenance()?.query_opt(facts, &[&from]).map_err(refused(&name, "measure it"))?;
@@ -98,7 +97,7 @@ impl PostgresDatabase {
         let locked = self.maintenance()?.query_one(lock, &[&Lock::Copy.class(), &number_of(oid)]);
         locked.map_err(refused(&name, "take a lock"))?;
 
-        let strategy = match (version >= STRATEGY_VERSION, copies_files || size > FILE_COPY_SIZE) {
+        let strategy = match (version >= STRATEGY_VERSION, size > FILE_COPY_SIZE) {
             (false, _) => "",
             (true, false) => " STRATEGY wal_log",
             (true, true) => " STRATEGY file_copy",

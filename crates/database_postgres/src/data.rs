@@ -7,12 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use database::{
-    Account, Binaries, Durability, EngineError, EngineKind, FileError, Fill, ServerFound, ServerPlace, Template,
-    Unsettled,
+    Account, Binaries, Durability, EngineError, EngineKind, FileError, ServerFound, ServerPlace, Template, Unsettled,
 };
 
 use crate::program::program;
-use crate::sealed::fill_data;
 use crate::server::{ACCOUNTS, access, configuration, data, failed, write};
 use crate::table::literal;
 
@@ -34,23 +32,18 @@ fn accounts(place: &ServerPlace) -> PathBuf {
 }
 
 /// Builds the data directory beside its place and renames it when it is complete and on the disk; or before that, with a mark
-/// that says so. It has the files that it is filled with, or is as good as new.
+/// that says so.
 pub(crate) fn make_data(
     found: &ServerFound,
     place: &ServerPlace,
     account: Option<&Account>,
-    fill: Option<&mut Fill<'_>>,
 ) -> Result<(), EngineError> {
     let unfinished = place.directory.join("data.unfinished");
     remove(&unfinished)?;
     write_accounts(found, place, account)?;
-    let is_copied = match (fill, template(found, place, account)) {
-        (Some(fill), _) => {
-            fill_data(&unfinished, fill, found, place, account)?;
-            true
-        }
-        (None, Some(template)) => take_copy(&template, &unfinished, found, place, account)?,
-        (None, None) => false,
+    let is_copied = match template(found, place, account) {
+        Some(template) => take_copy(&template, &unfinished, found, place, account)?,
+        None => false,
     };
     if !is_copied {
         let password = place.directory.join("password.unfinished");
@@ -173,7 +166,7 @@ fn write_accounts(found: &ServerFound, place: &ServerPlace, account: Option<&Acc
 }
 
 /// Removes a directory in which the children of a killed program may still be at work for a moment.
-pub(crate) fn remove(directory: &Path) -> Result<(), FileError> {
+fn remove(directory: &Path) -> Result<(), FileError> {
     const PATIENCE: Duration = Duration::from_secs(5);
     const PAUSE: Duration = Duration::from_millis(5);
     let deadline = Instant::now() + PATIENCE;

@@ -252,11 +252,6 @@ impl Database for PostgresDatabase {
         self.transplant_state(name, data, notes, bring)
     }
 
-    fn bound_to_machine(&mut self) -> Result<Option<String>, DatabaseError> {
-        self.changeable()?;
-        self.find_bounds()
-    }
-
     fn settle(&mut self) -> Result<(), DatabaseError> {
         self.changeable()?;
         self.settle_server()

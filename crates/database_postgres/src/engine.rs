@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use database::{
-    Database, DatabaseError, DatabaseSettings, Engine, EngineError, EngineKind, Fill, Location, Login, ServerFiles,
+    Database, DatabaseError, DatabaseSettings, Engine, EngineError, EngineKind, Location, Login, ServerFiles,
     ServerFound, ServerPackage, ServerPlace, ServerProcess, ServerRequest, ShellCommand,
 };
 
 use crate::database::PostgresDatabase;
-use crate::{data, discovery, extension, sealed, server, tenancy, wheel};
+use crate::{data, discovery, extension, server, tenancy, wheel};
 
 /// The newest version that is fetched where none is wanted.
 const NEWEST: &str = "18";
@@ -41,24 +41,7 @@ impl Engine for PostgresEngine {
     }
 
     fn prepare_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
-        server::prepare(found, place, None)
-    }
-
-    fn seals_servers(&self) -> bool {
-        true
-    }
-
-    fn seal_server(&self, found: &ServerFound, place: &ServerPlace) -> Result<Option<ServerFiles>, EngineError> {
-        sealed::seal(found, place).map(Some)
-    }
-
-    fn prepare_server_with(
-        &self,
-        found: &ServerFound,
-        place: &ServerPlace,
-        fill: &mut Fill<'_>,
-    ) -> Result<(), EngineError> {
-        server::prepare(found, place, Some(fill))
+        server::prepare(found, place)
     }
 
     fn prepare_template(&self, found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {

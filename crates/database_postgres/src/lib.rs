@@ -25,7 +25,6 @@ mod restore;
 mod rows;
 mod schema;
 mod script;
-mod sealed;
 mod server;
 mod settle;
 mod state;

@@ -7,13 +7,12 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use database::{
-    Account, Durability, EngineError, FileError, Fill, ProgramFailure, ServerFiles, ServerFound, ServerPlace,
-    ServerProcess, Unsettled,
+    Account, Durability, EngineError, FileError, ProgramFailure, ServerFiles, ServerFound, ServerPlace, ServerProcess,
+    Unsettled,
 };
 
 use crate::data::{make_data, set_password};
 use crate::program::program;
-use crate::sealed::COPIES;
 
 /// The accounts that stand in for root, as which the server refuses to run, the best first.
 pub(crate) const ACCOUNTS: [&str; 2] = ["postgres", "nobody"];
@@ -24,12 +23,8 @@ const SOCKET_PATH_LIMIT: usize = 103;
 /// The size of a page of tables and indexes, in bytes.
 const PAGE_SIZE: u32 = 8192;
 
-/// Makes what is missing; its data is new, or what it is filled with.
-pub(crate) fn prepare(
-    found: &ServerFound,
-    place: &ServerPlace,
-    fill: Option<&mut Fill<'_>>,
-) -> Result<(), EngineError> {
+/// Makes what is missing.
+pub(crate) fn prepare(found: &ServerFound, place: &ServerPlace) -> Result<(), EngineError> {
     socket(place)?;
     let account = Account::for_server(&ACCOUNTS)?;
     for directory in [&place.directory, &place.socket_directory] {
@@ -45,7 +40,7 @@ pub(crate) fn prepare(
     if data.try_exists().map_err(FileError::of("inspect", &data))? {
         return check_version(&data, found);
     }
-    make_data(found, place, account.as_ref(), fill)
+    make_data(found, place, account.as_ref())
 }
 
 pub(crate) fn data(place: &ServerPlace) -> PathBuf {
@@ -159,11 +154,6 @@ fn settings(place: &ServerPlace) -> String {
     if place.durability == Durability::Relaxed {
         lines.extend(["fsync", "synchronous_commit", "full_page_writes"].map(|name| (name, "off".to_owned())));
     }
-    if place.is_sealed {
-        let (name, value) = COPIES;
-        // Nothing happens in it by itself.
-        lines.extend([(name, text(value)), ("autovacuum", "off".to_owned())]);
-    }
     // Later settings override earlier ones.
     lines.push(("include_if_exists", text(&Unsettled::of(&place.directory).file().display().to_string())));
     let lines: Vec<_> = lines.iter().map(|(name, value)| format!("{name} = {value}\n")).collect();
@@ -238,7 +228,7 @@ pub(crate) fn adopt_files(found: &ServerFound, place: &ServerPlace) -> Result<()
     if let Some(account) = &account {
         account.give_all(&data)?;
     }
-    prepare(found, place, None)?;
+    prepare(found, place)?;
     set_password(&data, found, place, account.as_ref())
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use plan::{DatabaseId, ServerId};
+use plan::DatabaseId;
 use source::Problems;
 use store::StoreError;
 use tree::TreeError;
@@ -304,9 +304,6 @@ pub enum Error {
     /// A state that was found cannot be had, or is not what it should be.
     #[error("{0} cannot be used")]
     UnusableState(UnusableState, #[source] Box<Error>),
-    /// What a server was to begin with cannot be had, or it cannot run on it.
-    #[error("the prepared server of {0} cannot be used")]
-    UnusableServer(ServerId, #[source] Box<Error>),
     /// What a task makes was kept when it was looked for, and is not any more.
     #[error("what {task} makes is not kept any more under the key {key}")]
     OutputsGone {

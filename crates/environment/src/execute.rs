@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock};
 
 use daemon::{Answerer, ApplyEvent};
 use database::{Database, DatabaseError, StateName};
-use plan::{Action, ChainStep, DatabaseId, Key, Plan, PreparedServer, ServerId, StateSource, Step};
+use plan::{Action, ChainStep, DatabaseId, Key, Plan, ServerId, StateSource, Step};
 use supervisor::{Exit, Failure, KindTag, UnitId, UnitSpec, UnitState, UnitStatus};
 
 use crate::error::{StepFailure, with_causes};
@@ -20,7 +20,7 @@ use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
 use crate::shared_hold::{self, Held};
 use crate::tasks::TaskRecord;
-use crate::{Error, Interrupt, Progress, Session, base, physical, prepared, resources, states, tasks, unusable};
+use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks, unusable};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -382,19 +382,12 @@ impl Worker<'_> {
         })
     }
 
-    /// The states and the prepared servers that steps take from remotes, by remote.
-    fn remote_states(&self) -> BTreeMap<&str, (Vec<Key>, Vec<Key>)> {
-        let mut all: BTreeMap<&str, (Vec<Key>, Vec<Key>)> = BTreeMap::new();
+    /// The states that steps take from remotes, by remote.
+    fn remote_states(&self) -> BTreeMap<&str, Vec<Key>> {
+        let mut all: BTreeMap<&str, Vec<Key>> = BTreeMap::new();
         for step in self.steps.values() {
-            match &step.action {
-                Action::Adopt { state, source: StateSource::Remote(remote), .. } => {
-                    all.entry(remote).or_default().0.push(state.clone());
-                }
-                Action::PrepareServer {
-                    with: Some(PreparedServer { key, source: StateSource::Remote(remote) }),
-                    ..
-                } => all.entry(remote).or_default().1.push(key.clone()),
-                _ => {}
+            if let Action::Adopt { state, source: StateSource::Remote(remote), .. } = &step.action {
+                all.entry(remote).or_default().push(state.clone());
             }
         }
         all
@@ -405,8 +398,8 @@ impl Worker<'_> {
     fn bring(&self) -> &BTreeSet<Key> {
         self.brought.get_or_init(|| {
             let all = self.remote_states().into_iter();
-            all.filter(|(remote, (keys, servers))| states::bring(self.session, remote, keys, servers).is_ok())
-                .flat_map(|(_, (keys, servers))| keys.into_iter().chain(servers))
+            all.filter(|(remote, keys)| states::bring(self.session, remote, keys).is_ok())
+                .flat_map(|(_, keys)| keys)
                 .collect()
         })
     }
@@ -508,7 +501,16 @@ impl Worker<'_> {
         session.heed_interrupt()?;
         match &step.action {
             Action::PullImage(id) | Action::BuildImage(id) => crate::container_images::make(session, id),
-            Action::PrepareServer { server, with } => self.prepare_server(server, with.as_ref()),
+            Action::PrepareServer(id) => {
+                let (found, place) = session.server(id);
+                crate::images::note(&session.place, found)?;
+                session.engine(kind_of(id.engine)).prepare_server(found, place).map_err(|source| {
+                    let database =
+                        session.model.databases.values().find(|database| database.server.as_ref() == Some(id));
+                    let database = database.expect("a server is planned for a database").id.clone();
+                    Error::Engine { database, engine: id.to_string(), source }
+                })
+            }
             Action::CreateDatabase(id) => {
                 let mut database = session.database(id)?;
                 // What is there although nobody remembers it is the user's.
@@ -527,7 +529,6 @@ impl Worker<'_> {
                 let name = kept_state(state);
                 let fetched = match source {
                     StateSource::Engine => Ok(()),
-                    StateSource::Server => prepared::check(session, id, state),
                     StateSource::Remote(_) if self.bring().contains(state) => {
                         states::fetch(session, id, state, *step, &StateSource::Store)
                     }
@@ -595,28 +596,6 @@ impl Worker<'_> {
             Action::RunTask { .. } | Action::WatchTask { .. } => unreachable!("the supervisor runs tasks"),
             Action::StartService { .. } | Action::RunSchema { .. } => unreachable!("the supervisor does these, too"),
         }
-    }
-
-    /// Makes what is missing of a server; its data is new, or what a prepared one has.
-    fn prepare_server(&self, id: &ServerId, with: Option<&PreparedServer>) -> Result<(), Error> {
-        let session = self.session;
-        let (found, place) = session.server(id);
-        crate::images::note(&session.place, found)?;
-        let Some(with) = with else {
-            return session.engine(kind_of(id.engine)).prepare_server(found, place).map_err(|source| {
-                let database = session.model.databases.values().find(|database| database.server.as_ref() == Some(id));
-                let database = database.expect("a server is planned for a database").id.clone();
-                Error::Engine { database, engine: id.to_string(), source }
-            });
-        };
-        let brought = match &with.source {
-            StateSource::Remote(remote) if !self.bring().contains(&with.key) => {
-                states::bring(session, remote, &[], std::slice::from_ref(&with.key))
-            }
-            _ => Ok(()),
-        };
-        let begun = brought.and_then(|()| prepared::begin(session, id, with));
-        begun.map_err(|error| unusable::or_else(error, |error| Error::UnusableServer(id.clone(), error)))
     }
 
     fn remember(&self, id: &DatabaseId, database: DatabaseRecord) -> Result<(), Error> {

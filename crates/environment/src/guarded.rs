@@ -36,39 +36,20 @@ const GUARD: &str = r#"
     exec 3<&-; wait $server; ended=$?; kill $guard 2>/dev/null; exit $ended
 "#;
 
-/// What such a server is for, which is also what its place is called; no server of an environment is called so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Use {
-    /// It reads saved files of another server.
-    Reading,
-    /// Its files are to leave the machine.
-    Sealing,
-}
+/// What the place of such a server is called; no server of an environment is called so.
+const NAME: &str = "private";
 
-impl Use {
-    pub(crate) const ALL: [Use; 2] = [Use::Reading, Use::Sealing];
-
-    fn word(self) -> &'static str {
-        match self {
-            Use::Reading => "private",
-            Use::Sealing => "prepared",
-        }
-    }
-
-    /// Its place, with nothing in it: it listens on its socket alone, of which the number is a part of the name.
-    pub(crate) fn place(self, session: &Session<'_>) -> ServerPlace {
-        let is_sealed = self == Use::Sealing;
-        ServerPlace {
-            directory: session.place.server(self.word()),
-            socket_directory: session.place.server_sockets(self.word()),
-            host: String::new(),
-            port: 5432,
-            password: Secret::new(new_password()),
-            durability: Durability::Relaxed,
-            is_shared: false,
-            is_sealed,
-            templates: is_sealed.then(|| session.context.templates.clone()),
-        }
+/// The place of such a server, with nothing in it: it listens on its socket alone, of which the number is a part of the name.
+pub(crate) fn place(session: &Session<'_>) -> ServerPlace {
+    ServerPlace {
+        directory: session.place.server(NAME),
+        socket_directory: session.place.server_sockets(NAME),
+        host: String::new(),
+        port: 5432,
+        password: Secret::new(new_password()),
+        durability: Durability::Relaxed,
+        is_shared: false,
+        templates: None,
     }
 }
 
@@ -146,18 +127,13 @@ impl Guarded {
             EngineKind::Sqlite => return None,
         })
     }
-
-    /// Ends the server; its files stay until this is dropped.
-    pub(crate) fn end(&mut self) {
-        drop(self.lifeline.take());
-        // A server that does not end now ends when its work is done; the next one of this place waits for no other.
-        let _ = self.guard.wait();
-    }
 }
 
 impl Drop for Guarded {
     fn drop(&mut self) {
-        self.end();
+        drop(self.lifeline.take());
+        // A server that does not end now ends when its work is done; the next one of this place waits for no other.
+        let _ = self.guard.wait();
         for directory in [&self.place.directory, &self.place.socket_directory] {
             let _ = fs::remove_dir_all(directory);
         }
@@ -169,13 +145,13 @@ impl Drop for Guarded {
 ///
 /// The server inherits the file, and with it the lock: who has it knows that no server of a command that was killed is left
 /// there. One that is about to end would remove the socket of its successor.
-pub(crate) fn occupy(session: &Session<'_>, whose: Use) -> Result<(PathBuf, File), Error> {
-    let path = lock(&session.place, whose);
+pub(crate) fn occupy(session: &Session<'_>) -> Result<(PathBuf, File), Error> {
+    let path = lock(&session.place);
     let (began, mut has_told) = (Instant::now(), false);
     loop {
         if let Some(file) = try_lock(&path)? {
             file.set_len(0).map_err(Error::io("write", &path))?;
-            remove_files(&session.place, whose)?;
+            remove_files(&session.place)?;
             return Ok((path, file));
         }
         if session.context.interrupt.is_raised() {
@@ -193,8 +169,8 @@ pub(crate) fn occupy(session: &Session<'_>, whose: Use) -> Result<(PathBuf, File
     }
 }
 
-fn lock(place: &Place, whose: Use) -> PathBuf {
-    place.directory().join(format!("{}.log", whose.word()))
+fn lock(place: &Place) -> PathBuf {
+    place.directory().join(format!("{NAME}.log"))
 }
 
 /// Takes the lock, if no server has it.
@@ -211,20 +187,17 @@ fn try_lock(path: &Path) -> Result<Option<File>, Error> {
 
 /// Removes what a command that was killed has left, unless its server is about to end and writes its last files.
 pub(crate) fn remove(place: &Place) -> Result<(), Error> {
-    for whose in Use::ALL {
-        let path = lock(place, whose);
-        if !path.try_exists().map_err(Error::io("inspect", &path))? {
-            continue;
-        }
-        let Some(_held) = try_lock(&path)? else { continue };
-        remove_files(place, whose)?;
-        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    let path = lock(place);
+    if !path.try_exists().map_err(Error::io("inspect", &path))? {
+        return Ok(());
     }
-    Ok(())
+    let Some(_held) = try_lock(&path)? else { return Ok(()) };
+    remove_files(place)?;
+    fs::remove_file(&path).map_err(Error::io("remove", &path))
 }
 
-fn remove_files(place: &Place, whose: Use) -> Result<(), Error> {
-    for directory in [place.server(whose.word()), place.server_sockets(whose.word())] {
+fn remove_files(place: &Place) -> Result<(), Error> {
+    for directory in [place.server(NAME), place.server_sockets(NAME)] {
         match fs::remove_dir_all(&directory) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", &directory)(error)),
             _ => {}

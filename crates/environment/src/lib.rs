@@ -85,7 +85,6 @@ mod personal;
 mod physical;
 mod place;
 mod ports;
-mod prepared;
 mod private;
 mod provider;
 mod provider_command;

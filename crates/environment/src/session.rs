@@ -215,8 +215,8 @@ impl<'a> Session<'a> {
         let (tasks, databases) =
             (observed_tasks(&place, &tree, &model)?, observed_databases(&record, &locations, &servers));
         let images = container_engine::images(engine.as_ref(), &model)?;
-        let (watched, states, prepared) = (watched_tasks(&statuses), BTreeMap::new(), BTreeMap::new());
-        let observed = Observed { tasks, databases, running, watched, images, states, prepared };
+        let (watched, states) = (watched_tasks(&statuses), BTreeMap::new());
+        let observed = Observed { tasks, databases, running, watched, images, states };
         Ok(Self {
             context,
             target: target.clone(),
@@ -352,7 +352,6 @@ impl<'a> Session<'a> {
         };
         let databases = observed_databases(&self.record(), &self.locations, &self.servers);
         let (tasks, states) = (self.observed.tasks.clone(), self.observed.states.clone());
-        let prepared = self.observed.prepared.clone();
         let images = self.observed.images.clone();
         Ok(Observed {
             running: running_units(&statuses),
@@ -361,7 +360,6 @@ impl<'a> Session<'a> {
             tasks,
             images,
             states,
-            prepared,
         })
     }
 

@@ -124,7 +124,6 @@ impl SharedServer {
             password: Secret::new(file.password.clone()),
             durability: self.durability(),
             is_shared: true,
-            is_sealed: false,
             templates: Some(context.templates.clone()),
         }
     }

@@ -16,7 +16,7 @@ use crate::resources::FILES;
 use crate::scan;
 use crate::session::Session;
 use crate::snapshot::{Part, part_of};
-use crate::{Error, Progress, base, prepared};
+use crate::{Error, Progress, base};
 
 /// What was sent to a remote, or came from one.
 #[derive(Debug, Default)]
@@ -27,8 +27,6 @@ pub struct Shared {
     pub snapshots: Vec<String>,
     /// States that are there now and were not before: database, step, key.
     pub states: Vec<(String, String, String)>,
-    /// Prepared servers that are there now and were not before: server, key.
-    pub servers: Vec<(String, String)>,
     /// What was there already.
     pub present: usize,
     /// Bytes that were sent, as they are stored.
@@ -62,11 +60,8 @@ pub fn push(context: &Context<'_>, target: &Target, options: &PushOptions<'_>) -
         crate::tend(context, target, false)?;
     }
     let records = options.tags.iter().map(|tag| store.find(tag)).collect::<Result<Vec<_>, _>>()?;
-    let session = options.states.then(|| Session::open(context, target, &Mode::Look(None), "push")).transpose()?;
-    let states = match &session {
-        Some(session) => wanted_states(session, &store, options.allow_findings)?,
-        None => Vec::new(),
-    };
+    let states =
+        if options.states { wanted_states(context, target, &store, options.allow_findings)? } else { Vec::new() };
     let leaving = leaving(context, target, &store, records, options.allow_findings)?;
     if !options.allow_findings {
         let mut contents: Vec<Content> = states.iter().map(|state| state.content.clone()).collect();
@@ -78,13 +73,9 @@ pub fn push(context: &Context<'_>, target: &Target, options: &PushOptions<'_>) -
             return Err(Error::Findings(findings));
         }
     }
-    let there = open_remote(context, target, remote, Purpose::Write)?;
-    let servers = match &session {
-        Some(session) => prepared::of_states(session, &store, &there, &states)?,
-        None => Vec::new(),
-    };
     // What was sent until then is found by the next push.
     let _at_once = context.interrupt.at_once();
+    let there = open_remote(context, target, remote, Purpose::Write)?;
     let mut shared = Shared { remote: remote.name.clone(), ..Shared::default() };
     for (tag, mut record) in leaving {
         // What was cleaned for leaving has another tag here, and its own there.
@@ -99,11 +90,6 @@ pub fn push(context: &Context<'_>, target: &Target, options: &PushOptions<'_>) -
         }
         send_state(context, &store, &there, &state, &mut shared)?;
         shared.states.push((name, step, key));
-    }
-    for server in servers {
-        send_states(context, &store, &there, &[], std::slice::from_ref(&server), &mut shared)?;
-        prepared::tidy_remote(&there, &server)?;
-        shared.servers.push((server.content.name, server.key));
     }
     context.remotes.finish(there.backend().as_ref()).map_err(|source| Error::Remote {
         name: remote.name.clone(),
@@ -180,7 +166,13 @@ fn cleaned(
 }
 
 /// The states of the chains of an environment, as far as they are in the store and may leave the machine as they are.
-fn wanted_states(session: &Session<'_>, store: &Store, allow_findings: bool) -> Result<Vec<State>, Error> {
+fn wanted_states(
+    context: &Context<'_>,
+    target: &Target,
+    store: &Store,
+    allow_findings: bool,
+) -> Result<Vec<State>, Error> {
+    let session = Session::open(context, target, &Mode::Look(None), "push")?;
     let mut states = Vec::new();
     for (id, chain) in session.chains() {
         let declared = session.declaration(&id).1;
@@ -188,7 +180,7 @@ fn wanted_states(session: &Session<'_>, store: &Store, allow_findings: bool) -> 
         if !allow_findings && declared.base.as_ref().is_some_and(is_raw) {
             let text =
                 format!("states of {id} stay here: its base is not cleaned; `seedbed base publish` makes one that is");
-            session.context.monitor.on(Progress::Note(text));
+            context.monitor.on(Progress::Note(text));
             continue;
         }
         for (_, key) in chain.steps() {
@@ -258,8 +250,7 @@ fn part(
     Ok(())
 }
 
-/// Gets what snapshots and states consist of; what `up` would take there for the environment's databases, when none is named: the
-/// prepared servers of those that are still to be made, and states of the others.
+/// Gets what snapshots and states consist of; the states that the environment's databases need, when none is named.
 pub fn fetch(context: &Context<'_>, target: &Target, names: &[String], from: Option<&str>) -> Result<Shared, Error> {
     let (began, _at_once) = (Instant::now(), context.interrupt.at_once());
     let tree = tree(context, target)?;
@@ -267,47 +258,38 @@ pub fn fetch(context: &Context<'_>, target: &Target, names: &[String], from: Opt
     let there = open_remote(context, target, remote, Purpose::Read)?;
     let store = open_store(context, &target.root)?;
     let mut shared = Shared { remote: remote.name.clone(), ..Shared::default() };
-    let (mut keys, mut servers) = (Vec::new(), Vec::new());
+    let mut keys = Vec::new();
     for name in names {
         match there.find(name) {
             Ok(record) => send_record(context, &there, &store, record, &mut shared)?,
             Err(store::StoreError::NotFound { .. }) if there.state(name)?.is_some() => keys.push(name.clone()),
-            Err(error) => servers.push(there.server(name)?.ok_or(error)?),
+            Err(error) => return Err(error.into()),
         }
     }
     if names.is_empty() {
         let session = Session::open(context, target, &Mode::Look(None), "fetch")?;
         let known: BTreeSet<String> = there.references("states/")?.into_iter().collect();
-        let chains = session.chains();
-        let found = prepared::find(&session, &there, &chains)?;
-        let comes_along: BTreeSet<&DatabaseId> = found.iter().flat_map(|found| found.parts.keys()).collect();
-        for (_, chain) in chains.iter().filter(|(id, _)| !comes_along.contains(id)) {
+        for chain in session.chains().values() {
             // The last step that is there: with it, the ones before are not needed.
             let steps: Vec<String> = chain.steps().map(|(_, key)| key.to_string()).collect();
             keys.extend(steps.into_iter().rev().find(|key| known.contains(&format!("states/{key}"))));
         }
-        servers.extend(found.into_iter().map(|found| found.prepared));
         let outputs = session.output_keys().into_values().map(|key| key.to_string());
         keys.extend(outputs.filter(|key| known.contains(&format!("states/{key}"))));
     }
-    for key in keys {
+    let mut states: Vec<State> = Vec::new();
+    for key in keys.into_iter().collect::<BTreeSet<_>>() {
         let Some(state) = there.state(&key)? else { continue };
         if store.state(&key)?.is_some() {
             shared.present += 1;
-            continue;
+        } else {
+            states.push(state);
         }
-        let (name, step) = (state.content.name.clone(), state.step.clone());
-        send_state(context, &there, &store, &state, &mut shared)?;
-        shared.states.push((name, step, key));
     }
-    for server in servers {
-        if store.server(&server.key)?.is_some() {
-            shared.present += 1;
-            continue;
-        }
-        send_states(context, &there, &store, &[], std::slice::from_ref(&server), &mut shared)?;
-        shared.servers.push((server.content.name, server.key));
+    if !states.is_empty() {
+        send_states(context, &there, &store, &states, &mut shared)?;
     }
+    shared.states.extend(states.into_iter().map(|state| (state.content.name, state.step, state.key)));
     shared.total_ms = millis(began);
     Ok(shared)
 }
@@ -341,25 +323,21 @@ pub(crate) fn send_state(
     state: &State,
     shared: &mut Shared,
 ) -> Result<(), Error> {
-    send_states(context, from, to, std::slice::from_ref(state), &[], shared)
+    send_states(context, from, to, std::slice::from_ref(state), shared)
 }
 
-/// Sends states and prepared servers, all in one go, and then their names.
+/// Sends states, all in one go, and then their names.
 pub(crate) fn send_states(
     context: &Context<'_>,
     from: &Store,
     to: &Store,
     states: &[State],
-    servers: &[State],
     shared: &mut Shared,
 ) -> Result<(), Error> {
-    let roots: Vec<ObjectId> = states.iter().chain(servers).map(|state| state.content.root).collect();
+    let roots: Vec<ObjectId> = states.iter().map(|state| state.content.root).collect();
     let sent = send(context, from, to, &roots, shared)?;
     for state in states {
         to.name_state(state, &sent.session)?;
-    }
-    for server in servers {
-        to.name_server(server, &sent.session)?;
     }
     Ok(())
 }

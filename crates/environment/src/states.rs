@@ -15,7 +15,7 @@ use crate::physical::{self, PHYSICAL};
 use crate::record::{KeptRecord, MadeOf, Record};
 use crate::session::Session;
 use crate::sharing::{Shared, send_states};
-use crate::{Error, Progress, prepared};
+use crate::{Error, Progress};
 
 /// The step of a kept state that is none of a chain, but was saved in a snapshot or restored from one.
 pub(crate) const SNAPSHOT: &str = "snapshot";
@@ -46,7 +46,7 @@ pub(crate) fn fetch(
 ) -> Result<(), Error> {
     let store = session.store()?;
     if let StateSource::Remote(name) = source {
-        bring(session, name, std::slice::from_ref(key), &[])?;
+        bring(session, name, std::slice::from_ref(key))?;
     }
     let state = store.state(key.as_str())?;
     let state = state.ok_or_else(|| Error::StateGone { database: id.clone(), key: key.to_string() })?;
@@ -56,21 +56,18 @@ pub(crate) fn fetch(
     remember_kept(session, id, key.as_str(), step.as_str(), made_of)
 }
 
-/// Takes states and prepared servers from a remote into the own store, all in one go. What is there of them is not sent again;
-/// what was lost of them is.
-pub(crate) fn bring(session: &Session<'_>, remote: &str, keys: &[Key], servers: &[Key]) -> Result<(), Error> {
+/// Takes states from a remote into the own store, all in one go. What is there of them is not sent again; what was lost of
+/// them is.
+pub(crate) fn bring(session: &Session<'_>, remote: &str, keys: &[Key]) -> Result<(), Error> {
     let there = session.remote(crate::library::remote(&session.tree, Some(remote))?, Purpose::Read)?;
-    let (mut found, mut prepared) = (Vec::new(), Vec::new());
+    let mut found = Vec::new();
     for key in keys {
         found.extend(there.state(key.as_str())?);
     }
-    for key in servers {
-        prepared.extend(there.server(key.as_str())?);
-    }
-    if found.is_empty() && prepared.is_empty() {
+    if found.is_empty() {
         return Ok(());
     }
-    send_states(session.context, &there, session.store()?, &found, &prepared, &mut Shared::default())
+    send_states(session.context, &there, session.store()?, &found, &mut Shared::default())
 }
 
 /// Makes a kept state of what a store holds, and compares it with what was saved.
@@ -95,7 +92,7 @@ pub(crate) fn restore_as(
         session.heed_interrupt()?;
         database.restore_as(name, file.path()).map_err(Error::database(id))?;
     }
-    let checked = check(session, id, database, name, &content.fingerprint, prove);
+    let checked = check(session, id, database, name, content, prove);
     if checked.is_err() {
         // What is wrong must not be taken for a state by anybody.
         database.forget(name).map_err(Error::database(id))?;
@@ -103,23 +100,22 @@ pub(crate) fn restore_as(
     checked
 }
 
-/// Compares a kept state with what was saved; the engine's own checker reads it, too, if it is to be proved.
-pub(crate) fn check(
+fn check(
     session: &Session<'_>,
     id: &DatabaseId,
     database: &mut dyn Database,
     name: &StateName,
-    fingerprint: &str,
+    content: &Content,
     prove: bool,
 ) -> Result<(), Error> {
     let mut kept = database.open_kept(name).map_err(Error::database(id))?;
-    if !is_comparable(fingerprint) {
+    if !is_comparable(&content.fingerprint) {
         let text = format!(
             "{id}: its bytes are those that were saved; its fingerprint was computed by another version of seedbed, and \
              is not compared"
         );
         session.context.monitor.on(Progress::Note(text));
-    } else if kept.fingerprint().map_err(Error::database(id))? != fingerprint {
+    } else if kept.fingerprint().map_err(Error::database(id))? != content.fingerprint {
         return Err(Error::NotRestored(id.clone()));
     }
     if prove {
@@ -328,7 +324,6 @@ pub(crate) fn apply_policy(session: &Session<'_>) -> Result<usize, Error> {
     for key in &gone {
         store.delete_state(key)?;
     }
-    prepared::apply_policy(session, &store, &limits)?;
     Ok(gone.len())
 }
 

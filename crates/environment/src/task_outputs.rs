@@ -32,7 +32,7 @@ impl KeptOutputs {
     pub(crate) fn place(&self) -> String {
         match &self.source {
             StateSource::Remote(name) => format!("the remote {name}"),
-            StateSource::Engine | StateSource::Server | StateSource::Store => "the store".to_owned(),
+            StateSource::Engine | StateSource::Store => "the store".to_owned(),
         }
     }
 }
@@ -122,7 +122,7 @@ impl Session<'_> {
 
     fn bring_output(&self, id: &UnitId, kept: &KeptOutputs) -> Result<(), Error> {
         if let StateSource::Remote(name) = &kept.source {
-            states::bring(self, name, std::slice::from_ref(&kept.key), &[])?;
+            states::bring(self, name, std::slice::from_ref(&kept.key))?;
         }
         let store = self.store()?;
         let state = store.state(kept.key.as_str())?.filter(|state| state.step == OUTPUTS);

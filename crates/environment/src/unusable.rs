@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use database::DatabaseError;
-use plan::{ChainStep, DatabaseId, Key, Plan, ServerId, StateSource};
+use plan::{ChainStep, DatabaseId, Key, Plan, StateSource};
 
 use crate::execute::{Execution, kept_state};
 use crate::material::Material;
@@ -30,51 +30,38 @@ impl fmt::Display for UnusableState {
             StateSource::Engine => "kept in the engine".to_owned(),
             StateSource::Store => "in the store".to_owned(),
             StateSource::Remote(name) => format!("in remote {name}"),
-            StateSource::Server => "in the prepared server".to_owned(),
         };
         let (step, key) = (self.step.as_str(), self.key.as_str());
         write!(formatter, "the {step} state {} of {} {place}", key.get(..12).unwrap_or(key), self.database)
     }
 }
 
-/// What was of no use to this command.
+/// The states that were of no use to this command.
 #[derive(Debug, Default)]
-pub(crate) struct Unusable {
-    states: BTreeSet<(DatabaseId, Key, StateSource)>,
-    /// Servers that do not begin with a prepared one.
-    servers: BTreeSet<ServerId>,
-}
+pub(crate) struct Unusable(BTreeSet<(DatabaseId, Key, StateSource)>);
 
 impl Unusable {
     /// Whether a state of this place is one.
     pub(crate) fn contains(&self, id: &DatabaseId, key: &Key, source: &StateSource) -> bool {
-        !self.states.is_empty() && self.states.contains(&(id.clone(), key.clone(), source.clone()))
-    }
-
-    /// Whether a server is to begin without a prepared one.
-    pub(crate) fn begins_anew(&self, server: &ServerId) -> bool {
-        self.servers.contains(server)
+        !self.0.is_empty() && self.0.contains(&(id.clone(), key.clone(), source.clone()))
     }
 }
 
 /// Makes the error of a step that works with a state: it is the state's, unless anything else would fail as well.
 pub(crate) fn error(id: &DatabaseId, key: &Key, step: ChainStep, source: &StateSource) -> impl FnOnce(Error) -> Error {
     let state = UnusableState { database: id.clone(), key: key.clone(), step, source: source.clone() };
-    move |error| or_else(error, |error| Error::UnusableState(state, error))
-}
-
-/// The error of what was taken from somewhere, unless anything else would fail as well.
-pub(crate) fn or_else(error: Error, of_what: impl FnOnce(Box<Error>) -> Error) -> Error {
-    let is_general = error.is_disk_full()
-        || matches!(
-            error,
-            Error::Interrupted
-                | Error::Stopped
-                | Error::Supervisor(_)
-                | Error::Record { .. }
-                | Error::Database { source: DatabaseError::Unreachable { .. }, .. }
-        );
-    if is_general { error } else { of_what(Box::new(error)) }
+    move |error| {
+        let is_general = error.is_disk_full()
+            || matches!(
+                error,
+                Error::Interrupted
+                    | Error::Stopped
+                    | Error::Supervisor(_)
+                    | Error::Record { .. }
+                    | Error::Database { source: DatabaseError::Unreachable { .. }, .. }
+            );
+        if is_general { error } else { Error::UnusableState(state, Box::new(error)) }
+    }
 }
 
 /// Whether it is the state itself that is wrong, and not the way to it.
@@ -105,10 +92,6 @@ impl Session<'_> {
                     self.set_aside(state, &cause)?;
                     self.observed = self.observe_again()?;
                 }
-                Err(Error::UnusableServer(server, cause)) => {
-                    self.begin_anew(server, &cause)?;
-                    self.observed = self.observe_again()?;
-                }
                 executed => return Ok((planned, executed?)),
             }
         }
@@ -132,27 +115,13 @@ impl Session<'_> {
             })?;
             // If there is something left of it, nobody takes it for a state any more.
             let _ = self.database(&id).map(|mut database| database.forget(&kept_state(&key)));
-        } else if source != StateSource::Server
-            && is_of_the_state(cause)
+        } else if is_of_the_state(cause)
             && let Ok(store) = self.store()
         {
             // What is made in its place is put there again.
             store.delete_state(key.as_str())?;
         }
-        self.unusable.states.insert((id, key, source));
-        Ok(())
-    }
-
-    /// From here on this command does without a prepared server, and so do later ones if what is here of it is damaged.
-    fn begin_anew(&mut self, server: ServerId, cause: &Error) -> Result<(), Error> {
-        let text = format!("{server} does not begin with the prepared server: {}", with_causes(cause));
-        self.context.monitor.on(Progress::Note(text));
-        if cause.is_damage()
-            && let (Some(prepared), Ok(store)) = (self.observed.prepared.get(&server), self.store())
-        {
-            store.delete_server(prepared.key.as_str())?;
-        }
-        self.unusable.servers.insert(server);
+        self.unusable.0.insert((id, key, source));
         Ok(())
     }
 }

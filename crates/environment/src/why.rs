@@ -89,6 +89,5 @@ fn place(source: &StateSource) -> String {
         StateSource::Engine => "engine".to_owned(),
         StateSource::Store => "store".to_owned(),
         StateSource::Remote(name) => format!("remote {name}"),
-        StateSource::Server => "prepared server".to_owned(),
     }
 }

@@ -36,8 +36,7 @@ pub use model::{
 };
 pub use needed::{ASKED_FOR, Call, run, services};
 pub use observed::{
-    ChainStep, DatabaseObserved, InputDigests, Observed, PreparedServer, RunningUnit, StateFound, StateSource,
-    TaskObserved,
+    ChainStep, DatabaseObserved, InputDigests, Observed, RunningUnit, StateFound, StateSource, TaskObserved,
 };
 pub use resolve::{Facts, resolve};
 pub use scope::BEHIND;

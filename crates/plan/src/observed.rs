@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use supervisor::UnitId;
 
-use crate::{DatabaseId, Key, ServerId};
+use crate::{DatabaseId, Key};
 
 /// The world as the planner sees it.
 #[derive(Debug, Clone, Default)]
@@ -21,8 +21,6 @@ pub struct Observed {
     pub images: BTreeSet<String>,
     /// By database: the states of its chain, and their ancestors, that can be had without making them.
     pub states: BTreeMap<DatabaseId, BTreeMap<Key, StateFound>>,
-    /// Prepared servers that have the declared states of all databases of servers that are still to be made.
-    pub prepared: BTreeMap<ServerId, PreparedServer>,
 }
 
 impl Observed {
@@ -47,15 +45,6 @@ pub struct StateFound {
     pub ancestor: Option<String>,
 }
 
-/// Files of a server with which a new one can begin.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PreparedServer {
-    /// The digest of all that it has, and of what can run it.
-    pub key: Key,
-    /// Where it is: in the store or in a remote.
-    pub source: StateSource,
-}
-
 /// Where a state can be had.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StateSource {
@@ -65,8 +54,6 @@ pub enum StateSource {
     Store,
     /// In a remote, by its name.
     Remote(String),
-    /// In the prepared server with which the server of its database begins.
-    Server,
 }
 
 /// A step of a [`Chain`](crate::Chain).

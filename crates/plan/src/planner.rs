@@ -10,8 +10,8 @@ use crate::keys::Keys;
 use crate::origin::Origin;
 use crate::step_id::{self, DatabaseStep};
 use crate::{
-    Action, ChainStep, DatabaseId, DatabaseModel, ImageModel, Key, Model, Observed, Plan, PreparedServer, ServerId,
-    ServiceModel, StateSource, Step, TaskModel,
+    Action, ChainStep, DatabaseId, DatabaseModel, ImageModel, Key, Model, Observed, Plan, ServerId, ServiceModel,
+    StateSource, Step, TaskModel,
 };
 
 /// What a running server is known by: which one it is, and whether it is only held.
@@ -26,8 +26,6 @@ pub(crate) struct Planner<'a> {
     pub(crate) keys: Keys,
     pub(crate) due: Due<'a>,
     pub(crate) started_servers: BTreeSet<&'a ServerId>,
-    /// What servers begin with that are made now.
-    pub(crate) prepared: BTreeMap<&'a ServerId, &'a PreparedServer>,
     /// Databases whose schema step has run on what they are made of.
     pub(crate) has_schema: BTreeSet<&'a DatabaseId>,
     /// The steps on resources.
@@ -41,8 +39,7 @@ impl<'a> Planner<'a> {
     pub(crate) fn new(model: &'a Model, observed: &'a Observed, keys: Keys, due: Due<'a>) -> Self {
         let (started_servers, has_schema) = (BTreeSet::new(), BTreeSet::new());
         let (files_done, plan, last) = (Vec::new(), Plan::default(), BTreeMap::new());
-        let prepared = BTreeMap::new();
-        Self { model, observed, keys, due, started_servers, prepared, has_schema, files_done, plan, last }
+        Self { model, observed, keys, due, started_servers, has_schema, files_done, plan, last }
     }
 
     pub(crate) fn exists(&self, database: &DatabaseModel) -> bool {
@@ -76,10 +73,7 @@ impl<'a> Planner<'a> {
             }
             let reason = "it does not run";
             let prepare = step_id::prepare(id);
-            let with = self.prepared.get(id).map(|prepared| (*prepared).clone());
-            let begins = with.as_ref().map(|with| had("a prepared one", &with.source));
-            let action = Action::PrepareServer { server: id.clone(), with };
-            self.step(prepare.clone(), action, begins.as_deref().unwrap_or(reason), Vec::new());
+            self.step(prepare.clone(), Action::PrepareServer(id.clone()), reason, Vec::new());
             self.start_server(id, reason, vec![succeeded(prepare)]);
         }
     }
@@ -346,7 +340,6 @@ fn had(state: &str, source: &StateSource) -> String {
         StateSource::Engine => format!("a copy of {state} is kept"),
         StateSource::Store => format!("{state} is in the store"),
         StateSource::Remote(name) => format!("{state} is in the remote {name}"),
-        StateSource::Server => format!("{state} is in the prepared server"),
     }
 }
 
@@ -370,7 +363,7 @@ fn in_order(steps: Vec<Step>, servers: &BTreeSet<UnitId>) -> Vec<Step> {
     let next = |steps: &BTreeMap<UnitId, Step>, id: &UnitId| {
         let rank = match &steps[id].action {
             Action::RunTask { .. } | Action::WatchTask { .. } | Action::PullImage(_) | Action::BuildImage(_) => 0,
-            Action::PrepareServer { .. } | Action::SaveServer(_) => 1,
+            Action::PrepareServer(_) | Action::SaveServer(_) => 1,
             Action::StartService { .. } if servers.contains(id) => 1,
             Action::StartService { .. } => 5,
             Action::Load { .. } | Action::Unload => 3,

@@ -5,7 +5,7 @@ use std::fmt;
 use supervisor::{Condition, ConditionState, UnitId, UnitKind, UnitSpec};
 
 use crate::step_id::DatabaseStep;
-use crate::{ChainStep, DatabaseId, Key, PreparedServer, ResourceId, ServerId, StateSource};
+use crate::{ChainStep, DatabaseId, Key, ResourceId, ServerId, StateSource};
 
 /// What will be done.
 #[derive(Debug, Clone, Default)]
@@ -62,12 +62,7 @@ pub enum Action {
     /// Builds the image of a service.
     BuildImage(UnitId),
     /// Makes a server's data directory when it is missing.
-    PrepareServer {
-        /// Which server.
-        server: ServerId,
-        /// What its data begins with, if not with nothing.
-        with: Option<PreparedServer>,
-    },
+    PrepareServer(ServerId),
     /// Creates an empty database.
     CreateDatabase(DatabaseId),
     /// Empties a database.
@@ -183,7 +178,7 @@ impl Step {
             Action::StartService { .. } => ("start", self.id.to_string()),
             Action::PullImage(service) => ("pull", format!("image of {service}")),
             Action::BuildImage(service) => ("build", format!("image of {service}")),
-            Action::PrepareServer { server, .. } => ("prepare", server.to_string()),
+            Action::PrepareServer(server) => ("prepare", server.to_string()),
             Action::SaveServer(server) => ("save", server.to_string()),
             Action::CreateDatabase(database) => ("create", format!("database {database}")),
             Action::ClearDatabase(database) => ("clear", format!("database {database}")),

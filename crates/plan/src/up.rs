@@ -6,7 +6,7 @@ use crate::due::Due;
 use crate::keys::Keys;
 use crate::origin::{Origin, origins};
 use crate::planner::Planner;
-use crate::{DatabaseId, InputDigests, Model, Observed, Plan, PreparedServer, ServerId, ServiceModel, StateSource};
+use crate::{DatabaseId, InputDigests, Model, Observed, Plan, ServiceModel};
 
 /// Plans `up`.
 pub fn up(model: &Model, observed: &Observed, inputs: &InputDigests) -> Plan {
@@ -21,7 +21,6 @@ pub(crate) fn plan_with<'a>(model: &'a Model, observed: &'a Observed, keys: &Key
     let new: Vec<&DatabaseId> = model.databases.keys().filter(is_new).collect();
     let origins = origins(model, observed, keys, &new);
     let mut planner = Planner::new(model, observed, keys.clone(), due);
-    planner.prepared = prepared(model, observed, &origins);
     planner.servers(model.databases.keys());
     planner.databases(&origins);
     planner.services();
@@ -30,17 +29,6 @@ pub(crate) fn plan_with<'a>(model: &'a Model, observed: &'a Observed, keys: &Key
         planner.plan.unchanged.push((task.clone(), "its inputs are unchanged".to_owned()));
     }
     planner.finish()
-}
-
-/// The prepared servers from which a database takes its content; what is in the others is of no use.
-fn prepared<'a>(
-    model: &'a Model,
-    observed: &'a Observed,
-    origins: &BTreeMap<&'a DatabaseId, Origin<'_>>,
-) -> BTreeMap<&'a ServerId, &'a PreparedServer> {
-    let comes_along =
-        origins.iter().filter(|(_, origin)| matches!(origin, Origin::State { source: StateSource::Server, .. }));
-    comes_along.filter_map(|(id, _)| observed.prepared.get_key_value(model.databases[*id].server.as_ref()?)).collect()
 }
 
 impl<'a> Planner<'a> {

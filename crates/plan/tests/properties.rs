@@ -256,7 +256,7 @@ fn exclusive(action: &Action) -> Option<&DatabaseId> {
         | Action::RunTask { .. }
         | Action::WatchTask { .. }
         | Action::StartService { .. }
-        | Action::PrepareServer { .. }
+        | Action::PrepareServer(_)
         | Action::SaveServer(_)
         | Action::Load { .. }
         | Action::Unload

@@ -803,7 +803,7 @@ pub struct PullArguments {
 /// Arguments of `fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArguments {
-    /// Tags of snapshots, keys of states or of prepared servers; what `up` would take when none is named
+    /// Tags of snapshots or keys of states; the states that this environment needs when none is named
     pub names: Vec<String>,
     /// Where from; default: the only remote
     #[arg(long, value_name = "REMOTE")]

@@ -177,7 +177,6 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Base { .. } | Error::Compression { .. } | Error::Rule { .. } => (1, "base"),
         Error::StateGone { .. }
         | Error::UnusableState(..)
-        | Error::UnusableServer(..)
         | Error::OutputsGone { .. }
         | Error::ForeignOutput { .. } => (1, "state"),
         Error::NotProved { .. } => (7, "check"),

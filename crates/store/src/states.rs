@@ -1,4 +1,4 @@
-//! States of databases by the key of what made them, prepared servers likewise, and bases by name.
+//! States of databases by the key of what made them, and bases by name.
 
 use std::collections::BTreeMap;
 
@@ -11,14 +11,13 @@ use crate::{Expect, Store, StoreError};
 
 const STATES: &str = "states/";
 const BASES: &str = "bases/";
-const SERVERS: &str = "servers/";
 
 /// A database as it was after a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct State {
     /// The digest of all that made it: the state's name.
     pub key: String,
-    /// The step that it was kept after: `base`, `schema`, `data`; `server` for a prepared server.
+    /// The step that it was kept after: `base`, `schema`, `data`.
     pub step: String,
     /// The database itself.
     pub content: Content,
@@ -26,7 +25,7 @@ pub struct State {
     pub made: String,
 }
 
-/// The value of the reference of a state, of a prepared server, and of a base.
+/// The value of the reference of a state, and of a base.
 #[derive(Serialize, Deserialize)]
 struct StateJson {
     seedbed_state: u32,
@@ -94,26 +93,6 @@ impl Store {
     /// Lets go of a state; fine when there is none.
     pub fn delete_state(&self, key: &str) -> Result<(), StoreError> {
         self.delete_reference(&format!("{STATES}{key}"))
-    }
-
-    /// Keeps a prepared server whose objects the session has put here. Does nothing when there is one with this key.
-    pub fn name_server(&self, server: &State, session: &Session) -> Result<(), StoreError> {
-        self.put(SERVERS, &server.key, session, server, &Expect::Absent)
-    }
-
-    /// The prepared server with this key.
-    pub fn server(&self, key: &str) -> Result<Option<State>, StoreError> {
-        self.read(SERVERS, key)
-    }
-
-    /// All prepared servers, in the order of their keys.
-    pub fn servers(&self) -> Result<Vec<State>, StoreError> {
-        self.read_all(SERVERS)
-    }
-
-    /// Lets go of a prepared server; fine when there is none.
-    pub fn delete_server(&self, key: &str) -> Result<(), StoreError> {
-        self.delete_reference(&format!("{SERVERS}{key}"))
     }
 
     /// Publishes a base under a name, in place of the one that has it.

@@ -55,7 +55,6 @@ pub fn place(directory: &Path) -> ServerPlace {
         // No test cuts the power.
         durability: Durability::Relaxed,
         is_shared: false,
-        is_sealed: false,
         templates: None,
     }
 }

@@ -61,7 +61,6 @@ pub fn place(directory: &Path) -> ServerPlace {
         // No test cuts the power, and each drop of a database would wait for the disk.
         durability: Durability::Relaxed,
         is_shared: false,
-        is_sealed: false,
         templates: None,
     }
 }

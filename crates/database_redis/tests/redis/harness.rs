@@ -60,7 +60,6 @@ pub fn place(directory: &Path) -> ServerPlace {
         password: Secret::new("p@ss 'word' \"\\"),
         durability: Durability::Relaxed,
         is_shared: false,
-        is_sealed: false,
         templates: None,
     }
 }

@@ -65,7 +65,6 @@ impl Server {
             // No test cuts the power.
             durability: Durability::Relaxed,
             is_shared: false,
-            is_sealed: false,
             templates: None,
         };
         engine.prepare_server(&found, &place).unwrap();

@@ -224,7 +224,7 @@ impl World {
                 let unit = model.servers[id].unit();
                 assert!(!self.observed.running.contains_key(&unit), "{unit} changes its files");
             }
-            Action::PrepareServer { .. }
+            Action::PrepareServer(_)
             | Action::Unload
             | Action::Fill(_)
             | Action::SaveFiles(_)

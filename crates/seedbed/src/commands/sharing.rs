@@ -45,10 +45,7 @@ fn outcome(verb: &str, shared: &Shared) -> Outcome {
     for (id, step, key) in &shared.states {
         writeln!(text, "{step} of {id} ({})", &key[..12]).expect("it is a string");
     }
-    for (name, key) in &shared.servers {
-        writeln!(text, "prepared server {name} ({})", &key[..12]).expect("it is a string");
-    }
-    let sent = shared.snapshots.len() + shared.states.len() + shared.servers.len();
+    let sent = shared.snapshots.len() + shared.states.len();
     let there = if shared.present > 0 { format!(", {} there already", shared.present) } else { String::new() };
     // Bytes in a millisecond are kilobytes in a second.
     let rate = (shared.bytes / shared.total_ms.max(1)).saturating_mul(1000);
@@ -64,10 +61,9 @@ fn outcome(verb: &str, shared: &Shared) -> Outcome {
     .expect("it is a string");
     let states: Vec<Value> =
         shared.states.iter().map(|(id, step, key)| json!({ "database": id, "step": step, "key": key })).collect();
-    let servers: Vec<Value> = shared.servers.iter().map(|(name, key)| json!({ "server": name, "key": key })).collect();
     let json = json!({
-        "remote": shared.remote, "snapshots": shared.snapshots, "states": states, "servers": servers,
-        "present": shared.present, "bytes": shared.bytes, "total_ms": shared.total_ms,
+        "remote": shared.remote, "snapshots": shared.snapshots, "states": states, "present": shared.present,
+        "bytes": shared.bytes, "total_ms": shared.total_ms,
     });
     Outcome::of(text, json)
 }

@@ -22,7 +22,6 @@ mod lazy;
 mod loading_again;
 mod make;
 mod many;
-mod prepared_servers;
 mod program;
 mod queue;
 mod redaction;
