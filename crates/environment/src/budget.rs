@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use daemon::ClientError;
 use plan::Plan;
 use serde::{Deserialize, Serialize};
 use supervisor::{LimitSpec, UnitId};
@@ -93,11 +94,15 @@ pub(crate) fn declared(context: &Context<'_>, target: &Target) -> BTreeMap<Strin
     services.filter_map(|(id, memory)| Some((id, memory?))).collect()
 }
 
-/// Measures all that runs before it is stopped, and remembers it.
-pub(crate) fn remember_running(place: &Place) {
-    if let Ok(measured) = measure(&place.socket()) {
-        remember(place, &measured);
+/// Measures all that runs before it is stopped, and remembers it. That it cannot be measured harms nothing; a supervisor that
+/// does not answer is an error, since whoever stops what it owns would wait for it as long again.
+pub(crate) fn remember_running(place: &Place) -> Result<(), Error> {
+    match measure(&place.socket()) {
+        Ok(measured) => remember(place, &measured),
+        Err(error @ Error::Supervisor(ClientError::Silent { .. })) => return Err(error),
+        Err(_) => {}
     }
+    Ok(())
 }
 
 fn read(place: &Place) -> File {

@@ -30,7 +30,7 @@ pub fn down(context: &Context<'_>, target: &Target) -> Result<DownReport, Error>
     if !Record::exists(place.directory()) {
         return Err(Error::NoEnvironment(target.name.clone()));
     }
-    budget::remember_running(&place);
+    budget::remember_running(&place)?;
     // An `up` that goes on is ended, not waited for: its supervisor goes, and with it the right to change.
     let stopped = stop_all(context, target, Client::shutdown)?;
     let _lock = Lock::take(&place, "down", context)?;
