@@ -1,9 +1,8 @@
-//! The one place where errors become responses: a status and JSON with the field and the reason.
+//! The one place where errors become responses: problem details (RFC 9457) with the fields and the reasons.
 
-use axum::Json;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde::Serialize;
 
 /// Why a request is not answered as it was asked.
 #[derive(Debug)]
@@ -12,13 +11,38 @@ pub enum Error {
     Refused {
         /// The status of the response.
         status: StatusCode,
-        /// The part of the request that is to blame.
-        field: Option<String>,
         /// For a human.
         reason: String,
     },
+    /// 400: parts of the request are missing or wrong. There is at least one.
+    Invalid(Vec<Fault>),
+    /// 429: so many seconds have to pass.
+    TooMany(u64),
+    /// 503: something that this service needs is not there.
+    Unavailable(&'static str),
     /// The database's doing.
     Database(sqlx::Error),
+}
+
+/// A part of a request that is missing or wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fault {
+    /// Where: `name`, `course_codes[1].run_modes[0].course_key`.
+    pub field: String,
+    /// Why, for a human.
+    pub reason: String,
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    field: Option<&'a str>,
+    reason: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [Fault],
 }
 
 impl Error {
@@ -29,12 +53,7 @@ impl Error {
 
     /// 400: one field is missing or wrong.
     pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::Refused { status: StatusCode::BAD_REQUEST, field: Some(field.into()), reason: reason.into() }
-    }
-
-    /// 400: one field is missing.
-    pub fn required(field: impl Into<String>) -> Self {
-        Self::invalid(field, "This field is required.")
+        Self::Invalid(vec![Fault { field: field.into(), reason: reason.into() }])
     }
 
     /// 401: it has to be known who asks.
@@ -54,7 +73,7 @@ impl Error {
 
     /// Any other status.
     pub fn refused(status: StatusCode, reason: impl Into<String>) -> Self {
-        Self::Refused { status, field: None, reason: reason.into() }
+        Self::Refused { status, reason: reason.into() }
     }
 }
 
@@ -64,23 +83,57 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+/// What the database's refusal means for the caller.
+fn of_database(error: &sqlx::Error) -> (StatusCode, &'static str) {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
+            (StatusCode::SERVICE_UNAVAILABLE, "The database cannot be reached.")
+        }
+        // What is checked before a change may no longer be so when it is written.
+        sqlx::Error::Database(refusal) if refusal.is_unique_violation() => {
+            (StatusCode::CONFLICT, "Somebody else has just made something of the same name. Look, and try again.")
+        }
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "The database refused the request."),
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let (status, field, reason) = match self {
-            Self::Refused { status, field, reason } => (status, field, reason),
+        let mut wait = None;
+        let (status, faults, reason) = match self {
+            Self::Refused { status, reason } => (status, Vec::new(), reason),
+            Self::Invalid(faults) => {
+                let reason = faults.first().map_or_else(String::new, |fault| fault.reason.clone());
+                (StatusCode::BAD_REQUEST, faults, reason)
+            }
+            Self::TooMany(seconds) => {
+                wait = Some(seconds);
+                let reason = format!("Too many requests: the next one is taken in {seconds} s.");
+                (StatusCode::TOO_MANY_REQUESTS, Vec::new(), reason)
+            }
+            Self::Unavailable(reason) => (StatusCode::SERVICE_UNAVAILABLE, Vec::new(), reason.to_owned()),
             Self::Database(error) => {
                 tracing::error!(%error, "the database failed");
-                match error {
-                    sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => {
-                        (StatusCode::SERVICE_UNAVAILABLE, None, "The database cannot be reached.".to_owned())
-                    }
-                    _ => (StatusCode::INTERNAL_SERVER_ERROR, None, "The database refused the request.".to_owned()),
-                }
+                let (status, reason) = of_database(&error);
+                (status, Vec::new(), reason.to_owned())
             }
         };
-        let mut response = (status, Json(json!({ "field": field, "reason": reason }))).into_response();
+        let problem = Problem {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or_default(),
+            status: status.as_u16(),
+            detail: &reason,
+            field: faults.first().map(|fault| fault.field.as_str()),
+            reason: &reason,
+            errors: &faults,
+        };
+        let body = serde_json::to_vec(&problem).expect("texts and numbers");
+        let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Token"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("JWT"));
+        }
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }

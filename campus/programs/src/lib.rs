@@ -2,20 +2,38 @@
 
 mod app;
 mod auth;
+mod banner;
+mod catalogue;
 mod config;
 mod course_key;
+mod courses;
+mod document;
+mod editor;
 mod error;
 mod extract;
+mod fields;
+mod kept;
+mod listener;
 mod lms;
 mod migrations;
 mod page;
+mod program_input;
 mod queries;
+mod rate_limit;
 mod routes;
+mod run_state;
+mod service;
+mod slug;
 mod synchronization;
 
 pub use app::{App, StartError};
-pub use config::{Config, ConfigError, LmsConfig, SyncConfig, database_url_from_environment};
+pub use catalogue::{Changes, NewCourseCode};
+pub use config::{
+    ClosedRuns, Config, ConfigError, LmsConfig, Settings, SyncConfig, TokenConfig, Users, database_url_from_environment,
+};
 pub use lms::LmsError;
 pub use migrations::{MIGRATIONS, MigrateError, migrate};
+pub use queries::course_run::CourseRun;
 pub use queries::organization::Organization;
-pub use synchronization::{SyncError, SyncReport, sync_organizations};
+pub use routes::{OPENAPI, paths};
+pub use synchronization::{SyncError, synchronize};

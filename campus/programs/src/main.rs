@@ -1,11 +1,11 @@
-//! The command line: `programs serve`, `programs migrate`, `programs sync-organizations`, configured by environment variables.
+//! The command line: `programs serve`, `programs migrate`, `programs sync`, configured by environment variables.
 
 use std::process::ExitCode;
 
 use programs::{App, Config, SyncConfig};
 use tokio::signal::unix::{SignalKind, signal};
 
-const USAGE: &str = "usage: programs serve | programs migrate | programs sync-organizations [--commit]";
+const USAGE: &str = "usage: programs serve | programs migrate | programs sync [--commit]";
 /// The exit code for a wrong call or a wrong setting.
 const WRONG_USE: u8 = 2;
 
@@ -19,8 +19,8 @@ fn main() -> ExitCode {
         ["migrate"] => {
             programs::database_url_from_environment().map_or_else(|error| wrong(&error), |url| run(migrate(url)))
         }
-        ["sync-organizations"] => sync_from_environment(false),
-        ["sync-organizations", "--commit"] => sync_from_environment(true),
+        ["sync"] => sync_from_environment(false),
+        ["sync", "--commit"] => sync_from_environment(true),
         _ => wrong(&USAGE),
     }
 }
@@ -71,19 +71,36 @@ fn sync_from_environment(commit: bool) -> ExitCode {
 }
 
 async fn sync(config: SyncConfig, commit: bool) -> Outcome {
-    let report = programs::sync_organizations(&config, commit).await?;
-    for created in &report.created {
-        println!("create {} ({})", created.key, created.display_name);
+    let changes = programs::synchronize(&config, commit).await?;
+    for organization in &changes.new_organizations {
+        println!("create organization {} ({})", organization.key, organization.display_name);
     }
-    for updated in &report.updated {
-        println!("update {} ({})", updated.key, updated.display_name);
+    for organization in &changes.renamed_organizations {
+        println!("rename organization {} ({})", organization.key, organization.display_name);
+    }
+    for code in &changes.new_course_codes {
+        println!("create course code {} of {} ({})", code.key, code.organization, code.display_name);
+    }
+    for run in &changes.new_runs {
+        println!("create course run {} ({})", run.course_key, run.name);
+    }
+    for run in &changes.changed_runs {
+        println!("update course run {} ({})", run.course_key, run.name);
+    }
+    for key in &changes.withdrawn_runs {
+        println!("withdraw course run {key}");
     }
     println!(
-        "{} to create, {} to update, {} unchanged: {}",
-        report.created.len(),
-        report.updated.len(),
-        report.unchanged,
-        if commit { "written" } else { "nothing is written without --commit" }
+        "{} to create, {} to update, {} to withdraw, {} unchanged: {}",
+        changes.new_organizations.len() + changes.new_course_codes.len() + changes.new_runs.len(),
+        changes.renamed_organizations.len() + changes.changed_runs.len(),
+        changes.withdrawn_runs.len(),
+        changes.unchanged,
+        match (changes.is_empty(), commit) {
+            (true, _) => "nothing to write",
+            (false, true) => "written",
+            (false, false) => "nothing is written without --commit",
+        }
     );
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! The schema, step by step, for each engine.
 
-use either_database::{Database, Migration, OpenError, Options};
+use either_database::{Database, Migration, OpenError, Options, on};
 
 macro_rules! migration {
     ($version:literal, $name:literal, $file:literal) => {
@@ -15,8 +15,11 @@ macro_rules! migration {
 
 /// All steps in order. One that was released is never changed.
 pub const MIGRATIONS: &[Migration] = &[
-    migration!(1, "tokens and organizations", "0001_organizations.sql"),
-    migration!(2, "programs, course codes and run modes", "0002_programs.sql"),
+    migration!(1, "organizations, course codes and course runs", "0001_catalogue.sql"),
+    migration!(2, "programs, banners and run modes", "0002_programs.sql"),
+    migration!(3, "users, versions, learners and history", "0003_people.sql"),
+    migration!(4, "the revision of what is shown", "0004_revision.sql"),
+    events::inbox_migration(5),
 ];
 
 /// Why the schema could not be brought up to date.
@@ -36,4 +39,12 @@ pub async fn migrate(database_url: &str) -> Result<Vec<Migration>, MigrateError>
     let applied = database.migrate(MIGRATIONS).await;
     database.close().await;
     Ok(applied?)
+}
+
+/// Whether this version of the program can work with the schema of the database: it has all steps, perhaps later ones.
+pub async fn is_current(database: &Database) -> Result<bool, sqlx::Error> {
+    let newest: Option<i64> = on!(database, pool => {
+        sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations WHERE success").fetch_one(pool).await
+    })?;
+    Ok(newest >= MIGRATIONS.last().map(|migration| migration.version))
 }

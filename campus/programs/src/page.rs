@@ -6,6 +6,7 @@ use axum::http::{StatusCode, header};
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::service::Shared;
 
 const DEFAULT_SIZE: i64 = 20;
 const LARGEST_SIZE: i64 = 100;
@@ -13,12 +14,19 @@ const LARGEST_SIZE: i64 = 100;
 /// Scheme and host by which the caller knows this service, without a slash at the end.
 pub struct BaseUrl(pub String);
 
-impl<S: Send + Sync> FromRequestParts<S> for BaseUrl {
+impl FromRequestParts<Shared> for BaseUrl {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-        Ok(Self(format!("http://{host}")))
+    async fn from_request_parts(parts: &mut Parts, service: &Shared) -> Result<Self, Error> {
+        if let Some(url) = &service.settings.public_url {
+            return Ok(Self(url.clone()));
+        }
+        let host = parts.headers.get(header::HOST).map_or(Ok("localhost"), |host| host.to_str());
+        let good = |host: &&str| host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
+        match host.ok().filter(good) {
+            Some(host) => Ok(Self(format!("http://{host}"))),
+            None => Err(Error::bad_request("The Host of the request is no name of a host.")),
+        }
     }
 }
 
@@ -30,29 +38,22 @@ pub struct Paging {
     address: String,
 }
 
-/// Where a page stands among the others.
-#[derive(Debug, Serialize)]
-pub struct Position {
-    count: i64,
-    num_pages: i64,
-    next: Option<String>,
-    previous: Option<String>,
-}
-
 /// A page of a list.
 #[derive(Debug, Serialize)]
 pub struct Page<T> {
-    #[serde(flatten)]
-    position: Position,
+    next: Option<String>,
+    previous: Option<String>,
+    count: i64,
+    num_pages: i64,
     results: Vec<T>,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Paging {
+impl FromRequestParts<Shared> for Paging {
     type Rejection = Error;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let BaseUrl(base) = BaseUrl::from_request_parts(parts, state).await?;
-        let uri = OriginalUri::from_request_parts(parts, state).await.map_or_else(|_| parts.uri.clone(), |uri| uri.0);
+    async fn from_request_parts(parts: &mut Parts, service: &Shared) -> Result<Self, Error> {
+        let BaseUrl(base) = BaseUrl::from_request_parts(parts, service).await?;
+        let uri = OriginalUri::from_request_parts(parts, service).await.map_or_else(|_| parts.uri.clone(), |uri| uri.0);
         let pairs = || uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
         let value = |name: &str| pairs().find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
 
@@ -62,8 +63,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
             Some(_) => return Err(invalid_page()),
         };
         let size = match value("page_size").map(str::parse) {
-            Some(Ok(size)) if size >= 1 => i64::min(size, LARGEST_SIZE),
-            _ => DEFAULT_SIZE,
+            None => DEFAULT_SIZE,
+            Some(Ok(size)) if (1..=LARGEST_SIZE).contains(&size) => size,
+            Some(_) => {
+                return Err(Error::invalid("page_size", format!("A number from 1 to {LARGEST_SIZE} is needed.")));
+            }
         };
         let others: String = pairs().filter(|pair| !pair.starts_with("page=")).map(|pair| format!("{pair}&")).collect();
         Ok(Self { number, size, address: format!("{base}{}?{others}page=", uri.path()) })
@@ -85,18 +89,15 @@ impl Paging {
         (self.number - 1).saturating_mul(self.size)
     }
 
-    /// Says where the page stands in a list of `count` rows; 404 behind the last one.
-    pub fn position(&self, count: i64) -> Result<Position, Error> {
+    /// A page of a list of `count` rows; 404 behind the last one.
+    ///
+    /// `count` may be 0 for a page that has no rows, whatever there is before it.
+    pub fn page<T>(&self, count: i64, results: Vec<T>) -> Result<Page<T>, Error> {
         let num_pages = ((count + self.size - 1) / self.size).max(1);
         if self.number > num_pages {
             return Err(invalid_page());
         }
         let link = |number: i64| (1..=num_pages).contains(&number).then(|| format!("{}{number}", self.address));
-        Ok(Position { count, num_pages, next: link(self.number + 1), previous: link(self.number - 1) })
-    }
-
-    /// A page of a list of `count` rows.
-    pub fn page<T>(&self, count: i64, results: Vec<T>) -> Result<Page<T>, Error> {
-        Ok(Page { position: self.position(count)?, results })
+        Ok(Page { next: link(self.number + 1), previous: link(self.number - 1), count, num_pages, results })
     }
 }

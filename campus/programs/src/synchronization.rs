@@ -1,61 +1,49 @@
-//! The synchronisation of the organisations: what the learning management system has is made or brought up to date here.
+//! The synchronisation: what the learning management system has of organisations, courses and runs becomes so here.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use either_database::{Database, OpenError, Options};
 
+use crate::catalogue::Changes;
 use crate::config::SyncConfig;
 use crate::lms::{Lms, LmsError};
-use crate::queries::organization::{self, Organization};
+use crate::queries::catalogue;
 
-/// What was done, or would be.
-#[derive(Debug, Default)]
-pub struct SyncReport {
-    /// Not here before.
-    pub created: Vec<Organization>,
-    /// Here under another name.
-    pub updated: Vec<Organization>,
-    /// How many were the same.
-    pub unchanged: usize,
-}
-
-/// Why the organisations could not be synchronised.
+/// Why nothing could be synchronised.
 #[derive(Debug, thiserror::Error)]
 pub enum SyncError {
     /// The database URL is not one.
     #[error("DATABASE_URL is wrong")]
     Open(#[from] OpenError),
     /// The database cannot be reached, or refuses a statement.
-    #[error("cannot read or write the organizations")]
+    #[error("cannot read or write the copies")]
     Database(#[from] sqlx::Error),
     /// The learning management system does not say what it has.
-    #[error("cannot read the organizations of the learning management system")]
+    #[error("cannot read what the learning management system has")]
     Lms(#[from] LmsError),
 }
 
-/// Compares the active organisations there with those here, by key, and writes the difference if `commit` is set.
+/// Compares everything there with everything here, and writes the difference if `commit` is set: all of it, or nothing.
 ///
-/// Never deletes: programs may still refer to what has gone.
-pub async fn sync_organizations(config: &SyncConfig, commit: bool) -> Result<SyncReport, SyncError> {
+/// Never deletes: programs may still name what has gone.
+pub async fn synchronize(config: &SyncConfig, commit: bool) -> Result<Changes, SyncError> {
     let database = Database::open(&config.database_url, Options { connections: 1, ..Options::default() })?;
-    let lms = Lms::new(&config.lms);
-    let theirs = tokio::task::spawn_blocking(move || lms.organizations());
-    let theirs = theirs.await.expect("the call does not panic and is never aborted")?;
-
-    let ours: HashMap<String, String> =
-        organization::all(&database).await?.into_iter().map(|ours| (ours.key, ours.display_name)).collect();
-    let mut report = SyncReport::default();
-    for theirs in theirs.into_iter().filter(|organization| organization.active) {
-        let wanted = Organization { key: theirs.short_name, display_name: theirs.name };
-        match ours.get(&wanted.key) {
-            None => report.created.push(wanted),
-            Some(name) if *name != wanted.display_name => report.updated.push(wanted),
-            Some(_) => report.unchanged += 1,
-        }
-    }
-    if commit {
-        organization::save(&database, report.created.iter().chain(&report.updated)).await?;
-    }
+    let changes = synchronize_with(&database, Arc::new(Lms::new(&config.lms)), commit).await?;
     database.close().await;
-    Ok(report)
+    Ok(changes)
+}
+
+/// The same with a database and a client that are there already.
+pub(crate) async fn synchronize_with(database: &Database, lms: Arc<Lms>, commit: bool) -> Result<Changes, SyncError> {
+    let read = tokio::task::spawn_blocking(move || -> Result<_, LmsError> {
+        let courses = lms.courses(|count, read| tracing::info!("read {read} of {count} courses"))?;
+        // After the courses, so that no organisation of theirs is missing.
+        Ok((lms.organizations()?, courses))
+    });
+    let (organizations, courses) = read.await.expect("the calls do not panic and are never aborted")?;
+    let changes = Changes::between(&catalogue::copies(database).await?, organizations, courses);
+    if commit && !changes.is_empty() {
+        catalogue::write(database, &changes).await?;
+    }
+    Ok(changes)
 }

@@ -1,7 +1,6 @@
 //! Organisations, as far as this service needs them.
 
-use chrono::Utc;
-use either_database::{Database, on, row, transaction};
+use either_database::{Database, on, row};
 use serde::Serialize;
 
 row! {
@@ -34,22 +33,4 @@ pub async fn page(database: &Database, limit: i64, offset: i64) -> Result<Vec<Or
 /// All of them.
 pub async fn all(database: &Database) -> Result<Vec<Organization>, sqlx::Error> {
     page(database, i64::MAX, 0).await
-}
-
-/// Makes what is missing, and gives the others their name; all or nothing.
-pub async fn save(database: &Database, organizations: impl Iterator<Item = &Organization>) -> Result<(), sqlx::Error> {
-    transaction!(database, transaction => {
-        for organization in organizations {
-            sqlx::query(
-                "INSERT INTO organizations (key, display_name, created, modified) VALUES ($1, $2, $3, $3)
-                 ON CONFLICT (key) DO UPDATE SET display_name = excluded.display_name, modified = excluded.modified",
-            )
-            .bind(&organization.key)
-            .bind(&organization.display_name)
-            .bind(Utc::now())
-            .execute(&mut *transaction)
-            .await?;
-        }
-    });
-    Ok(())
 }

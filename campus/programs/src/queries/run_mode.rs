@@ -1,19 +1,6 @@
 //! Run modes: the runs and modes of a course code that count for a program.
 
-use chrono::{DateTime, Utc};
 use either_database::{Database, on, row};
-
-row! {
-    /// A run mode.
-    #[derive(Debug)]
-    pub struct RunMode {
-        pub course_code_id: i64,
-        pub course_key: String,
-        pub mode_slug: String,
-        pub sku: String,
-        pub start_date: DateTime<Utc>,
-    }
-}
 
 row! {
     /// A course code that a program asks for, with one of the run modes that satisfy it, if it has any.
@@ -24,19 +11,6 @@ row! {
         pub course_key: Option<String>,
         pub mode_slug: Option<String>,
     }
-}
-
-/// Those of a program, in the order of their start.
-pub async fn of_program(database: &Database, program_id: i64) -> Result<Vec<RunMode>, sqlx::Error> {
-    on!(database, pool => {
-        sqlx::query_as(
-            "SELECT course_code_id, course_key, mode_slug, sku, start_date FROM run_modes
-             WHERE program_id = $1 ORDER BY start_date, course_key, mode_slug, sku",
-        )
-        .bind(program_id)
-        .fetch_all(pool)
-        .await
-    })
 }
 
 /// What the active and retired programs ask for, by program and course code.

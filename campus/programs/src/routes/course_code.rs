@@ -2,15 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use either_database::Database;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::auth::Administrator;
+use crate::auth::Author;
+use crate::document::OrganizationDocument;
 use crate::error::Error;
 use crate::extract::Parameters;
 use crate::page::{Page, Paging};
 use crate::queries::course_code::{self, CourseCode};
+use crate::service::Shared;
 
 /// How the list can be narrowed.
 #[derive(Deserialize)]
@@ -20,22 +21,21 @@ pub struct ListParameters {
 
 /// All course codes.
 pub async fn list(
-    State(database): State<Database>,
-    _administrator: Administrator,
+    State(service): State<Shared>,
+    _author: Author,
     Parameters(parameters): Parameters<ListParameters>,
     paging: Paging,
 ) -> Result<Json<Page<Value>>, Error> {
     let organization = parameters.organization.as_deref();
-    let count = course_code::count(&database, organization).await?;
-    let course_codes = course_code::page(&database, organization, paging.limit(), paging.offset()).await?;
-    Ok(Json(paging.page(count, course_codes.iter().map(item).collect())?))
+    let codes = course_code::page(&service.database, organization, paging.limit(), paging.offset()).await?;
+    let count = codes.first().map_or(0, |code| code.total);
+    Ok(Json(paging.page(count, codes.iter().map(document).collect())?))
 }
 
-/// A course code, with its organisation.
-pub fn item(course_code: &CourseCode) -> Value {
+fn document(code: &CourseCode) -> Value {
     json!({
-        "display_name": course_code.display_name,
-        "key": course_code.key,
-        "organization": { "display_name": course_code.organization_name, "key": course_code.organization_key },
+        "display_name": code.display_name,
+        "key": code.key,
+        "organization": OrganizationDocument::new(&code.organization_key, &code.organization_name),
     })
 }

@@ -1,120 +1,140 @@
 //! `/api/v1/programs/`: programs with their course codes and run modes.
 
-use axum::Json;
-use axum::extract::{Path, State};
-use either_database::Database;
+use std::time::Instant;
+
+use axum::body::Bytes;
+use axum::extract::{OriginalUri, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use chrono::Utc;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
 
-use super::course_code;
-use crate::auth::Caller;
-use crate::course_key::CourseKey;
+use crate::auth::{Administrator, Caller, Role};
+use crate::document;
 use crate::error::Error;
-use crate::extract::Parameters;
-use crate::page::{BaseUrl, Page, Paging};
-use crate::queries::program::{self, Filter, Program};
-use crate::queries::run_mode::{self, RunMode};
-
-const STATUSES: [&str; 4] = ["unpublished", "active", "retired", "deleted"];
-/// Width and height of the banners, in pixels.
-const BANNER_SIZES: [(u32, u32); 4] = [(1440, 480), (726, 242), (435, 145), (348, 116)];
+use crate::extract::{Named, Parameters};
+use crate::page::{BaseUrl, Paging};
+use crate::program_input::STATUSES;
+use crate::queries::program::{self, Filter};
+use crate::queries::revision;
+use crate::service::{Service, Shared};
+use crate::slug::Reference;
 
 /// How the list can be narrowed.
 #[derive(Deserialize)]
 pub struct ListParameters {
     status: Option<String>,
     organization: Option<String>,
+    site: Option<String>,
 }
 
-/// The programs that the caller may see: unpublished ones are for administrators.
+/// The programs that the caller may see: unpublished ones are for administrators and authors.
 pub async fn list(
-    State(database): State<Database>,
-    caller: Caller,
+    State(service): State<Shared>,
+    Caller(person): Caller,
     Parameters(parameters): Parameters<ListParameters>,
+    OriginalUri(uri): OriginalUri,
     BaseUrl(base): BaseUrl,
     paging: Paging,
-) -> Result<Json<Page<Value>>, Error> {
+) -> Result<Response, Error> {
     if let Some(status) = parameters.status.as_deref().filter(|status| !STATUSES.contains(status)) {
         return Err(Error::invalid("status", format!("'{status}' is not one of {}.", STATUSES.join(", "))));
     }
     let filter = Filter {
-        unpublished: caller.0.administrator,
+        unpublished: person.role >= Role::Author,
         status: parameters.status,
         organization: parameters.organization,
-        id: None,
+        site: parameters.site,
+        ..Filter::default()
     };
-    let count = program::count(&database, &filter).await?;
-    let mut items = Vec::new();
-    for program in program::page(&database, &filter, paging.limit(), paging.offset()).await? {
-        items.push(item(&database, &program, &base).await?);
+    let name = format!("{} {base}{uri}", filter.unpublished);
+    page(&service, name, &filter, &base, &paging).await
+}
+
+/// The programs that are deleted, and can be restored.
+pub async fn list_deleted(
+    State(service): State<Shared>,
+    _administrator: Administrator,
+    OriginalUri(uri): OriginalUri,
+    BaseUrl(base): BaseUrl,
+    paging: Paging,
+) -> Result<Response, Error> {
+    let filter = Filter { deleted: true, unpublished: true, ..Filter::default() };
+    page(&service, format!("deleted {base}{uri}"), &filter, &base, &paging).await
+}
+
+/// A page that was made before, if it is still true: one query. Else a new one: three, whatever there is in it.
+async fn page(
+    service: &Service,
+    name: String,
+    filter: &Filter,
+    base: &str,
+    paging: &Paging,
+) -> Result<Response, Error> {
+    let revision = revision::current(&service.database).await?;
+    if let Some(kept) = service.answers.get(&name, revision, Instant::now()) {
+        return Ok(json(kept));
     }
-    Ok(Json(paging.page(count, items)?))
+    let programs = program::page(&service.database, filter, paging.limit(), paging.offset()).await?;
+    let rows = if programs.is_empty() {
+        Vec::new()
+    } else {
+        program::courses(&service.database, filter, paging.limit(), paging.offset()).await?
+    };
+    let (documents, lifetime) = document::programs(&programs, &rows, base, Utc::now());
+    let page = paging.page(programs.first().map_or(0, |program| program.total), documents)?;
+    let answer = Bytes::from(serde_json::to_vec(&page).expect("texts, numbers and moments"));
+    let size = name.len() + answer.len();
+    service.answers.put(name, revision, Instant::now(), lifetime, size, answer.clone());
+    Ok(json(answer))
 }
 
 /// One program, if the caller may see it.
 pub async fn show(
-    State(database): State<Database>,
-    caller: Caller,
-    Path(id): Path<String>,
+    State(service): State<Shared>,
+    Caller(person): Caller,
+    Named(name): Named,
     BaseUrl(base): BaseUrl,
-) -> Result<Json<Value>, Error> {
-    let id = id.parse().map_err(|_| Error::not_found())?;
-    let filter = Filter { unpublished: caller.0.administrator, id: Some(id), ..Filter::default() };
-    let program = program::one(&database, &filter).await?.ok_or_else(Error::not_found)?;
-    Ok(Json(item(&database, &program, &base).await?))
+) -> Result<Response, Error> {
+    one(&service, person.role, name, &base).await
 }
 
-async fn item(database: &Database, program: &Program, base: &str) -> Result<Value, Error> {
-    let run_modes = run_mode::of_program(database, program.id).await?;
-    let course_codes: Vec<Value> = crate::queries::course_code::of_program(database, program.id)
-        .await?
-        .iter()
-        .map(|code| {
-            let mut item = course_code::item(code);
-            item["run_modes"] =
-                run_modes.iter().filter(|run| run.course_code_id == code.id).map(run_mode_item).collect();
-            item
-        })
-        .collect();
-    let organizations: Vec<Value> = program
-        .organization_key
-        .iter()
-        .map(|key| json!({ "display_name": program.organization_name, "key": key }))
-        .collect();
-    Ok(json!({
-        "id": program.id,
-        "name": program.name,
-        "subtitle": program.subtitle,
-        "category": program.category,
-        "status": program.status,
-        "marketing_slug": program.marketing_slug,
-        "organizations": organizations,
-        "course_codes": course_codes,
-        "created": program.created,
-        "modified": program.modified,
-        "banner_image_urls": banner_image_urls(program.banner_image.as_deref(), base),
-        "uuid": program.uuid,
-    }))
+/// The answer that shows one program.
+pub async fn one(service: &Service, role: Role, name: Reference, base: &str) -> Result<Response, Error> {
+    let filter = Filter { unpublished: role >= Role::Author, reference: Some(name), ..Filter::default() };
+    single(service, &filter, base).await
 }
 
-fn run_mode_item(run: &RunMode) -> Value {
-    json!({
-        "course_key": run.course_key,
-        "mode_slug": run.mode_slug,
-        "sku": run.sku,
-        "start_date": run.start_date,
-        "run_key": CourseKey::parse(&run.course_key).as_ref().map(CourseKey::run),
-    })
+/// The answer that shows one program that is deleted.
+pub async fn one_deleted(service: &Service, name: Reference, base: &str) -> Result<Response, Error> {
+    let filter = Filter { deleted: true, unpublished: true, reference: Some(name), ..Filter::default() };
+    single(service, &filter, base).await
 }
 
-/// The file of each size has the size before its extension: `banner__435x145.jpg`.
-fn banner_image_urls(image: Option<&str>, base: &str) -> Value {
-    let urls = image.into_iter().flat_map(|image| {
-        let (stem, extension) = image.rsplit_once('.').unwrap_or((image, "jpg"));
-        BANNER_SIZES.map(|(width, height)| {
-            let url = format!("{base}/media/{stem}__{width}x{height}.{extension}");
-            (format!("w{width}h{height}"), Value::String(url))
-        })
-    });
-    Value::Object(urls.collect::<Map<_, _>>())
+async fn single(service: &Service, filter: &Filter, base: &str) -> Result<Response, Error> {
+    let key = format!("{base} {filter:?}");
+    let revision = revision::current(&service.database).await?;
+    if let Some(kept) = service.answers.get(&key, revision, Instant::now()) {
+        return Ok(json(kept));
+    }
+    let programs = program::page(&service.database, filter, 1, 0).await?;
+    if programs.is_empty() {
+        return Err(Error::not_found());
+    }
+    let rows = program::courses(&service.database, filter, 1, 0).await?;
+    let (documents, lifetime) = document::programs(&programs, &rows, base, Utc::now());
+    let answer = Bytes::from(serde_json::to_vec(&documents[0]).expect("texts, numbers and moments"));
+    let size = key.len() + answer.len();
+    service.answers.put(key, revision, Instant::now(), lifetime, size, answer.clone());
+    Ok(json(answer))
+}
+
+/// A program that somebody with this role may see.
+pub async fn visible(service: &Service, role: Role, name: Reference) -> Result<program::Program, Error> {
+    let filter = Filter { unpublished: role >= Role::Author, reference: Some(name), ..Filter::default() };
+    program::page(&service.database, &filter, 1, 0).await?.pop().ok_or_else(Error::not_found)
+}
+
+fn json(body: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

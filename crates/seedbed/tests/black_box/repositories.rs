@@ -520,9 +520,12 @@ fn the_campus_as_four_repositories_comes_up_from_one_clone_and_then_offline() {
         let status = run(&["status", "--json"]).json();
         let services = status["services"].as_array().unwrap();
         assert_eq!(services.iter().filter(|one| one["ready"] == true).count(), 3, "{status}");
-        let programs = services.iter().find(|one| one["service"] == "programs/web").unwrap();
-        let address = programs["address"].as_str().unwrap();
-        let answer = crate::http::get(address, "/api/v1/programs/?status=active", Some("dev-programs-verified"));
+        let address = |service: &str| {
+            let found = services.iter().find(|one| one["service"] == service).unwrap();
+            found["address"].as_str().unwrap().to_owned()
+        };
+        let token = crate::campus::service_token(&address("lms/web"));
+        let answer = crate::http::get(&address("programs/web"), "/api/v1/programs/?status=active", Some(&token));
         assert!(answer.body.contains("Demonstration Series"), "{answer:?}");
     };
     run(&["up"]);
