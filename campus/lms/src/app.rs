@@ -1,17 +1,23 @@
 //! The application: built from a configuration, run until a shutdown; the same for the binary and for tests.
 
+use std::future::pending;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use chrono::{TimeDelta, Utc};
 use either_database::{Database, OpenError, Options};
+use events::{Bus, BusError, Relay, RelayOptions};
 use identity::{Signer, SignerError};
+use toggles::{Configuration, ConfigurationError};
 use tokio::net::TcpListener;
 
 use crate::config::Config;
 use crate::filters::{Filters, FiltersError};
 use crate::key_file::{self, KeyFileError};
+use crate::learning::navigation;
 use crate::rate::Limiter;
 use crate::routes;
 use crate::secret;
@@ -21,12 +27,21 @@ use crate::tokens::Tokens;
 /// How long requests under way may take after the shutdown began.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How often old events are looked for.
+const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// How long events can be asked for.
+const EVENTS_STAY: TimeDelta = TimeDelta::days(30);
+/// When the database is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// A service that listens already and answers once it is run.
 pub struct App {
     listener: TcpListener,
     address: SocketAddr,
     router: Router,
     service: Service,
+    toggles: Option<Configuration>,
+    bus: Option<Bus>,
 }
 
 /// Why the application cannot start.
@@ -52,6 +67,23 @@ pub enum StartError {
     /// Filters that are not there, or not in order.
     #[error("FILTERS_FILE is wrong")]
     Filters(#[from] FiltersError),
+    /// A file of toggles that is not there.
+    #[error("cannot read {path}")]
+    ReadToggles {
+        /// The file.
+        path: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Toggles that are not in order.
+    #[error("TOGGLES_FILE is wrong")]
+    Toggles(#[from] ConfigurationError),
+    /// A broker that is none.
+    #[error("EVENTS_BUS is wrong")]
+    Bus(#[from] BusError),
+    /// A processor of outlines that does not exist.
+    #[error("OUTLINE_PROCESSORS is wrong: {0}")]
+    Processors(String),
 }
 
 impl App {
@@ -70,14 +102,20 @@ impl App {
             None => None,
         };
         let filters = config.filters_file.as_deref().map(Filters::read).transpose()?.unwrap_or_default();
+        let processors = match &config.outline_processors {
+            Some(names) => navigation::chosen(names).map_err(StartError::Processors)?,
+            None => navigation::processors(),
+        };
+        let toggles = config.toggles_file.as_deref().map(configured).transpose()?;
+        let bus = config.events_bus.as_deref().map(Bus::parse).transpose()?;
         let listen = |source| StartError::Listen { address: config.address, source };
         let listener = TcpListener::bind(config.address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
         let issuer = config.issuer.clone().unwrap_or_else(|| format!("http://{address}/oauth2"));
         let tokens = Tokens::new(signer, issuer, config.audience.clone());
         let limiter = Limiter::new(config.rate_limits);
-        let service = Service(Arc::new(Parts::new(database, tokens, limiter, filters, dev_passwords_key)));
-        Ok(Self { listener, address, router: routes::router(service.clone()), service })
+        let service = Service(Arc::new(Parts::new(database, tokens, limiter, filters, processors, dev_passwords_key)));
+        Ok(Self { listener, address, router: routes::router(service.clone()), service, toggles, bus })
     }
 
     /// The address that it really listens on.
@@ -87,6 +125,7 @@ impl App {
 
     /// Answers requests until `shutdown` is ready and the requests under way are answered, or five seconds have passed.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        let background = tokio::spawn(background(self.service.clone(), self.toggles, self.bus));
         let (begun, draining) = tokio::sync::oneshot::channel();
         let service = self.service.clone();
         let router = self.router.into_make_service_with_connect_info::<SocketAddr>();
@@ -106,7 +145,49 @@ impl App {
             result = server => result?,
             () = drained => tracing::warn!("requests were still under way when the service ended"),
         }
+        background.abort();
         self.service.0.database.close().await;
         Ok(())
+    }
+}
+
+fn configured(path: &Path) -> Result<Configuration, StartError> {
+    let read = std::fs::read_to_string(path);
+    let text = read.map_err(|source| StartError::ReadToggles { path: path.display().to_string(), source })?;
+    Ok(Configuration::parse(&text)?)
+}
+
+/// What is done beside answering: toggles are set once, events are handed on, and old ones are removed.
+async fn background(service: Service, toggles: Option<Configuration>, bus: Option<Bus>) {
+    if let Some(configuration) = toggles {
+        set(&service, &configuration).await;
+    }
+    let outbox = &service.0.outbox;
+    let relay = async {
+        match bus {
+            Some(bus) => Relay::new(outbox.clone(), &bus, "lms", RelayOptions::default()).run(pending()).await,
+            None => pending().await,
+        }
+    };
+    let prune = async {
+        loop {
+            tokio::time::sleep(PRUNE_EVERY).await;
+            if let Err(error) = outbox.prune(Utc::now() - EVENTS_STAY).await {
+                tracing::warn!(%error, "old events are not removed");
+            }
+        }
+    };
+    tokio::join!(relay, prune);
+}
+
+/// Sets toggles as the file says, as soon as the database can be reached.
+async fn set(service: &Service, configuration: &Configuration) {
+    loop {
+        match service.0.toggles.apply(configuration, "TOGGLES_FILE").await {
+            Ok(applied) => return tracing::info!("{} toggles, {} changes", applied.toggles, applied.changes),
+            Err(ConfigurationError::Database(error)) => tracing::warn!(%error, "the toggles are not set yet"),
+            Err(error) => return tracing::error!("the toggles are not set: {error}"),
+        }
+        tokio::time::sleep(RETRY_AFTER).await;
     }
 }

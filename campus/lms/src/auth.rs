@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::extract::{ConnectInfo, FromRequestParts, OptionalFromRequestParts};
 use axum::http::header;
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
 use crate::queries::user::{self, User};
@@ -15,7 +16,7 @@ use crate::service::Service;
 pub struct Caller(pub User);
 
 /// A caller who is staff; others get 403.
-pub struct Staff;
+pub struct Staff(pub User);
 
 /// The address of who asks, counted for signing in.
 pub struct SigningIn;
@@ -79,7 +80,7 @@ impl FromRequestParts<Service> for Staff {
 
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Error> {
         let caller = <Caller as FromRequestParts<Service>>::from_request_parts(parts, service).await?;
-        if caller.0.is_staff { Ok(Self) } else { Err(Error::forbidden("Only staff may do this.")) }
+        if caller.0.is_staff { Ok(Self(caller.0)) } else { Err(Error::forbidden("Only staff may do this.")) }
     }
 }
 
@@ -89,5 +90,13 @@ impl FromRequestParts<Service> for SigningIn {
     async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Error> {
         service.0.limiter.count(Counted::SignIn(address(parts)), false).map_err(Error::TooMany)?;
         Ok(Self)
+    }
+}
+
+impl toggles::Authority for Service {
+    async fn caller(&self, parts: &mut Parts) -> Result<Option<toggles::Caller>, Response> {
+        let caller = <Caller as OptionalFromRequestParts<Self>>::from_request_parts(parts, self).await;
+        let known = |caller: Caller| toggles::Caller { username: caller.0.username, is_staff: caller.0.is_staff };
+        caller.map(|caller| caller.map(known)).map_err(IntoResponse::into_response)
     }
 }

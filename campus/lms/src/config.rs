@@ -25,6 +25,12 @@ pub struct Config {
     pub dev_passwords_key_file: Option<PathBuf>,
     /// A file that says which steps filters have.
     pub filters_file: Option<PathBuf>,
+    /// A file that says how toggles are set.
+    pub toggles_file: Option<PathBuf>,
+    /// A broker that events are handed on to, `redis://…` or `nats://…`; they can be asked for in any case.
+    pub events_bus: Option<String>,
+    /// The processors of outlines, by name and in order; all of them unless set.
+    pub outline_processors: Option<String>,
     /// How often one may ask.
     pub rate_limits: RateLimits,
 }
@@ -63,6 +69,9 @@ impl Config {
             signing_key_file: None,
             dev_passwords_key_file: None,
             filters_file: None,
+            toggles_file: None,
+            events_bus: None,
+            outline_processors: None,
             rate_limits: RateLimits::default(),
         }
     }
@@ -102,6 +111,9 @@ impl Config {
             signing_key_file: set("SIGNING_KEY_FILE").map(PathBuf::from),
             dev_passwords_key_file: set("DEV_PASSWORDS_KEY_FILE").map(PathBuf::from),
             filters_file: set("FILTERS_FILE").map(PathBuf::from),
+            toggles_file: set("TOGGLES_FILE").map(PathBuf::from),
+            events_bus: set("EVENTS_BUS"),
+            outline_processors: set("OUTLINE_PROCESSORS"),
             rate_limits,
             ..config
         })

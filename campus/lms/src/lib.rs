@@ -8,7 +8,9 @@ mod course_key;
 mod error;
 mod extract;
 mod filters;
+mod happened;
 mod key_file;
+mod learning;
 mod migrations;
 mod openapi;
 mod page;
@@ -18,6 +20,7 @@ mod rate;
 mod routes;
 mod secret;
 mod service;
+mod switches;
 mod tokens;
 
 pub use app::{App, StartError};

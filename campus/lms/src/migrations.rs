@@ -19,6 +19,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!(2, "organizations, courses and modes", "0002_courses.sql"),
     migration!(3, "enrollments", "0003_enrollments.sql"),
     migration!(4, "passwords, roles and clients", "0004_identity.sql"),
+    events::outbox_migration(5),
+    toggles::migration(6),
+    migration!(7, "content, publications, dates and partitions", "0007_learning.sql"),
 ];
 
 /// Why the schema could not be brought up to date.

@@ -22,7 +22,7 @@ pub struct Operation {
     success: (u16, Option<Value>),
     refusals: Vec<u16>,
     /// Refusals that look otherwise.
-    others: Vec<(u16, Value)>,
+    others: Vec<(u16, &'static str, Value)>,
     auth: Auth,
 }
 
@@ -67,8 +67,8 @@ impl Operation {
 
     /// Comes in pages.
     pub fn paged(self) -> Self {
-        let number = |most: u32| json!({ "type": "integer", "minimum": 1, "maximum": most });
-        self.query("page", number(1_000_000)).query("page_size", number(100)).refuses(&[400, 404])
+        let number = || json!({ "type": "integer", "minimum": 1, "maximum": i64::MAX });
+        self.query("page", number()).query("page_size", number()).refuses(&[400, 404])
     }
 
     /// Takes such a body.
@@ -97,6 +97,12 @@ impl Operation {
         Self { success: (status, schema), ..self }
     }
 
+    /// May give this with another status besides.
+    pub fn or_gives(mut self, status: u16, schema: Value) -> Self {
+        self.others.push((status, JSON, schema));
+        self
+    }
+
     /// May be refused so.
     pub fn refuses(mut self, statuses: &[u16]) -> Self {
         self.refusals.extend(statuses);
@@ -105,7 +111,14 @@ impl Operation {
 
     /// May be refused so, in another form than all else.
     pub fn refuses_as(mut self, statuses: &[u16], schema: Value) -> Self {
-        self.others.extend(statuses.iter().map(|status| (*status, schema.clone())));
+        self.others.extend(statuses.iter().map(|status| (*status, JSON, schema.clone())));
+        self
+    }
+
+    /// May be refused so by a library, whose problems have no field.
+    pub fn refuses_plainly(mut self, statuses: &[u16]) -> Self {
+        let schema = json!({ "type": "object", "required": ["type", "title", "status", "detail"] });
+        self.others.extend(statuses.iter().map(|status| (*status, PROBLEM, schema.clone())));
         self
     }
 
@@ -130,9 +143,9 @@ impl Operation {
         for status in refusals {
             responses.insert(status.to_string(), json!({ "$ref": format!("#/components/responses/{status}") }));
         }
-        for (status, schema) in &self.others {
-            let content = json!({ JSON: { "schema": schema } });
-            responses.insert(status.to_string(), json!({ "description": "Not done.", "content": content }));
+        for (status, kind, schema) in &self.others {
+            let content = json!({ *kind: { "schema": schema } });
+            responses.insert(status.to_string(), json!({ "description": "In this form.", "content": content }));
         }
         let mut operation = json!({
             "summary": self.summary,
@@ -157,7 +170,6 @@ fn path_parameters(path: &str) -> Vec<Value> {
     let of = |name: &str| {
         let schema = match name {
             "course_id" => schema::course_id(),
-            "number" => json!({ "type": "integer", "minimum": 1, "maximum": 1_000_000_000 }),
             _ => json!({ "type": "string", "minLength": 1, "pattern": "^[A-Za-z0-9_.-]+$" }),
         };
         json!({ "name": name, "in": "path", "required": true, "schema": schema })
@@ -193,6 +205,10 @@ pub fn document() -> Value {
     ]
     .into_iter()
     .collect();
+    let mut schemas = schema::all();
+    for (name, schema) in routes::learning_table::schemas() {
+        schemas[name] = schema;
+    }
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -210,7 +226,7 @@ pub fn document() -> Value {
                     "description": "A token of POST /oauth2/access_token. `Authorization: JWT …` means the same.",
                 },
             },
-            "schemas": schema::all(),
+            "schemas": schemas,
             "responses": responses,
         },
     })

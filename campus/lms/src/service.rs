@@ -5,12 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRef;
 use either_database::Database;
+use events::Outbox;
+use toggles::Toggles;
 use tokio::sync::Semaphore;
 
 use crate::filters::Filters;
+use crate::learning::navigation::Processor;
 use crate::queries::user::User;
 use crate::rate::Limiter;
 use crate::secret;
+use crate::switches;
 use crate::tokens::Tokens;
 
 /// So many passwords are hashed at a time; who comes later waits.
@@ -26,6 +30,9 @@ pub struct Parts {
     pub tokens: Tokens,
     pub limiter: Limiter,
     pub filters: Filters,
+    pub processors: Vec<Box<dyn Processor>>,
+    pub toggles: Toggles,
+    pub outbox: Outbox,
     /// Out of which the passwords of users without one are worked out, where that is wanted.
     pub dev_passwords_key: Option<String>,
     /// Whether the service is about to end.
@@ -40,10 +47,21 @@ impl Parts {
         tokens: Tokens,
         limiter: Limiter,
         filters: Filters,
+        processors: Vec<Box<dyn Processor>>,
         dev_passwords_key: Option<String>,
     ) -> Self {
-        let hashing = Semaphore::new(HASHES_AT_A_TIME);
-        Self { database, tokens, limiter, filters, dev_passwords_key, ends: AtomicBool::new(false), hashing }
+        Self {
+            toggles: switches::toggles(database.clone()),
+            outbox: Outbox::new(database.clone()),
+            database,
+            tokens,
+            limiter,
+            filters,
+            processors,
+            dev_passwords_key,
+            ends: AtomicBool::new(false),
+            hashing: Semaphore::new(HASHES_AT_A_TIME),
+        }
     }
 
     /// Whether a password is that of the user. Takes as long if there is no such user.
@@ -62,8 +80,9 @@ impl Parts {
         tokio::task::spawn_blocking(work).await.expect("hashing does not panic")
     }
 
-    /// From now on the service is not ready any more.
+    /// From now on the service is not ready any more, and nobody waits for events.
     pub fn end(&self) {
+        self.outbox.close();
         self.ends.store(true, Ordering::Relaxed);
     }
 }

@@ -1,8 +1,9 @@
 //! The schemas of what is sent and answered.
 
+use chrono::{Datelike, Utc};
 use serde_json::{Map, Value, json};
 
-use crate::routes::account::LEVELS_OF_EDUCATION;
+use crate::routes::account::{FIRST_YEAR, LEVELS_OF_EDUCATION};
 
 /// A text.
 pub fn text() -> Value {
@@ -74,6 +75,14 @@ pub fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
 pub fn partial<const N: usize>(required: usize, members: [(&str, Value); N]) -> Value {
     let names: Vec<&str> = members.iter().map(|(name, _)| *name).take(required).collect();
     json!({ "type": "object", "properties": Map::from_iter(members.map(own)), "required": names, "additionalProperties": false })
+}
+
+/// The same, and it may have further members, which are passed over: clients of others send some.
+pub fn lenient(mut schema: Value) -> Value {
+    if let Some(members) = schema.as_object_mut() {
+        members.remove("additionalProperties");
+    }
+    schema
 }
 
 fn own((name, schema): (&str, Value)) -> (String, Value) {
@@ -266,17 +275,17 @@ fn enrollment_row() -> Value {
 }
 
 fn new_enrollment() -> Value {
-    let attribute = object([("namespace", text()), ("name", text()), ("value", text())]);
-    partial(
+    let attribute = lenient(object([("namespace", text()), ("name", text()), ("value", text())]));
+    lenient(partial(
         1,
         [
-            ("course_details", partial(1, [("course_id", text())])),
+            ("course_details", lenient(partial(1, [("course_id", text())]))),
             ("user", nullable(text())),
             ("mode", nullable(text())),
             ("is_active", nullable(boolean())),
             ("enrollment_attributes", list(attribute)),
         ],
-    )
+    ))
 }
 
 fn published_course() -> Value {
@@ -292,7 +301,7 @@ fn published_course() -> Value {
 }
 
 fn publication() -> Value {
-    let mode = partial(
+    let mode = lenient(partial(
         2,
         [
             ("name", slug()),
@@ -302,8 +311,8 @@ fn publication() -> Value {
             ("bulk_sku", nullable(text())),
             ("expires", nullable(moment())),
         ],
-    );
-    partial(
+    ));
+    lenient(partial(
         1,
         [
             ("modes", list(mode)),
@@ -311,7 +320,7 @@ fn publication() -> Value {
             ("id", text()),
             ("name", nullable(text())),
         ],
-    )
+    ))
 }
 
 fn organization() -> Value {
@@ -346,6 +355,10 @@ fn account() -> Value {
     )
 }
 
+fn year() -> Value {
+    json!({ "type": "integer", "minimum": FIRST_YEAR, "maximum": Utc::now().year() })
+}
+
 fn country() -> Value {
     json!({ "type": "string", "pattern": "^[A-Z]{2}$" })
 }
@@ -359,13 +372,13 @@ fn account_change() -> Value {
             ("country", nullable(country())),
             ("level_of_education", nullable(one_of(&LEVELS_OF_EDUCATION))),
             ("goals", nullable(json!({ "type": "string", "maxLength": 3000 }))),
-            ("year_of_birth", nullable(json!({ "type": "integer", "minimum": 1900, "maximum": 2020 }))),
+            ("year_of_birth", nullable(year())),
         ],
     )
 }
 
 fn registration() -> Value {
-    partial(
+    lenient(partial(
         4,
         [
             ("username", json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{2,30}$" })),
@@ -375,7 +388,7 @@ fn registration() -> Value {
             ("country", nullable(country())),
             ("level_of_education", nullable(one_of(&LEVELS_OF_EDUCATION))),
             ("goals", nullable(json!({ "type": "string", "maxLength": 3000 }))),
-            ("year_of_birth", nullable(json!({ "type": "integer", "minimum": 1900, "maximum": 2020 }))),
+            ("year_of_birth", nullable(year())),
         ],
-    )
+    ))
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use either_database::{Database, on, row, transaction};
 
 use crate::course_key::CourseKey;
+use crate::queries::course_mode::tell;
 
 row! {
     /// A course.
@@ -135,10 +136,11 @@ pub async fn by_key(database: &Database, key: &str) -> Result<Option<Course>, sq
 /// Writes a new course down.
 pub async fn insert(database: &Database, course: &Course, organization_id: i64) -> Result<(), sqlx::Error> {
     transaction!(database, transaction => {
-        sqlx::query(
+        let id: i64 = sqlx::query_scalar(
             "INSERT INTO courses (course_key, organization_id, number, name, short_description, effort, image, start_date,
                 end_date, enrollment_start, enrollment_end, self_paced, hidden, invitation_only, mobile_available)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+             RETURNING id",
         )
         .bind(&course.course_key)
         .bind(organization_id)
@@ -155,8 +157,10 @@ pub async fn insert(database: &Database, course: &Course, organization_id: i64) 
         .bind(course.hidden)
         .bind(course.invitation_only)
         .bind(course.mobile_available)
-        .execute(&mut *transaction)
+        .fetch_one(&mut *transaction)
         .await?;
+        let course = Course { id, ..course.clone() };
+        tell!(transaction, &course);
     });
     Ok(())
 }
@@ -185,6 +189,7 @@ pub async fn update(database: &Database, course: &Course) -> Result<(), sqlx::Er
         .bind(course.id)
         .execute(&mut *transaction)
         .await?;
+        tell!(transaction, course);
     });
     Ok(())
 }

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use either_database::{Database, on, row, transaction};
 
+use crate::queries::course::Course;
+
 row! {
     /// A course mode.
     #[derive(Debug, Clone)]
@@ -53,6 +55,19 @@ pub fn display_name(slug: &str) -> String {
     slug.split(['-', '_']).filter_map(title).collect::<Vec<_>>().join(" ")
 }
 
+/// Tells of a course in the transaction in which it, or its modes, became what they are.
+macro_rules! tell {
+    ($transaction:ident, $course:expr) => {{
+        let modes: Vec<$crate::queries::course_mode::CourseMode> =
+            sqlx::query_as("SELECT * FROM course_modes WHERE course_id = $1 ORDER BY slug")
+                .bind($course.id)
+                .fetch_all(&mut *$transaction)
+                .await?;
+        events::publish(&mut *$transaction, &$crate::happened::course_changed($course, &modes)).await?;
+    }};
+}
+pub(crate) use tell;
+
 /// The modes of a course, by slug.
 pub async fn of_course(database: &Database, course_id: i64) -> Result<Vec<CourseMode>, sqlx::Error> {
     on!(database, pool => {
@@ -66,7 +81,7 @@ pub async fn of_course(database: &Database, course_id: i64) -> Result<Vec<Course
 /// Replaces the modes and the verification deadline of a course. A mode that stays keeps its row and what is not given.
 pub async fn replace(
     database: &Database,
-    course_id: i64,
+    course: &Course,
     modes: &[CourseMode],
     verification_deadline: Option<DateTime<Utc>>,
 ) -> Result<(), sqlx::Error> {
@@ -74,16 +89,16 @@ pub async fn replace(
         sqlx::query("UPDATE courses SET verification_deadline = $1, modified = $2 WHERE id = $3")
             .bind(verification_deadline)
             .bind(Utc::now())
-            .bind(course_id)
+            .bind(course.id)
             .execute(&mut *transaction)
             .await?;
         let present: Vec<String> = sqlx::query_scalar("SELECT slug FROM course_modes WHERE course_id = $1")
-            .bind(course_id)
+            .bind(course.id)
             .fetch_all(&mut *transaction)
             .await?;
         for slug in present.iter().filter(|slug| modes.iter().all(|mode| mode.slug != **slug)) {
             sqlx::query("DELETE FROM course_modes WHERE course_id = $1 AND slug = $2")
-                .bind(course_id)
+                .bind(course.id)
                 .bind(slug)
                 .execute(&mut *transaction)
                 .await?;
@@ -97,7 +112,7 @@ pub async fn replace(
                     currency = excluded.currency, expiration_datetime = excluded.expiration_datetime,
                     sku = excluded.sku, bulk_sku = excluded.bulk_sku",
             )
-            .bind(course_id)
+            .bind(course.id)
             .bind(&mode.slug)
             .bind(&mode.display_name)
             .bind(mode.min_price)
@@ -108,12 +123,13 @@ pub async fn replace(
             .execute(&mut *transaction)
             .await?;
         }
+        tell!(transaction, course);
     });
     Ok(())
 }
 
 /// Writes a mode down, or what it is now.
-pub async fn save(database: &Database, course_id: i64, mode: &CourseMode) -> Result<(), sqlx::Error> {
+pub async fn save(database: &Database, course: &Course, mode: &CourseMode) -> Result<(), sqlx::Error> {
     transaction!(database, transaction => {
         sqlx::query(
             "INSERT INTO course_modes (course_id, slug, display_name, min_price, suggested_prices, currency,
@@ -124,7 +140,7 @@ pub async fn save(database: &Database, course_id: i64, mode: &CourseMode) -> Res
                 currency = excluded.currency, expiration_datetime = excluded.expiration_datetime,
                 description = excluded.description, sku = excluded.sku, bulk_sku = excluded.bulk_sku",
         )
-        .bind(course_id)
+        .bind(course.id)
         .bind(&mode.slug)
         .bind(&mode.display_name)
         .bind(mode.min_price)
@@ -136,19 +152,24 @@ pub async fn save(database: &Database, course_id: i64, mode: &CourseMode) -> Res
         .bind(&mode.bulk_sku)
         .execute(&mut *transaction)
         .await?;
+        tell!(transaction, course);
     });
     Ok(())
 }
 
 /// Takes a mode away; whether there was one.
-pub async fn remove(database: &Database, course_id: i64, slug: &str) -> Result<bool, sqlx::Error> {
-    let gone = on!(database, pool => {
-        sqlx::query("DELETE FROM course_modes WHERE course_id = $1 AND slug = $2")
-            .bind(course_id)
+pub async fn remove(database: &Database, course: &Course, slug: &str) -> Result<bool, sqlx::Error> {
+    let was_there: bool = transaction!(database, transaction => {
+        let gone = sqlx::query("DELETE FROM course_modes WHERE course_id = $1 AND slug = $2")
+            .bind(course.id)
             .bind(slug)
-            .execute(pool)
+            .execute(&mut *transaction)
             .await?
-            .rows_affected()
+            .rows_affected();
+        if gone > 0 {
+            tell!(transaction, course);
+        }
+        gone > 0
     });
-    Ok(gone > 0)
+    Ok(was_there)
 }

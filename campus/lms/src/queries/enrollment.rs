@@ -4,6 +4,10 @@ use chrono::{DateTime, Utc};
 use either_database::{Database, on, row, transaction};
 use serde::{Deserialize, Serialize};
 
+use crate::happened::{self, Standing};
+use crate::queries::course::Course;
+use crate::queries::user::User;
+
 row! {
     /// An enrolment, with the names of what it connects.
     #[derive(Debug, Serialize)]
@@ -29,8 +33,8 @@ pub struct Attribute {
 /// What an enrolment becomes.
 #[derive(Debug)]
 pub struct Change<'a> {
-    pub user_id: i64,
-    pub course_id: i64,
+    pub user: &'a User,
+    pub course: &'a Course,
     pub mode: &'a str,
     pub is_active: bool,
     pub attributes: &'a [Attribute],
@@ -109,16 +113,24 @@ pub async fn page(
     })
 }
 
-/// Makes the enrolment what the change says, whether it was there or not.
+/// Makes the enrolment what the change says, whether it was there or not, and tells of it.
 pub async fn save(database: &Database, change: &Change<'_>) -> Result<(), sqlx::Error> {
     transaction!(database, transaction => {
-        let enrollment_id: i64 = sqlx::query_scalar(
+        // Of two changes for one user at the same time, the second has to see what the first has done.
+        sqlx::query("UPDATE users SET id = id WHERE id = $1").bind(change.user.id).execute(&mut *transaction).await?;
+        let before: Option<(String, bool, DateTime<Utc>)> =
+            sqlx::query_as("SELECT mode, is_active, created FROM enrollments WHERE user_id = $1 AND course_id = $2")
+                .bind(change.user.id)
+                .bind(change.course.id)
+                .fetch_optional(&mut *transaction)
+                .await?;
+        let (enrollment_id, created): (i64, DateTime<Utc>) = sqlx::query_as(
             "INSERT INTO enrollments (user_id, course_id, mode, is_active) VALUES ($1, $2, $3, $4)
              ON CONFLICT (user_id, course_id) DO UPDATE SET mode = excluded.mode, is_active = excluded.is_active
-             RETURNING id",
+             RETURNING id, created",
         )
-        .bind(change.user_id)
-        .bind(change.course_id)
+        .bind(change.user.id)
+        .bind(change.course.id)
         .bind(change.mode)
         .bind(change.is_active)
         .fetch_one(&mut *transaction)
@@ -134,6 +146,11 @@ pub async fn save(database: &Database, change: &Change<'_>) -> Result<(), sqlx::
             .bind(&attribute.value)
             .execute(&mut *transaction)
             .await?;
+        }
+        let before = before.map(|(mode, is_active, created)| Standing { mode, is_active, created });
+        let now = Standing { mode: change.mode.to_owned(), is_active: change.is_active, created };
+        if let Some(event) = happened::enrollment(change.user, change.course, before.as_ref(), &now) {
+            events::publish(&mut *transaction, &event).await?;
         }
     });
     Ok(())

@@ -1,7 +1,9 @@
 //! Users: who they are, what they say of themselves, and which roles they have.
 
 use chrono::{DateTime, Utc};
-use either_database::{Database, on, row};
+use either_database::{Database, on, row, transaction};
+
+use crate::happened;
 
 row! {
     /// A user.
@@ -119,10 +121,10 @@ pub async fn anonymous_id(database: &Database, user: &User) -> Result<String, sq
     })
 }
 
-/// Writes a new user down; its number is given.
+/// Writes a new user down, and tells of it; its number is given.
 pub async fn insert(database: &Database, user: &User) -> Result<i64, sqlx::Error> {
-    on!(database, pool => {
-        sqlx::query_scalar(
+    let id: i64 = transaction!(database, transaction => {
+        let id: i64 = sqlx::query_scalar(
             "INSERT INTO users (username, email, name, is_staff, is_superuser, is_active, date_joined, password,
                 anonymous_id, country, level_of_education, goals, year_of_birth)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id",
@@ -140,9 +142,12 @@ pub async fn insert(database: &Database, user: &User) -> Result<i64, sqlx::Error
         .bind(&user.level_of_education)
         .bind(&user.goals)
         .bind(user.year_of_birth)
-        .fetch_one(pool)
-        .await
-    })
+        .fetch_one(&mut *transaction)
+        .await?;
+        events::publish(&mut *transaction, &happened::registered(&User { id, ..user.clone() })).await?;
+        id
+    });
+    Ok(id)
 }
 
 /// Writes down what a user says of themselves.

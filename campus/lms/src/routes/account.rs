@@ -15,7 +15,8 @@ use crate::queries::user::{self, User};
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 255;
 const LONGEST_TEXT: usize = 3000;
-const FIRST_YEAR: i64 = 1900;
+/// Nobody is older.
+pub const FIRST_YEAR: i64 = 1900;
 /// Doctorate to none, as the field is filled in by everybody who has it.
 pub const LEVELS_OF_EDUCATION: [&str; 9] = ["p", "m", "b", "a", "hs", "jhs", "el", "none", "other"];
 

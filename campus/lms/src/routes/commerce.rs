@@ -60,8 +60,9 @@ pub async fn replace(
         let reason = "Verification deadline must be after the course mode upgrade deadlines.";
         return Err(Error::invalid("verification_deadline", reason));
     }
-    course_mode::replace(&database, course.id, &modes, deadline).await?;
-    Ok(Json(item(&database, &Course { verification_deadline: deadline, ..course }).await?))
+    let course = Course { verification_deadline: deadline, ..course };
+    course_mode::replace(&database, &course, &modes, deadline).await?;
+    Ok(Json(item(&database, &course).await?))
 }
 
 fn key(path: &str) -> Option<CourseKey> {

@@ -1,7 +1,7 @@
 //! `/api/course_modes/`: the modes of a course, or one of them.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
 use either_database::Database;
@@ -101,12 +101,13 @@ pub async fn create(
     State(database): State<Database>,
     _staff: Staff,
     Path(path): Path<String>,
-    Body(new): Body<Map<String, Value>>,
+    request: Request,
 ) -> Result<(StatusCode, Json<Value>), Error> {
-    let (key, course, rest) = found(&database, &path).await?;
-    if !rest.is_empty() {
+    if is_mode(&path) {
         return Err(Error::refused(StatusCode::METHOD_NOT_ALLOWED, "A mode is made in the list of its course."));
     }
+    let Body(new) = Body::<Map<String, Value>>::from_request(request, &()).await?;
+    let (key, course, _) = found(&database, &path).await?;
     let slug =
         new.get("mode_slug").ok_or_else(|| Error::required("mode_slug"))?.as_str().unwrap_or_default().to_owned();
     if !is_slug(&slug) {
@@ -122,7 +123,7 @@ pub async fn create(
     if course_mode::of_course(&database, course.id).await?.iter().any(|other| other.slug == mode.slug) {
         return Err(Error::conflict("mode_slug", format!("The course has the mode '{}' already.", mode.slug)));
     }
-    course_mode::save(&database, course.id, &mode).await?;
+    course_mode::save(&database, &course, &mode).await?;
     Ok((StatusCode::CREATED, Json(item(&key, &mode))))
 }
 
@@ -131,13 +132,17 @@ pub async fn change(
     State(database): State<Database>,
     _staff: Staff,
     Path(path): Path<String>,
-    patch: Patch,
+    request: Request,
 ) -> Result<Json<Value>, Error> {
+    if !is_mode(&path) {
+        return Err(Error::refused(StatusCode::METHOD_NOT_ALLOWED, "One mode is changed, and not the list of them."));
+    }
+    let patch = Patch::from_request(request, &()).await?;
     let (key, course, slug) = found(&database, &path).await?;
     let modes = course_mode::of_course(&database, course.id).await?;
     let mode = modes.into_iter().find(|mode| mode.slug == slug).ok_or_else(Error::not_found)?;
     let mode = patch.applied_to(&Terms::of(&mode))?.put_into(mode)?;
-    course_mode::save(&database, course.id, &mode).await?;
+    course_mode::save(&database, &course, &mode).await?;
     Ok(Json(item(&key, &mode)))
 }
 
@@ -147,9 +152,20 @@ pub async fn remove(
     _staff: Staff,
     Path(path): Path<String>,
 ) -> Result<StatusCode, Error> {
+    if !is_mode(&path) {
+        return Err(Error::refused(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "One mode is taken away, and not the list of them.",
+        ));
+    }
     let (_, course, slug) = found(&database, &path).await?;
-    let was_there = course_mode::remove(&database, course.id, &slug).await?;
+    let was_there = course_mode::remove(&database, &course, &slug).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Error::not_found()) }
+}
+
+/// Whether the address is that of one mode. What is not even a key of a course may be either.
+fn is_mode(path: &str) -> bool {
+    CourseKey::split_path(path).map_or(path.trim_matches('/').contains('/'), |(_, rest)| !rest.is_empty())
 }
 
 async fn found(database: &Database, path: &str) -> Result<(CourseKey, Course, String), Error> {

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use either_database::Database;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use toggles::Context;
 
 use crate::auth::{Caller, Staff};
 use crate::course_key::CourseKey;
@@ -20,6 +21,7 @@ use crate::queries::enrollment::{self, Attribute, Change, Enrollment};
 use crate::queries::user;
 use crate::rate::Counted;
 use crate::service::Service;
+use crate::switches;
 
 /// The modes that learners may choose for themselves; the others are given by staff, mostly after a payment.
 const FREE_MODES: [&str; 2] = ["audit", "honor"];
@@ -153,6 +155,9 @@ pub async fn save(
     if existing.is_none() && !is_staff && !is_open(&course, now) {
         return Err(Error::bad_request(format!("The course '{}' is closed for enrollment.", course.course_key)));
     }
+    if existing.is_none() && !is_staff && !may_enroll_themselves(&service, &username, &course).await? {
+        return Err(Error::forbidden("Learners cannot enroll themselves here."));
+    }
     let mode = match (wanted.mode, &existing) {
         // A learner's wish counts at the beginning; afterwards it could lose what was paid for.
         (wanted, Some(existing)) if wanted.is_none() || !is_staff => existing.mode.clone(),
@@ -168,16 +173,21 @@ pub async fn save(
         Passed::On(data) => data["mode"].as_str().map_or(mode, str::to_owned),
         Passed::Answer(answer) => return Ok(Json(answer)),
     };
-    let change = Change {
-        user_id: user.id,
-        course_id: course.id,
-        mode: &mode,
-        is_active,
-        attributes: &wanted.enrollment_attributes,
-    };
+    let change =
+        Change { user: &user, course: &course, mode: &mode, is_active, attributes: &wanted.enrollment_attributes };
     enrollment::save(&database, &change).await?;
     let saved = enrollment::find(&database, &username, &course.course_key).await?.ok_or_else(Error::not_found)?;
     Ok(Json(item(&database, &saved).await?))
+}
+
+async fn may_enroll_themselves(service: &Service, username: &str, course: &Course) -> Result<bool, Error> {
+    let context = Context {
+        user: Some(username.to_owned()),
+        course: Some(course.course_key.clone()),
+        organization: Some(course.org.clone()),
+        ..Context::default()
+    };
+    Ok(service.0.toggles.snapshot().await?.is_on(&switches::SELF_ENROLLMENT, &context))
 }
 
 fn is_open(course: &Course, now: DateTime<Utc>) -> bool {

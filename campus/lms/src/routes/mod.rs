@@ -2,10 +2,13 @@
 
 pub mod account;
 mod commerce;
+mod content;
 mod course;
 mod course_mode;
 mod enrollment;
 mod health;
+mod learner;
+pub mod learning_table;
 mod oauth;
 mod organization;
 pub mod registration;
@@ -17,6 +20,7 @@ use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::{Json, Router};
 
+use crate::auth::Staff;
 use crate::error::Error;
 use crate::extract::receive;
 use crate::openapi;
@@ -27,11 +31,16 @@ pub use table::endpoints;
 pub fn router(service: Service) -> Router {
     let mut router = Router::new();
     for endpoint in endpoints() {
-        router = router.route(endpoint.route, endpoint.handler);
+        if let Some(handler) = endpoint.handler {
+            router = router.route(endpoint.route, handler);
+        }
     }
     // Made once: it does not change while the service runs.
     let document = openapi::document();
+    let only_staff = middleware::from_fn_with_state(service.clone(), for_staff);
     router
+        .nest_service("/api/events/v1", events::feed(service.0.outbox.clone()).layer(only_staff))
+        .merge(toggles::router(service.0.toggles.clone(), service.clone()).with_state(()))
         .route("/openapi.json", axum::routing::get(async move || Json(document)))
         .fallback(async || Error::not_found())
         .method_not_allowed_fallback(async || {
@@ -40,6 +49,10 @@ pub fn router(service: Service) -> Router {
         .layer(middleware::from_fn(receive))
         .layer(middleware::from_fn(log))
         .with_state(service)
+}
+
+async fn for_staff(_staff: Staff, request: Request, next: Next) -> Response {
+    next.run(request).await
 }
 
 async fn log(request: Request, next: Next) -> Response {

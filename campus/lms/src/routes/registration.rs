@@ -5,6 +5,7 @@ use axum::extract::State;
 use chrono::Utc;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use toggles::Context;
 
 use crate::auth::SigningIn;
 use crate::error::{Error, is_taken};
@@ -14,6 +15,7 @@ use crate::queries::user::{self, User};
 use crate::routes::account::Profile;
 use crate::secret;
 use crate::service::Service;
+use crate::switches;
 
 const LONGEST_USERNAME: usize = 30;
 const SHORTEST_PASSWORD: usize = 8;
@@ -39,6 +41,10 @@ pub async fn register(
     _counted: SigningIn,
     Body(wanted): Body<Wanted>,
 ) -> Result<Json<Value>, Error> {
+    let toggles = service.0.toggles.snapshot().await?;
+    if !toggles.is_on(&switches::REGISTRATION, &Context::default()) {
+        return Err(Error::forbidden("Registration is closed."));
+    }
     let password = wanted.password.ok_or_else(|| Error::required("password"))?;
     let form = json!({
         "username": wanted.username.ok_or_else(|| Error::required("username"))?,

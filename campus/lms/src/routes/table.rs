@@ -5,7 +5,9 @@ use serde_json::json;
 
 use crate::openapi::Operation;
 use crate::openapi::schema::{boolean, integer, list, named, nullable, object, one_of, page, partial, text};
-use crate::routes::{account, commerce, course, course_mode, enrollment, health, oauth, organization, registration};
+use crate::routes::{
+    account, commerce, course, course_mode, enrollment, health, learning_table, oauth, organization, registration,
+};
 use crate::service::Service;
 
 /// One operation, and who answers it.
@@ -14,21 +16,28 @@ pub struct Endpoint {
     pub route: &'static str,
     /// What is said of it.
     pub operation: Operation,
-    /// Who answers.
-    pub handler: MethodRouter<Service>,
+    /// Who answers; nobody here for what another operation's handler or another router answers.
+    pub handler: Option<MethodRouter<Service>>,
 }
 
 fn at(route: &'static str, operation: Operation, handler: MethodRouter<Service>) -> Endpoint {
-    Endpoint { route, operation, handler }
+    Endpoint { route, operation, handler: Some(handler) }
 }
 
-fn here(operation: Operation, handler: MethodRouter<Service>) -> Endpoint {
-    Endpoint { route: operation.path(), operation, handler }
+pub fn here(operation: Operation, handler: MethodRouter<Service>) -> Endpoint {
+    Endpoint { route: operation.path(), operation, handler: Some(handler) }
+}
+
+fn elsewhere(operation: Operation) -> Endpoint {
+    Endpoint { route: operation.path(), operation, handler: None }
 }
 
 /// All of them. Routes with a course key end in a wildcard, since a key of the old form has slashes.
 pub fn endpoints() -> Vec<Endpoint> {
-    [service(), identity(), catalogue(), modes(), enrollments()].into_iter().flatten().collect()
+    [service(), identity(), catalogue(), modes(), enrollments(), shared(), learning_table::learning()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn service() -> Vec<Endpoint> {
@@ -187,11 +196,7 @@ fn modes() -> Vec<Endpoint> {
                 .refuses(&[404, 405, 409]),
             post(course_mode::create),
         ),
-        at(
-            ROUTE,
-            Operation::user("GET", ONE, "One mode.").gives(named("CourseMode")).refuses(&[404]),
-            MethodRouter::new(),
-        ),
+        elsewhere(Operation::user("GET", ONE, "One mode.").gives(named("CourseMode")).refuses(&[404])),
         at(
             ROUTE,
             Operation::staff("PATCH", ONE, "Changes a mode.")
@@ -261,6 +266,45 @@ fn enrollments() -> Vec<Endpoint> {
                 .gives(named("EnrollmentCourse"))
                 .refuses(&[400]),
             get(enrollment::show_course),
+        ),
+    ]
+}
+
+/// What routers of libraries answer.
+fn shared() -> Vec<Endpoint> {
+    let anything = || json!({ "type": "object" });
+    let event = json!({ "type": "object", "required": ["position", "event_type", "id", "key", "data"] });
+    vec![
+        elsewhere(
+            Operation::staff(
+                "GET",
+                "/api/events/v1",
+                "Events after a position; with `wait=20`, that wait for the first.",
+            )
+            .query("after", json!({ "type": "integer", "minimum": 0, "maximum": i64::MAX }))
+            .query("limit", json!({ "type": "integer" }))
+            .query("types", text())
+            .gives(object([("events", list(event)), ("position", integer())]))
+            .refuses_plainly(&[400, 409, 410]),
+        ),
+        elsewhere(
+            Operation::staff("GET", "/api/toggles/v0/state/", "How all toggles stand.")
+                .gives(json!({ "type": "object", "required": ["waffle_flags", "waffle_switches", "django_settings"] })),
+        ),
+        elsewhere(
+            Operation::anybody("GET", "/api/toggles/v1/evaluate/", "Toggles for somebody, for front ends.")
+                .query("names", text())
+                .query("course", text())
+                .query("organization", text())
+                .query("site", text())
+                .gives(object([
+                    ("flags", anything()),
+                    ("switches", anything()),
+                    ("settings", anything()),
+                    ("defaults", anything()),
+                    ("unknown", list(text())),
+                ]))
+                .refuses_plainly(&[400]),
         ),
     ]
 }

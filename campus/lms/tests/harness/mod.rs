@@ -184,6 +184,14 @@ impl System {
         self.call("GET", path, None, None)
     }
 
+    /// Changes the database past the service.
+    pub fn execute(&self, statement: &'static str) {
+        let done = self
+            .runtime
+            .block_on(async { on!(&self.database, pool => sqlx::query(statement).execute(pool).await.map(drop)) });
+        done.unwrap();
+    }
+
     /// One number of the database.
     pub fn count(&self, query: &'static str) -> i64 {
         self.runtime
