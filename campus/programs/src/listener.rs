@@ -15,6 +15,7 @@ use crate::synchronization::synchronize_with;
 
 const COURSE_CHANGED: EventType = EventType::new("org.openedx.content_authoring.course.catalog_info.changed.v1");
 const ENROLLED: EventType = EventType::new("org.openedx.learning.course.enrollment.created.v1");
+const ENROLLMENT_CHANGED: EventType = EventType::new("org.openedx.learning.course.enrollment.changed.v1");
 /// Under this name it is remembered which events were taken.
 const NAME: &str = "programs";
 const LMS: &str = "lms";
@@ -37,7 +38,7 @@ pub fn consumer(database: &Database, config: &LmsConfig, bus: Option<&Bus>) -> C
 
 impl Handler for Listener {
     fn event_types(&self) -> &[EventType] {
-        &[COURSE_CHANGED, ENROLLED]
+        &[COURSE_CHANGED, ENROLLED, ENROLLMENT_CHANGED]
     }
 
     /// The event says which course has changed; how it is now is asked for. So an event that comes late or twice does not
@@ -66,9 +67,9 @@ impl Handler for Listener {
         Ok(())
     }
 
-    /// Who enrols in a run that counts for a program starts with the program as it is now.
+    /// Who enrols in a run that counts for a program, or changes to a mode that does, starts with the program as it is now.
     async fn handle(&self, connection: &mut Connection<'_>, event: &Event) -> Result<(), HandlerError> {
-        if !event.is(ENROLLED) {
+        if !event.is(ENROLLED) && !event.is(ENROLLMENT_CHANGED) {
             return Ok(());
         }
         let found = |path| text(event, path).ok_or_else(|| HandlerError::Never(format!("it has no {path}").into()));

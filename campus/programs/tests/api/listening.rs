@@ -71,6 +71,9 @@ fn who_enrols_in_a_run_of_a_program_has_started_with_it() {
         lms.tell(event(ENROLLMENT, SEEDS, &enrolled("cy", SEEDS, "verified")));
         until(|| learners() == 2, "nobody has started");
         assert_eq!(system.count("SELECT count(*) FROM learners WHERE username = 'ada'"), 0);
+        let upgraded = "org.openedx.learning.course.enrollment.changed.v1";
+        lms.tell(event(upgraded, SEEDS, &enrolled("ada", SEEDS, "verified")));
+        until(|| learners() == 3, "who changes to a mode that counts has not started");
         let start = system.call("POST", "/api/v1/programs/active/start/", "bob", &json!({}));
         assert_eq!((start.status, &start.body["version"]), (200, &json!(1)), "{start:?}");
     });
