@@ -409,6 +409,31 @@ fn hostile_and_broken_repositories_are_refused_with_a_reason() {
 }
 
 #[test]
+fn a_file_of_a_gigabyte_that_is_not_needed_is_not_fetched() {
+    let site = Site::new();
+    site.commit("lms", &[("stock/seedbed.yaml", &service("lms", "one")), ("films/about.md", "")]);
+    fs::File::create(site.path("lms/films/one")).unwrap().set_len(1 << 30).unwrap();
+    // How well its content is compressed is no matter here.
+    site.git("lms", &["config", "core.compression", "1"]);
+    site.commit("lms", &[]);
+    site.top(&[("lms", "path: stock")]);
+    site.seedbed("top", &["up"]).ends_with(0);
+    assert!(site.log("lms/web").contains("version one"));
+    // Compressed, its zeros are more than four million bytes.
+    let cache = site.workspace.root().with_file_name("home").join(".cache/seedbed");
+    let fetched = size(&cache);
+    assert!(fetched > 0 && fetched < 1_000_000, "{fetched} bytes are in {}", cache.display());
+}
+
+/// How many bytes the files of a directory have.
+fn size(path: &Path) -> u64 {
+    let metadata = fs::symlink_metadata(path).unwrap();
+    let entries = if metadata.is_dir() { Some(fs::read_dir(path).unwrap()) } else { None };
+    let below: u64 = entries.into_iter().flatten().map(|entry| size(&entry.unwrap().path())).sum();
+    if metadata.is_file() { metadata.len() } else { below }
+}
+
+#[test]
 fn a_second_worktree_has_its_own_environment_beside_the_first() {
     let site = Site::new();
     site.commit("lms", &[("seedbed.yaml", &service("lms", "one"))]);
