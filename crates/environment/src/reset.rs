@@ -1,14 +1,14 @@
-//! `reset`: every database is back in its declared state.
+//! `reset`: databases are back in their declared state.
 
 use std::collections::BTreeSet;
 
-use plan::{Action, Parts, StateWork};
+use plan::{Action, DatabaseId, Parts, StateWork};
 
 use crate::context::{Context, Mode, Target};
 use crate::material::Material;
 use crate::report::{ServiceReport, StepReport, millis, service_reports, step_reports};
 use crate::session::Session;
-use crate::{Error, times};
+use crate::{Error, databases, times};
 
 /// What a reset has done.
 #[derive(Debug)]
@@ -25,13 +25,16 @@ pub struct ResetReport {
     pub total_ms: u64,
 }
 
-/// Brings every database back to its declared state.
-pub fn reset(context: &Context<'_>, target: &Target) -> Result<ResetReport, Error> {
+/// Brings these databases back to their declared state; all when none is named.
+pub fn reset(context: &Context<'_>, target: &Target, names: &[String]) -> Result<ResetReport, Error> {
     let mut session = Session::open(context, target, &Mode::Existing, "reset")?;
-    let all = |session: &Session<'_>| session.model.databases.keys().cloned().collect();
+    let only = names.iter().map(|name| databases::find(&session, name)).collect::<Result<BTreeSet<DatabaseId>, _>>()?;
+    let wanted = |session: &Session<'_>| {
+        if only.is_empty() { session.model.databases.keys().cloned().collect() } else { only.clone() }
+    };
     let was_running = !session.observed.running.is_empty();
-    let executed = session.execute_with_states(&Material::of("reset"), all, |session| {
-        let parts = Parts { databases: all(session), ..Parts::default() };
+    let executed = session.execute_with_states(&Material::of("reset"), wanted, |session| {
+        let parts = Parts { databases: wanted(session), ..Parts::default() };
         let (model, observed, inputs) = (&session.model, &session.observed, &session.inputs);
         plan::around_state(model, observed, inputs, &parts, StateWork::Reset, &BTreeSet::new())
     });

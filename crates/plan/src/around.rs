@@ -69,7 +69,7 @@ pub fn around_state(
     } else {
         (BTreeSet::new(), Due::default())
     };
-    let loads = !made.is_empty() && keys.loaded().any(|id| origins.get(id).is_none_or(|origin| !origin.has_data()));
+    let loads = !made.is_empty() && keys.loaded().any(|id| origins.get(id).is_some_and(|origin| !origin.has_data()));
     let mut planner = Planner::new(model, observed, planned_keys, due);
 
     let mut services = Vec::new();

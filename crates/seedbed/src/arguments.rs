@@ -173,8 +173,8 @@ pub enum Command {
     Pull(PullArguments),
     /// Get from a remote what a snapshot or a state consists of
     Fetch(FetchArguments),
-    /// Bring every database back to its declared data
-    Reset,
+    /// Bring every database back to its declared data, or those that are named
+    Reset(ResetArguments),
     /// Look into the databases
     #[command(subcommand)]
     Db(DbCommand),
@@ -892,6 +892,14 @@ pub struct WhyArguments {
     /// DATABASE or WORKSPACE/DATABASE; all when none is named
     #[arg(add = completion::databases())]
     pub database: Option<String>,
+}
+
+/// Arguments of `reset`.
+#[derive(Debug, Args)]
+pub struct ResetArguments {
+    /// DATABASE or WORKSPACE/DATABASE; all when none is named
+    #[arg(value_name = "DATABASE", add = completion::databases())]
+    pub databases: Vec<String>,
 }
 
 /// Arguments of `verify`.

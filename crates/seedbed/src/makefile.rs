@@ -50,7 +50,11 @@ pub const TARGETS: [Target; 24] = [
         each: Some(("SERVICE", "shell $*")),
         ..target("dev.shell", "Open a shell where the service runs", "shell")
     },
-    Target { needs: Some("TASK"), ..target("dev.run", "Run TASK=NAME, after what it needs", "run $(TASK)") },
+    Target {
+        each: Some(("TASK", "run $*")),
+        needs: Some("TASK"),
+        ..target("dev.run", "Run TASK=NAME, after what it needs", "run $(TASK)")
+    },
     Target {
         each: Some(("SERVICE", "restart $*")),
         needs: Some("SERVICE"),
@@ -75,7 +79,10 @@ pub const TARGETS: [Target; 24] = [
         each: Some(("SERVICE", "describe $*")),
         ..target("dev.describe", "Show what the tables hold", "describe")
     },
-    target("dev.reset", "Bring all databases back to their declared state", "reset"),
+    Target {
+        each: Some(("DATABASE", "reset $*")),
+        ..target("dev.reset", "Bring all databases back to their declared state", "reset")
+    },
     target("dev.undo", "Take back what the last command did to databases and files", "undo"),
     Target {
         needs: Some("TAG"),

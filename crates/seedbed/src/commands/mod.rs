@@ -235,7 +235,7 @@ fn run_command(job: &Job<'_>) -> Result<Outcome, Failure> {
         Command::Base(command) => base::run(job, command),
         Command::Store(command) => store::run(job, command),
         Command::Tend(options) => tend::run(job, options),
-        Command::Reset => reset::run(job),
+        Command::Reset(arguments) => reset::run(job, arguments),
         Command::Destroy(options) => destroy::run(job, options),
         Command::Check(options) => acceptance::run(job, options),
         Command::Doctor(options) => doctor::run(job, options),

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use serde_json::json;
 
 use super::{Job, Outcome, up};
+use crate::arguments::ResetArguments;
 use crate::duration::duration;
 use crate::failure::Failure;
 
-pub fn run(job: &Job<'_>) -> Result<Outcome, Failure> {
-    let report = job.tell(environment::reset(job.context, &job.target()?))?;
+pub fn run(job: &Job<'_>, arguments: &ResetArguments) -> Result<Outcome, Failure> {
+    let report = job.tell(environment::reset(job.context, &job.target()?, &arguments.databases))?;
     let mut text = String::new();
     if !report.from_copy.is_empty() {
         writeln!(text, "back in their declared state: {}", report.from_copy.join(", ")).expect("it is a string");

@@ -13,6 +13,8 @@ const MANIFEST: &str = "\
 name: shop
 databases:
   shop: { engine: sqlite, schema: { sql: [schema.sql] } }
+tasks:
+  note: { run: touch noted }
 services:
   web: { run: sleep 1000 }
   worker: { run: sleep 1000 }
@@ -48,6 +50,8 @@ fn the_targets_are_the_commands() {
         "dev.restart.worker",
         "dev.load_dev_data",
         "dev.load_dev_data.shop",
+        "dev.reset.shop",
+        "dev.run.note",
         "dev.config",
     ] {
         make(&workspace, &["-C", "below", target]).ends_with(0);
