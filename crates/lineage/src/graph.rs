@@ -74,7 +74,7 @@ impl Graph {
             sorted.iter().map(|record| (record.id.as_str(), builder.step(record, stale.get(&record.id)))).collect();
         for record in &sorted {
             for output in &record.outputs {
-                let node = builder.reference(output, false);
+                let node = builder.written(output, record);
                 builder.edge(steps[record.id.as_str()], node);
             }
         }
@@ -83,32 +83,44 @@ impl Graph {
             for (is_code, reference) in
                 record.inputs.iter().map(|one| (false, one)).chain(record.code.iter().map(|one| (true, one)))
             {
-                let node = builder.reference(reference, is_code);
-                builder.edge(node, step);
-                if is_code {
+                let found = if is_code { None } else { index.found(&record.id)? };
+                let mut makers_here = Vec::new();
+                for maker in found.map(|found| makers(index, &found, reference)).transpose()?.unwrap_or_default() {
+                    let maker = index.by_seq(maker)?;
+                    makers_here.extend(steps.get(maker.id.as_str()).map(|step| (*step, maker.clone())));
+                }
+                // What was read as it was written is one node; a part of what was written, or something around it, is its own.
+                let same =
+                    |maker: &Record| maker.outputs.iter().find(|output| output.subject == reference.subject).cloned();
+                let mut is_joined = false;
+                for (_, maker) in &makers_here {
+                    if let Some(output) = same(maker).filter(|output| !output.content.differs(&reference.content)) {
+                        let node = builder.written(&output, maker);
+                        builder.edge(node, step);
+                        is_joined = true;
+                    }
+                }
+                if is_joined {
                     continue;
                 }
-                let Some(found) = index.found(&record.id)? else { continue };
-                for maker in makers(index, &found, reference)? {
-                    let maker = index.by_seq(maker)?;
-                    let Some(maker_step) = steps.get(maker.id.as_str()) else { continue };
-                    // Where the input is a part of what was written, or has it as a part, one leads to the other.
-                    let parts: Vec<&Reference> = maker
+                let node = builder.reference(reference, is_code);
+                builder.edge(node, step);
+                for (maker_step, maker) in makers_here {
+                    let parts: Vec<Reference> = maker
                         .outputs
                         .iter()
                         .filter(|output| match (output.place(), reference.place()) {
                             (Some(output), Some(input)) => output.overlaps(input),
                             _ => false,
                         })
+                        .cloned()
                         .collect();
                     if parts.is_empty() {
-                        builder.edge(*maker_step, node);
+                        builder.edge(maker_step, node);
                     }
                     for part in parts {
-                        let written = builder.reference(part, false);
-                        if written != node {
-                            builder.edge(written, node);
-                        }
+                        let written = builder.written(&part, &maker);
+                        builder.edge(written, node);
                     }
                 }
             }
@@ -193,13 +205,23 @@ impl Builder {
         })
     }
 
+    /// What an execution has written: each its own, for one may write again what it has read.
+    fn written(&mut self, output: &Reference, record: &Record) -> usize {
+        let key = format!("{} {:?} of {}", output.subject, output.content, record.id);
+        self.node_of(key, output, false)
+    }
+
     fn reference(&mut self, reference: &Reference, is_code: bool) -> usize {
+        self.node_of(format!("{} {:?}", reference.subject, reference.content), reference, is_code)
+    }
+
+    fn node_of(&mut self, key: String, reference: &Reference, is_code: bool) -> usize {
         let kind = match &reference.subject {
             Subject::External(_) => NodeKind::External,
             Subject::Place(_) if is_code => NodeKind::Code,
             Subject::Place(_) => NodeKind::Place,
         };
-        self.node(format!("{} {:?}", reference.subject, reference.content), |id| Node {
+        self.node(key, |id| Node {
             id,
             kind,
             label: reference.subject.to_string(),

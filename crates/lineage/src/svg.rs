@@ -77,7 +77,7 @@ fn drawing(graph: &Graph) -> (Layout, String) {
     let sizes: Vec<(f64, f64)> = graph.nodes.iter().map(size).collect();
     let layout = layout(&sizes, &graph.edges);
     let mut body = String::from(
-        "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0 8 4 0 8Z\" class=\"head\"/></marker></defs>\n",
+        "<defs><marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerUnits=\"userSpaceOnUse\" markerWidth=\"9\" markerHeight=\"9\" orient=\"auto\"><path d=\"M0 0 8 4 0 8Z\" class=\"head\"/></marker></defs>\n",
     );
     for ((from, to), points) in graph.edges.iter().zip(&layout.edges) {
         let names = (&graph.nodes[*from].id, &graph.nodes[*to].id);

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use lineage::{
-    Broken, Content, FORGET, Index, Intent, LineageError, Place, Present, Reason, Record, Reference, Source, Stale,
-    Staleness, Status, check, inputs, made,
+    Broken, Content, FORGET, Graph, Index, Intent, LineageError, Place, Present, Reason, Record, Reference, Source,
+    Stale, Staleness, Status, check, inputs, made,
 };
 
 /// Contents by place as the work goes on, and the records of it.
@@ -269,4 +269,26 @@ fn a_step_that_writes_elsewhere_has_left_its_old_places() {
         Staleness::new(&work.index, &mut work.present()).of("1020-train").unwrap(),
         Some(Reason::Code(place("code:train")))
     );
+}
+
+#[test]
+fn the_graph_has_no_circles_also_where_a_step_writes_what_it_has_read() {
+    let mut work = Work::new();
+    work.execute("touch", &["mid:clean"], &[("mid:clean", "c1")]);
+    work.execute("part", &["mid:clean/one", "mid"], &[("results", "r")]);
+    let records = Staleness::new(&work.index, &mut work.present()).current().unwrap();
+    let graph = Graph::of(&work.index, &records, &std::collections::HashMap::new()).unwrap();
+    let label = |node: usize| format!("{} {}", graph.nodes[node].kind.word(), graph.nodes[node].label);
+    let edges: Vec<(String, String)> = graph.edges.iter().map(|(from, to)| (label(*from), label(*to))).collect();
+    let has = |from: &str, to: &str| edges.contains(&(from.to_owned(), to.to_owned()));
+    assert!(has("step clean", "place mid:clean") && has("place mid:clean", "step touch"), "{edges:?}");
+    assert!(has("code code:clean", "step clean") && has("place mid:clean", "place mid:clean/one"), "{edges:?}");
+    // A circle would have nodes that nothing leads to less and less.
+    let mut left: Vec<(usize, usize)> = graph.edges.clone();
+    while !left.is_empty() {
+        let before = left.len();
+        let targets: Vec<usize> = left.iter().map(|(_, to)| *to).collect();
+        left.retain(|(from, _)| targets.contains(from));
+        assert!(left.len() < before, "{edges:?}");
+    }
 }
