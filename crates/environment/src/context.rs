@@ -163,7 +163,8 @@ impl Target {
 
     fn of_root(root: PathBuf, name: &str) -> Result<Self, Error> {
         let fits = name.len() <= 40
-            && ![tasks::TASKS, library::STORE, library::STORE_CACHE, library::DOWNLOADS].contains(&name)
+            && ![tasks::TASKS, library::STORE, library::STORE_CACHE, library::DOWNLOADS, recorder::DIRECTORY]
+                .contains(&name)
             && name.starts_with(|first: char| first.is_ascii_lowercase())
             && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         if !fits {

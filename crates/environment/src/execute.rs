@@ -20,7 +20,7 @@ use crate::material::Material;
 use crate::record::{DatabaseRecord, MadeOf, UndoRecord};
 use crate::shared_hold::{self, Held};
 use crate::tasks::TaskRecord;
-use crate::{Error, Interrupt, Progress, Session, base, physical, resources, states, tasks, unusable};
+use crate::{Error, Interrupt, Progress, Session, base, physical, provenance, resources, states, tasks, unusable};
 
 /// What was done.
 #[derive(Debug, Default)]
@@ -36,10 +36,12 @@ impl Session<'_> {
     pub(crate) fn execute(&self, plan: &Plan, material: &Material<'_>) -> Result<Execution, Error> {
         let running = self.running_services();
         self.journal.set_running(running.iter().map(ToString::to_string).collect());
+        let began = (self.context.now)();
         let outcome = self.carry_out(plan, material);
         match outcome {
             Ok(execution) => {
                 self.settle(material.command)?;
+                provenance::record(self, plan, material, execution.load.as_ref(), began);
                 Ok(execution)
             }
             Err(error) => {

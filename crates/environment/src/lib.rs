@@ -86,6 +86,7 @@ mod physical;
 mod place;
 mod ports;
 mod private;
+mod provenance;
 mod provider;
 mod provider_command;
 mod provider_http;

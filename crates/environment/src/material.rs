@@ -70,6 +70,13 @@ impl<'a> Material<'a> {
         Self { command, ..Self::default() }
     }
 
+    /// What was saved so far, if a snapshot is taken: names and fingerprints.
+    pub(crate) fn saved(&self) -> Vec<(String, String)> {
+        let Some(draft) = &self.draft else { return Vec::new() };
+        let contents = draft.contents.lock().expect("nothing panics while it holds this");
+        contents.iter().map(|content| (content.name.clone(), content.fingerprint.clone())).collect()
+    }
+
     pub(crate) fn draft(&self) -> &Draft<'a> {
         self.draft.as_ref().expect("whoever plans a snapshot begins a draft")
     }

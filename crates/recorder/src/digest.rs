@@ -107,6 +107,11 @@ impl Drop for Digester {
     }
 }
 
+/// The content of a file that is read now.
+pub(crate) fn of_file(path: &Path) -> Content {
+    tree::save_file(path, &Nowhere, &tree::unwatched).map_or(Content::Unknown, |saved| Content::Digest(saved.content))
+}
+
 fn identity(metadata: &fs::Metadata) -> Identity {
     [
         metadata.dev().cast_signed(),

@@ -27,6 +27,6 @@ pub use error::RecorderError;
 pub use execute::{Executed, Execution, execute};
 pub use observe::{Accesses, Undeclared};
 pub use observe_system::become_observed;
-pub use recorder::{Elsewhere, Recorder, Surroundings, append};
+pub use recorder::{DIRECTORY, Elsewhere, Recorder, Surroundings, append, digest_of, id};
 pub use replay::{Again, How, again};
 pub use step::{Step, StepSpec};

@@ -13,6 +13,9 @@ use crate::catalogue::Catalogue;
 use crate::digest::Digester;
 use crate::{RecorderError, open_steps, records};
 
+/// The name, beside those of environments, of the directory with what is not for others.
+pub const DIRECTORY: &str = "lineage";
+
 /// The name of the file in the index that records are appended to.
 const CURRENT: &str = "current";
 
@@ -51,6 +54,10 @@ impl<'a> Recorder<'a> {
     ) -> Result<Self, RecorderError> {
         let directory = local(&catalogue.root);
         fs::create_dir_all(&directory).map_err(RecorderError::io("create", &directory))?;
+        let ignore = catalogue.root.join(".seedbed/.gitignore");
+        if !ignore.exists() {
+            fs::write(&ignore, "*\n").map_err(RecorderError::io("write", &ignore))?;
+        }
         let index = open_index(&directory)?;
         let digester = Digester::new(&directory);
         let mut recorder = Self { catalogue, surroundings, index, digester, elsewhere, notes: Vec::new() };
@@ -136,9 +143,7 @@ impl<'a> Recorder<'a> {
     /// A new record that begins now.
     pub fn begin(&self, step: &str, kind: &str) -> Record {
         let started = lineage::milliseconds((self.surroundings.now)()).unwrap_or(0);
-        let mut bytes = [0u8; 8];
-        getrandom::fill(&mut bytes).expect("the system has random numbers");
-        let mut record = Record::new(new_id(started, u64::from_le_bytes(bytes)), step, kind, started);
+        let mut record = Record::new(id(started), step, kind, started);
         record.host.clone_from(&self.surroundings.host);
         record.by.clone_from(&self.surroundings.by);
         record.environment.clone_from(&self.surroundings.environment);
@@ -220,7 +225,7 @@ impl<'a> Recorder<'a> {
 
 /// Where a workspace keeps of lineage what is not for others.
 fn local(root: &Path) -> PathBuf {
-    root.join(".seedbed/lineage")
+    root.join(".seedbed").join(DIRECTORY)
 }
 
 /// Where the records of a workspace are appended: where its snapshots find them, if it has such.
@@ -232,9 +237,22 @@ fn current_file(root: &Path) -> PathBuf {
     }
 }
 
-/// Writes down a record in the workspace of a directory, without looking at others.
-pub fn append(root: &Path, record: &Record) -> Result<(), RecorderError> {
-    records::append(&current_file(root), record)
+/// Writes down records in the workspace of a directory, without looking at others. They are on the disk when the system likes: for what
+/// is done often, and is not lost when a record of it is.
+pub fn append(root: &Path, all: &[Record]) -> Result<(), RecorderError> {
+    records::write(&current_file(root), all).map(drop)
+}
+
+/// The content of a file, as records have it; [`Content::Unknown`] if it cannot be read.
+pub fn digest_of(path: &Path) -> Content {
+    crate::digest::of_file(path)
+}
+
+/// A new id for a record that begins then.
+pub fn id(started_ms: i64) -> String {
+    let mut bytes = [0u8; 8];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    new_id(started_ms, u64::from_le_bytes(bytes))
 }
 
 fn open_index(directory: &Path) -> Result<Index, RecorderError> {

@@ -26,15 +26,22 @@ pub(crate) fn locked(path: &Path) -> Result<File, RecorderError> {
 
 /// Appends a record, and returns when it is on the disk.
 pub(crate) fn append(path: &Path, record: &Record) -> Result<(), RecorderError> {
+    let file = write(path, std::slice::from_ref(record))?;
+    file.sync_data().map_err(RecorderError::io("write", path))
+}
+
+/// Appends records, which the system writes to the disk when it likes.
+pub(crate) fn write(path: &Path, records: &[Record]) -> Result<File, RecorderError> {
     let mut file = locked(path)?;
     let length = file.metadata().map_err(RecorderError::io("look at", path))?.len();
-    let mut line = document::to_line(record);
+    let mut line: String = records.iter().map(document::to_line).collect();
     let mut last = [b'\n'];
     if length > 0 && file.read_exact_at(&mut last, length - 1).is_ok() && last != [b'\n'] {
         // A line that was cut short by a crash stays alone, and is no record.
         line.insert(0, '\n');
     }
-    file.write_all(line.as_bytes()).and_then(|()| file.sync_data()).map_err(RecorderError::io("write", path))
+    file.write_all(line.as_bytes()).map_err(RecorderError::io("write", path))?;
+    Ok(file)
 }
 
 /// What was read of a file.

@@ -263,7 +263,7 @@ fn hint(error: &Error) -> Option<String> {
         )),
         Error::Repository { source, .. } => source.help(),
         Error::LockWouldChange(_) => Some("repeat it without --locked, which writes the lock".to_owned()),
-        Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks', 'store', 'store-cache' or 'downloads'".to_owned()),
+        Error::Name(_) => Some("use a-z, 0-9 and '-', beginning with a letter, at most 40; not 'tasks', 'store', 'store-cache', 'downloads' or 'lineage'".to_owned()),
         Error::NoEnvironment(_) => Some("`seedbed up` makes it; `--name` chooses another".to_owned()),
         Error::Memory { .. } => Some(
             "nothing was started; stop something else, or say --over-budget to start them all the same".to_owned(),

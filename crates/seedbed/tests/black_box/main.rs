@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stderr, reason = "helpers of tests are not seen to be in tests")]
 
 mod acceptance;
+mod api;
 mod attach;
 mod campus;
 mod capture;

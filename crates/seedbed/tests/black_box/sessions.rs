@@ -43,6 +43,7 @@ sessions! {
     json
     lazy
     lineage
+    lineage_of_databases
     life
     loading
     local
