@@ -28,6 +28,12 @@ impl CourseKey {
         Some((Self::parse(&path[..end])?, path[end..].trim_matches('/')))
     }
 
+    /// The organisation that it begins with.
+    pub fn organization(&self) -> &str {
+        let key = self.0.strip_prefix(PREFIX).unwrap_or(&self.0);
+        key.split(['+', '/']).next().unwrap_or_default()
+    }
+
     /// The key as it is written.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -37,6 +43,13 @@ impl CourseKey {
 #[cfg(test)]
 mod tests {
     use super::CourseKey;
+
+    #[test]
+    fn begins_with_the_organisation() {
+        for key in ["course-v1:edX+DemoX+2025", "edX/DemoX/2025"] {
+            assert_eq!(CourseKey::parse(key).unwrap().organization(), "edX");
+        }
+    }
 
     #[test]
     fn splits_a_path_into_key_and_rest() {

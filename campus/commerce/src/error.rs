@@ -1,8 +1,10 @@
-//! The one place where errors become responses: a status and JSON with the field and the reason.
+//! The one place where errors become responses: a problem (RFC 9457) with the field and the reason.
 
-use axum::Json;
-use axum::http::{StatusCode, header};
+use std::time::Duration;
+
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use identity::Refusal;
 use serde_json::json;
 
 /// Why a request is not answered as it was asked.
@@ -17,6 +19,10 @@ pub enum Error {
         /// For a human.
         reason: String,
     },
+    /// More requests than one may make; after this time there may be another one.
+    TooMany(Duration),
+    /// Something that this service needs cannot be had now.
+    Unavailable(&'static str),
     /// The database's doing.
     Database(sqlx::Error),
 }
@@ -52,6 +58,16 @@ impl Error {
         Self::refused(StatusCode::NOT_FOUND, "Not found.")
     }
 
+    /// 405: nobody can do this here.
+    pub fn not_allowed() -> Self {
+        Self::refused(StatusCode::METHOD_NOT_ALLOWED, "This is not what can be done here.")
+    }
+
+    /// 409: it is in a state in which this cannot be done.
+    pub fn conflict(reason: impl Into<String>) -> Self {
+        Self::refused(StatusCode::CONFLICT, reason)
+    }
+
     /// Any other status.
     pub fn refused(status: StatusCode, reason: impl Into<String>) -> Self {
         Self::Refused { status, field: None, reason: reason.into() }
@@ -64,10 +80,26 @@ impl From<sqlx::Error> for Error {
     }
 }
 
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::KeysUnavailable => Self::Unavailable("The keys that tokens are checked with cannot be had now."),
+            refusal => Self::unauthorized(refusal.to_string()),
+        }
+    }
+}
+
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
+        let mut wait = None;
         let (status, field, reason) = match self {
             Self::Refused { status, field, reason } => (status, field, reason),
+            Self::TooMany(pause) => {
+                let seconds = pause.as_secs() + 1;
+                wait = Some(seconds);
+                (StatusCode::TOO_MANY_REQUESTS, None, format!("Too many requests: the next one in {seconds} seconds."))
+            }
+            Self::Unavailable(reason) => (StatusCode::SERVICE_UNAVAILABLE, None, reason.to_owned()),
             Self::Database(error) => {
                 tracing::error!(%error, "the database failed");
                 match error {
@@ -78,9 +110,21 @@ impl IntoResponse for Error {
                 }
             }
         };
-        let mut response = (status, Json(json!({ "field": field, "reason": reason }))).into_response();
+        let body = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": reason,
+            "field": field,
+            "reason": reason,
+        });
+        let kind = HeaderValue::from_static("application/problem+json");
+        let mut response = (status, [(header::CONTENT_TYPE, kind)], body.to_string()).into_response();
         if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Token"));
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("JWT"));
+        }
+        if let Some(seconds) = wait {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -17,6 +17,10 @@ macro_rules! migration {
 pub const MIGRATIONS: &[Migration] = &[
     migration!(1, "tokens, sites and partners", "0001_partners.sql"),
     migration!(2, "courses and seats", "0002_courses.sql"),
+    migration!(3, "orders", "0003_orders.sql"),
+    events::outbox_migration(4),
+    events::inbox_migration(5),
+    toggles::migration(6),
 ];
 
 /// Why the schema could not be brought up to date.

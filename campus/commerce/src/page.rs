@@ -62,8 +62,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
             Some(_) => return Err(invalid_page()),
         };
         let size = match value("page_size").map(str::parse) {
-            Some(Ok(size)) if size >= 1 => i64::min(size, LARGEST_SIZE),
-            _ => DEFAULT_SIZE,
+            None => DEFAULT_SIZE,
+            Some(Ok(size)) if (1..=i64::from(i32::MAX)).contains(&size) => i64::min(size, LARGEST_SIZE),
+            Some(_) => return Err(Error::invalid("page_size", "It is a number from 1; at most 100 are given.")),
         };
         let others: String = pairs().filter(|pair| !pair.starts_with("page=")).map(|pair| format!("{pair}&")).collect();
         Ok(Self { number, size, address: format!("{base}{}?{others}page=", uri.path()) })

@@ -4,7 +4,7 @@ use either_database::{Database, OpenError, Options};
 
 use crate::config::PublishConfig;
 use crate::lms::{Lms, LmsError, Publication, PublishedMode};
-use crate::queries::course::{self, Course};
+use crate::queries::course::{self, Course, Filter};
 use crate::queries::seat::{self, Seat};
 
 /// What became of one course.
@@ -23,8 +23,8 @@ pub enum PublishError {
     #[error("DATABASE_URL is wrong")]
     Open(#[from] OpenError),
     /// The database cannot be reached, or refuses a statement.
-    #[error("cannot read the courses")]
-    Read(#[from] sqlx::Error),
+    #[error("cannot read or write the courses")]
+    Database(#[from] sqlx::Error),
     /// There is no course of that key.
     #[error("there is no course '{0}'")]
     NoSuchCourse(String),
@@ -39,13 +39,18 @@ pub async fn publish(config: &PublishConfig, key: Option<&str>) -> Result<Vec<Pu
             let course = course::by_key(&database, key).await?;
             vec![course.ok_or_else(|| PublishError::NoSuchCourse(key.to_owned()))?]
         }
-        None => course::page(&database, i64::MAX, 0).await?,
+        None => course::page(&database, &Filter::default(), i64::MAX, 0).await?,
     };
     let mut reports = Vec::with_capacity(courses.len());
     for course in courses {
         let seats = seat::of_course(&database, course.id).await?;
-        reports
-            .push(PublicationReport { course_key: course.course_key.clone(), result: send(&lms, course, seats).await });
+        let course_key = course.course_key.clone();
+        let result = send(&lms, course, seats).await;
+        match &result {
+            Ok(_) => course::note_publication(&database, &course_key, None).await?,
+            Err(error) => course::note_publication(&database, &course_key, Some(&error.to_string())).await?,
+        }
+        reports.push(PublicationReport { course_key, result });
     }
     database.close().await;
     Ok(reports)

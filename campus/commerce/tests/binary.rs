@@ -20,13 +20,14 @@ fn text(output: &Output) -> (Option<i32>, String, String) {
 #[test]
 fn a_wrong_call_or_setting_is_one_line_and_exit_code_2() {
     let (url, port) = (("DATABASE_URL", "sqlite:///nowhere.db"), ("PORT", "0"));
-    let (lms, token) = (("LMS_URL", "http://127.0.0.1:1"), ("LMS_TOKEN", "token"));
+    let (lms, id) = (("LMS_URL", "http://127.0.0.1:1"), ("LMS_CLIENT_ID", "commerce"));
+    let token = ("LMS_CLIENT_SECRET", "secret");
     for (arguments, environment, word) in [
-        (&["serve"][..], &[url, lms, token][..], "PORT"),
-        (&["serve"], &[port, lms, token], "DATABASE_URL"),
-        (&["serve"], &[url, lms, token, ("PORT", "web")], "PORT"),
-        (&["serve"], &[url, port, token], "LMS_URL"),
-        (&["publish"], &[url, lms], "LMS_TOKEN"),
+        (&["serve"][..], &[url, lms, id, token][..], "PORT"),
+        (&["serve"], &[port, lms, id, token], "DATABASE_URL"),
+        (&["serve"], &[url, lms, id, token, ("PORT", "web")], "PORT"),
+        (&["serve"], &[url, port, id, token], "LMS_URL"),
+        (&["publish"], &[url, lms, id], "LMS_CLIENT_SECRET"),
         (&["migrate"], &[], "DATABASE_URL"),
         (&[], &[url, port], "usage"),
         (&["dance"], &[url, port], "usage"),
@@ -52,7 +53,13 @@ fn serving_is_unready_without_a_database_and_ends_at_once_when_told() {
     let url = "sqlite:///no/such/directory/commerce.db";
     let mut child = commerce(
         &["serve"],
-        &[("DATABASE_URL", url), ("PORT", "0"), ("LMS_URL", "http://127.0.0.1:1"), ("LMS_TOKEN", "token")],
+        &[
+            ("DATABASE_URL", url),
+            ("PORT", "0"),
+            ("LMS_URL", "http://127.0.0.1:1"),
+            ("LMS_CLIENT_ID", "commerce"),
+            ("LMS_CLIENT_SECRET", "secret"),
+        ],
     )
     .stderr(Stdio::piped())
     .spawn()

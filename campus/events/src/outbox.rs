@@ -119,7 +119,7 @@ impl Outbox {
     }
 
     /// Whether the service ends: nobody waits for events any more.
-    pub(crate) fn is_closed(&self) -> bool {
+    pub fn is_closed(&self) -> bool {
         !*self.open.borrow()
     }
 

@@ -1,4 +1,4 @@
-//! Partners, in whose name courses are sold, and the sites that they are sold on.
+//! Partners, in whose name courses are sold.
 
 use either_database::{Database, on, row};
 use serde::Serialize;
@@ -30,15 +30,24 @@ pub async fn page(database: &Database, limit: i64, offset: i64) -> Result<Vec<Pa
 }
 
 /// The partner of that code.
-pub async fn id_by_code(database: &Database, code: &str) -> Result<Option<i64>, sqlx::Error> {
+pub async fn by_code(database: &Database, code: &str) -> Result<Option<Partner>, sqlx::Error> {
     on!(database, pool => {
-        sqlx::query_scalar("SELECT id FROM partners WHERE code = $1").bind(code).fetch_optional(pool).await
+        sqlx::query_as("SELECT id, code, name FROM partners WHERE code = $1").bind(code).fetch_optional(pool).await
     })
 }
 
-/// The site of that domain.
-pub async fn site_id_by_domain(database: &Database, domain: &str) -> Result<Option<i64>, sqlx::Error> {
+/// Makes a partner, or gives it this name; true if it was not there.
+pub async fn save(database: &Database, code: &str, name: &str) -> Result<bool, sqlx::Error> {
     on!(database, pool => {
-        sqlx::query_scalar("SELECT id FROM sites WHERE domain = $1").bind(domain).fetch_optional(pool).await
+        let made = sqlx::query("INSERT INTO partners (code, name) VALUES ($1, $2) ON CONFLICT (code) DO NOTHING")
+            .bind(code)
+            .bind(name)
+            .execute(pool)
+            .await?
+            .rows_affected();
+        if made == 0 {
+            sqlx::query("UPDATE partners SET name = $2 WHERE code = $1").bind(code).bind(name).execute(pool).await?;
+        }
+        Ok(made == 1)
     })
 }

@@ -2,49 +2,67 @@
 
 mod course;
 mod health;
+mod openapi;
+mod order;
 mod partner;
+mod site;
 
 use axum::Router;
-use axum::extract::{FromRef, Request};
+use axum::extract::Request;
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::get;
-use either_database::Database;
+use axum::routing::{MethodRouter, any, get, post};
 
+use crate::auth::Staff;
 use crate::error::Error;
 use crate::extract::receive;
-use crate::lms::Lms;
+use crate::pages;
+use crate::service::Service;
 
-/// What the routes share.
-#[derive(Clone)]
-struct Shared {
-    database: Database,
-    lms: Lms,
+pub use openapi::DOCUMENT as OPENAPI;
+
+/// What is asked by programs, with what answers it. Those with a course key end in a wildcard, since a key of the old form
+/// has slashes.
+fn routes() -> Vec<(&'static str, MethodRouter<Service>)> {
+    vec![
+        ("/health/", get(health::show)),
+        ("/ready/", get(health::ready)),
+        ("/api/openapi.json", get(openapi::show)),
+        ("/api/v2/partners/", get(partner::list)),
+        ("/api/v2/partners/{code}/", get(partner::show).put(partner::save)),
+        ("/api/v2/sites/", get(site::list)),
+        ("/api/v2/sites/{domain}/", axum::routing::put(site::save)),
+        ("/api/v2/site_configurations/", get(site::list_configurations)),
+        ("/api/v2/site_configurations/{domain}/", get(site::show_configuration).put(site::save_configuration)),
+        ("/api/v2/courses/", get(course::list).post(course::create)),
+        ("/api/v2/courses/{*course}", any(course::answer)),
+        ("/api/v2/orders/", get(order::list).post(order::create)),
+        ("/api/v2/orders/{number}/", get(order::show)),
+        ("/api/v2/orders/{number}/payment/", post(order::pay)),
+        ("/api/v2/orders/{number}/cancel/", post(order::cancel)),
+        ("/api/v2/orders/{number}/refund/", post(order::refund)),
+        ("/api/v2/orders/{number}/retry/", post(order::retry)),
+    ]
 }
 
-impl FromRef<Shared> for Database {
-    fn from_ref(shared: &Shared) -> Self {
-        shared.database.clone()
-    }
+/// The paths of programs.
+pub fn paths() -> Vec<&'static str> {
+    routes().into_iter().map(|(path, _)| path).collect()
 }
 
-impl FromRef<Shared> for Lms {
-    fn from_ref(shared: &Shared) -> Self {
-        shared.lms.clone()
-    }
-}
-
-/// All routes. Those with a course key end in a wildcard, since a key of the old form has slashes.
-pub fn router(database: Database, lms: Lms) -> Router {
-    Router::new()
-        .route("/health/", get(health::show))
-        .route("/api/v2/partners/", get(partner::list))
-        .route("/api/v2/courses/", get(course::list).post(course::create))
-        .route("/api/v2/courses/{*course}", get(course::show).put(course::replace).post(course::publish))
+/// All routes: those of programs, the feed of events, the toggles, and the pages.
+pub fn router(service: Service) -> Router {
+    let api = routes().into_iter().fold(Router::new(), |router, (path, route)| router.route(path, route));
+    let feed = events::feed(service.0.outbox.clone());
+    let feed = feed.route_layer(middleware::from_extractor_with_state::<Staff, _>(service.clone()));
+    api.merge(pages::router())
         .fallback(async || Error::not_found())
+        .method_not_allowed_fallback(async || Error::not_allowed())
+        .with_state(service.clone())
+        .nest("/api/events/v1/", feed)
+        .merge(toggles::router(service.0.toggles.clone(), service))
         .layer(middleware::from_fn(receive))
         .layer(middleware::from_fn(log))
-        .with_state(Shared { database, lms })
 }
 
 async fn log(request: Request, next: Next) -> Response {

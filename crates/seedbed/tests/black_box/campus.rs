@@ -64,11 +64,8 @@ impl Campus {
             assert_eq!(enrollment["is_active"], true, "{enrollment}");
         }
         // The circle: a seat that commerce sells is a mode of the learning management system.
-        let seats = self.get(
-            "commerce/web",
-            &format!("/api/v2/courses/{}/seats", DEMO.replace('+', "%2B")),
-            "dev-commerce-staff",
-        );
+        let token = service_token(&self.address("lms/web"));
+        let seats = self.get("commerce/web", &format!("/api/v2/courses/{}/seats", DEMO.replace('+', "%2B")), &token);
         let modes =
             self.get("lms/web", &format!("/api/course_modes/v1/courses/{}/", DEMO.replace('+', "%2B")), "dev-staff");
         let sku = |list: &Value, key: &str| {
@@ -77,7 +74,6 @@ impl Campus {
             found["sku"].as_str().unwrap().to_owned()
         };
         assert_eq!(sku(&seats, "type"), sku(&modes, "mode_slug"), "{seats} {modes}");
-        let token = service_token(&self.address("lms/web"));
         let programs = self.get("programs/web", "/api/v1/programs/?status=active", &token);
         assert_eq!(texts(&programs["results"], "name"), ["Demonstration Series"], "{programs}");
         let id = &programs["results"][0]["id"];

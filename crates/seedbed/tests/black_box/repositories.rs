@@ -495,7 +495,7 @@ fn commit_of_campus(site: &Site, name: &str, programs: &Path) {
     let program = programs.join(name).display().to_string();
     let build = format!("  build: {{ run: cp {program} program, inputs: [migrations/**], outputs: [program] }}\n\n");
     let mut manifest = format!("{before}{build}{after}").replace(&format!("../target/debug/{name}"), "./program");
-    for other in ["lms", "commerce"] {
+    for other in ["lms", "commerce", "programs"] {
         manifest =
             manifest.replace(&format!("{other}: ../{other}"), &format!("{other}: {{ git: \"{}\" }}", site.url(other)));
     }
