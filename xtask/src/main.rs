@@ -1,4 +1,4 @@
-//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bench repositories`, `cargo xtask bless`, `cargo xtask compose`, `cargo xtask limits`.
+//! Development commands of the repository: `cargo xtask test`, `cargo xtask versions`, `cargo xtask torture`, `cargo xtask bench up`, `cargo xtask bench run`, `cargo xtask bench state`, `cargo xtask bench load`, `cargo xtask bench repositories`, `cargo xtask bench workspace`, `cargo xtask bless`, `cargo xtask compose`, `cargo xtask limits`.
 
 mod bench;
 mod compose;
@@ -12,6 +12,7 @@ mod state;
 mod test;
 mod torture;
 mod versions;
+mod workspace;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ const HELP: &str = "usage:
   cargo xtask bench state   figures of snapshots, resets and shared states beside those of other tools; --help says more
   cargo xtask bench repositories  how long 101 workspaces of 100 repositories take to be resolved, with its bar; --program PATH: of another build
   cargo xtask bench run     figures of services that are started and looked after, with their bars; --peers DIRECTORY: beside other managers
+  cargo xtask bench workspace  figures of data workspaces beside dws 1.6 (from PyPI), with their bars; --help says more
   cargo xtask bench load    figures of generated rows beside COPY of ready-made files, with their bars; --peers DIRECTORY: beside Django, factory_boy and drizzle-seed, installed there
 ";
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         ["bench", "load", rest @ ..] => load::load(rest),
         ["bench", "run", rest @ ..] => running::run(rest),
         ["bench", "repositories", rest @ ..] => repositories::repositories(rest),
+        ["bench", "workspace", rest @ ..] => workspace::workspace(rest),
         ["bench", "state", rest @ ..] => state::state(rest),
         // How `bench state` starts what it measures.
         ["measured", report, program, rest @ ..] => {

@@ -7,8 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use environment::ShortOfMemory;
 
 use crate::data_arguments::{
-    AddCommand, BranchArguments, DataInitArguments, ParameterArguments, ParametersArguments, RemoveArguments,
-    RenameArguments, ReportCommand, SetParameterArguments, UseArguments, WorkspaceCommand,
+    AddCommand, BranchArguments, CloneArguments, DataInitArguments, ParameterArguments, ParametersArguments,
+    PublishWorkspaceArguments, RemoveArguments, RenameArguments, ReportCommand, SetParameterArguments, ShareArguments,
+    UseArguments, WorkspaceCommand,
 };
 use crate::failure::EXIT_CODES;
 use crate::lineage_arguments::{LineageCommand, ObservedArguments, ReplayArguments, StepArguments};
@@ -147,6 +148,10 @@ pub enum Command {
     /// Look after the metadata of the data workspace
     #[command(subcommand)]
     Workspace(WorkspaceCommand),
+    /// Make a copy of a data workspace that others share
+    Clone(CloneArguments),
+    /// Say where the data workspace is shared, and push it
+    Publish(PublishWorkspaceArguments),
     /// Save the state of all databases and resources under a tag
     Snapshot(SnapshotArguments),
     /// Bring back what a snapshot holds
@@ -784,20 +789,26 @@ pub struct PushArguments {
     /// Send it although the scan has found something
     #[arg(long)]
     pub allow_findings: bool,
+    /// Only these resources of a data workspace
+    #[arg(long, value_name = "RESOURCE", value_delimiter = ',')]
+    pub only: Vec<String>,
+    #[command(flatten)]
+    pub share: ShareArguments,
 }
 
 /// Arguments of `pull`.
 #[derive(Debug, Args)]
 pub struct PullArguments {
-    /// Tags of snapshots
-    #[arg(required = true)]
+    /// Tags of snapshots; a data workspace is pulled as a whole
     pub tags: Vec<String>,
     /// Where from; default: the only remote
     #[arg(long, value_name = "REMOTE")]
     pub from: Option<String>,
     /// Only these databases and resources
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub only: Vec<String>,
+    #[command(flatten)]
+    pub share: ShareArguments,
 }
 
 /// Arguments of `fetch`.

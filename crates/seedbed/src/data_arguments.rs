@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use workspace::Role;
+use workspace::{Role, ShareOptions};
 
 /// Arguments of `init` that make a data workspace; each implies `--data`.
 #[derive(Debug, Args)]
@@ -333,4 +333,58 @@ pub struct SetParameterArguments {
     /// Its value: JSON, or a text
     #[arg(value_name = "VALUE")]
     pub value: Option<String>,
+}
+
+/// What of a data workspace is shared.
+#[derive(Debug, Args)]
+pub struct ShareArguments {
+    /// All resources of the data workspace but these
+    #[arg(long, value_name = "RESOURCE", value_delimiter = ',', conflicts_with = "only")]
+    pub skip: Vec<String>,
+    /// Only the metadata of the data workspace, and no resource
+    #[arg(long, conflicts_with_all = ["only", "skip"])]
+    pub only_workspace: bool,
+}
+
+impl ShareArguments {
+    /// As operations take it.
+    pub fn options(&self, only: &[String]) -> ShareOptions {
+        ShareOptions {
+            only: (!only.is_empty()).then(|| only.to_vec()),
+            skip: self.skip.clone(),
+            only_workspace: self.only_workspace,
+        }
+    }
+}
+
+/// Arguments of `publish`.
+#[derive(Debug, Args)]
+pub struct PublishWorkspaceArguments {
+    /// Only these resources
+    #[arg(long, value_name = "RESOURCE", value_delimiter = ',')]
+    pub only: Vec<String>,
+    #[command(flatten)]
+    pub share: ShareArguments,
+    /// An empty repository of git
+    #[arg(value_name = "REPOSITORY")]
+    pub repository: String,
+}
+
+/// Arguments of `clone`.
+#[derive(Debug, Args)]
+pub struct CloneArguments {
+    /// What this machine is called in the data workspace
+    #[arg(long, value_name = "NAME")]
+    pub hostname: Option<String>,
+    /// Only these resources; the others can be pulled later
+    #[arg(long, value_name = "RESOURCE", value_delimiter = ',')]
+    pub only: Vec<String>,
+    #[command(flatten)]
+    pub share: ShareArguments,
+    /// Where the workspace is shared
+    #[arg(value_name = "REPOSITORY")]
+    pub repository: String,
+    /// The new directory; default: as the workspace is called
+    #[arg(value_name = "DIRECTORY")]
+    pub target: Option<PathBuf>,
 }

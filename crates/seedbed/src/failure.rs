@@ -17,6 +17,7 @@ pub const EXIT_CODES: &str = "Exit codes:
   5    there is no such thing: environment, service, snapshot
   6    refused: it was not confirmed, the name is taken, or something would leave that must not
   7    a check found something, or a snapshot has holes
+  8    pushed, and contents stayed here: no place is named where they are shared
   130  interrupted; what was begun is undone";
 
 /// How a command ended that did not succeed.

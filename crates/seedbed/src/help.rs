@@ -33,7 +33,7 @@ const GROUPS: [(&str, &[&str]); 9] = [
         &["load", "unload", "loads", "types", "describe", "capture", "reset", "db", "why", "verify", "base", "servers"],
     ),
     ("Snapshots", &["snapshot", "restore", "undo", "snapshots", "show", "diff", "tag", "delete", "export", "import"]),
-    ("Data workspaces", &["add", "remove", "rename", "branch", "use", "report", "workspace"]),
+    ("Data workspaces", &["add", "clone", "publish", "remove", "rename", "branch", "use", "report", "workspace"]),
     ("Steps and lineage", &["lineage", "replay"]),
     ("Sharing and keeping", &["push", "pull", "fetch", "store", "tend"]),
     ("Other repositories, and settings", &["update", "link", "unlink", "repositories", "config"]),

@@ -7,6 +7,7 @@ mod completion;
 mod completion_data;
 mod data_arguments;
 mod duration;
+mod dws;
 mod failure;
 mod help;
 mod lineage_arguments;
@@ -20,5 +21,8 @@ mod terminal;
 mod world;
 
 fn main() -> std::process::ExitCode {
-    commands::run()
+    match dws::called() {
+        Some(words) => dws::run(&words),
+        None => commands::run(),
+    }
 }

@@ -18,6 +18,7 @@ const CONFIG_PATH: &str = ".dataworkspace/config.json";
 const RESOURCES: &str = ".dataworkspace/resources.json";
 const SNAPSHOTS: &str = ".dataworkspace/snapshots";
 const METADATA: &str = ".dataworkspace/snapshot_metadata";
+const LINEAGE: &str = ".dataworkspace/snapshot_lineage";
 const VERSION: &str = "1.6.0";
 
 /// A kind under both names, with the parameters that have other names there.
@@ -182,6 +183,34 @@ fn to_theirs(resource: &Resource, root: &Path) -> Option<Map<String, Value>> {
     Some(value)
 }
 
+/// The same of any kind, with the parameters in the order in which dws has them. What it does not know has our names.
+pub fn as_dws(resource: &Resource, root: &Path) -> Map<String, Value> {
+    const ORDER: [&str; 8] = [
+        "global_local_path",
+        "compute_hash",
+        "export",
+        "remote_origin_url",
+        "relative_local_path",
+        "relative_path",
+        "branch",
+        "read_only",
+    ];
+    let mut value = to_theirs(resource, root).unwrap_or_else(|| {
+        let mut value = Map::new();
+        value.insert("resource_type".to_owned(), json!(resource.kind));
+        value.insert("name".to_owned(), json!(resource.name));
+        value.insert("role".to_owned(), json!(resource.role.as_str()));
+        value.extend(resource.parameters.clone());
+        value
+    });
+    let mut ordered = Map::new();
+    for key in ["resource_type", "name", "role"].iter().chain(&ORDER) {
+        ordered.extend(value.shift_remove_entry(*key));
+    }
+    ordered.extend(value);
+    ordered
+}
+
 pub fn put_resource(changes: &mut Changes, root: &Path, resource: &Resource) -> Result<(), Error> {
     let Some(value) = to_theirs(resource, root) else {
         separate::put_resource(changes, resource);
@@ -311,6 +340,13 @@ pub fn put_snapshot(
     if changes.read(&manifest_path(&taking.snapshot))?.is_none() {
         changes.write_json(&manifest_path(&taking.snapshot), &Value::Array(entries));
     }
+    for entry in &manifest.entries {
+        // Without such a file dws neither restores nor deletes a snapshot.
+        let path = format!("{LINEAGE}/{}/{}.json", taking.snapshot, entry.name);
+        if changes.read(&path)?.is_none() {
+            changes.write_json(&path, &json!({ "resource_name": entry.name, "lineages": [] }));
+        }
+    }
     let path = metadata_path(&taking.snapshot);
     if changes.read(&path)?.is_some() {
         // Taken before: what is said of it now is added.
@@ -355,7 +391,14 @@ pub fn remove_snapshot(changes: &mut Changes, root: &Path, hash: &str) -> Result
     if let Some(path) = metadata_file(root, hash)? {
         changes.remove(&shown(root, &path));
     }
-    Ok(())
+    let lineage = root.join(LINEAGE).join(hash);
+    match fs::read_dir(&lineage) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        listing => listing.map_err(Error::io("list", &lineage))?.try_for_each(|entry| {
+            changes.remove(&shown(root, &entry.map_err(Error::io("list", &lineage))?.path()));
+            Ok(())
+        }),
+    }
 }
 
 /// A path from the root of the workspace.

@@ -66,11 +66,18 @@ pub fn bring(work: &Work<'_>, state: &State) -> Result<bool, Error> {
     Ok(true)
 }
 
+/// Where contents are shared, if a place is named. A relative path is meant from the root of the workspace.
+pub fn address(workspace: &Workspace) -> Result<Option<String>, Error> {
+    let said = workspace.metadata().parameter(REMOTE)?;
+    let Some(said) = said.as_ref().and_then(Value::as_str).filter(|said| !said.is_empty()) else { return Ok(None) };
+    let is_path = !said.contains(':');
+    Ok(Some(if is_path { workspace.root().join(said).to_string_lossy().into_owned() } else { said.to_owned() }))
+}
+
 /// The store where contents are shared, if one is named.
 pub fn remote(workspace: &Workspace, context: &Context<'_>) -> Result<Option<Store>, Error> {
-    let Some(url) = workspace.metadata().parameter(REMOTE)? else { return Ok(None) };
-    let Some(url) = url.as_str() else { return Ok(None) };
+    let Some(url) = address(workspace)? else { return Ok(None) };
     let failed = |source| Error::World { resource: REMOTE.to_owned(), problem: format!("cannot use {url}"), source };
-    let backend = context.world.open_remote(url).map_err(failed)?;
+    let backend = context.world.open_remote(&url).map_err(failed)?;
     Ok(Some(Store::open(backend, &workspace.remote_cache(), &context.identities)?))
 }

@@ -20,6 +20,18 @@ pub struct Index {
     path: PathBuf,
 }
 
+impl Index {
+    /// One that is not there yet, for a repository.
+    pub(crate) fn fresh(git: &Git) -> Self {
+        Self { path: git.own.join(format!("{COPY}{:016x}", fastrand::u64(..))) }
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Drop for Index {
     fn drop(&mut self) {
         // Who was given another name has none any more; what a dead process left is removed by the next command.
@@ -53,8 +65,7 @@ impl Git {
     }
 
     fn copy_of_index(&self) -> Result<Index, Error> {
-        let path = self.own.join(format!("{COPY}{:016x}", fastrand::u64(..)));
-        let index = Index { path };
+        let index = Index::fresh(self);
         let mut from = match File::open(self.own.join("index")) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(index),
             from => from.map_err(Error::io("open", &self.own.join("index")))?,
@@ -205,7 +216,7 @@ impl Git {
         if path.is_empty() {
             return Ok(tree.to_owned());
         }
-        let index = Index { path: self.own.join(format!("{COPY}{:016x}", fastrand::u64(..))) };
+        let index = Index::fresh(self);
         let with = With { index: Some(&index.path), input: None };
         self.run_from_top(&["read-tree", whole], with)?;
         self.run_from_top(&["rm", "-r", "-q", "--cached", "--ignore-unmatch", "--", &path], with)?;
@@ -215,10 +226,17 @@ impl Git {
         self.run_with(&["write-tree"], with)
     }
 
-    fn run_from_top(&self, arguments: &[&str], with: With<'_>) -> Result<String, Error> {
+    /// Runs git where the working tree begins.
+    pub(crate) fn run_from_top(&self, arguments: &[&str], with: With<'_>) -> Result<String, Error> {
+        let bytes = self.bytes_from_top(arguments, with)?;
+        Ok(String::from_utf8_lossy(&bytes).trim_end_matches('\n').to_owned())
+    }
+
+    /// The same, with the bytes that it says.
+    pub(crate) fn bytes_from_top(&self, arguments: &[&str], with: With<'_>) -> Result<Vec<u8>, Error> {
         let up: String = "../".repeat(self.prefix.matches('/').count());
         let directory = if up.is_empty() { "." } else { &up };
-        self.run_with(&[&["-C", directory], arguments].concat(), with)
+        self.bytes(&[&["-C", directory], arguments].concat(), with)
     }
 }
 

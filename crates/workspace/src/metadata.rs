@@ -189,12 +189,22 @@ impl Metadata {
             Form::Classic => classic::put_resource(changes, &self.root, resource)?,
             Form::Separate => separate::put_resource(changes, resource),
         }
+        self.put_local(changes, resource)
+    }
+
+    /// Writes down only what belongs to this copy of a resource.
+    pub(crate) fn put_local(&self, changes: &mut Changes, resource: &Resource) -> Result<(), Error> {
         let local = match self.form {
             Form::Classic => classic::theirs_of_local(&resource.kind, resource.local.clone(), &self.root),
             Form::Separate => resource.local.clone(),
         };
         let value = Value::Object(local);
         edit(changes, RESOURCE_LOCAL_PARAMETERS, |all| set(all, &resource.name, Some(&value)))
+    }
+
+    /// A resource with all its parameters under the names that dws has for them.
+    pub fn as_dws(&self, resource: &Resource) -> Map<String, Value> {
+        classic::as_dws(resource, &self.root)
     }
 
     /// Removes a resource; snapshots keep what they hold of it.

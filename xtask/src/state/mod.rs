@@ -4,7 +4,7 @@ pub mod bars;
 mod compare;
 mod environment;
 mod far;
-mod files;
+pub mod files;
 mod measure;
 mod migration;
 mod million;
@@ -33,7 +33,7 @@ use compare::{Measured, Operation, median};
 use sets::Set;
 use tool::Tool;
 
-pub use measure::measured;
+pub use measure::{Cost, measure, measured};
 pub use server::programs;
 
 /// What can be asked of the benchmark.

@@ -19,7 +19,7 @@ mod guard;
 mod hold;
 mod identity;
 mod init;
-mod lineage;
+pub mod lineage;
 mod link;
 mod load;
 mod loads;
@@ -209,6 +209,8 @@ fn run_command(job: &Job<'_>) -> Result<Outcome, Failure> {
         Command::Capture(options) => capture::run(job, options),
         Command::Types(options) => types::run(job, options),
         Command::Add(_)
+        | Command::Clone(_)
+        | Command::Publish(_)
         | Command::Remove(_)
         | Command::Rename(_)
         | Command::Branch(_)

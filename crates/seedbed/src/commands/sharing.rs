@@ -26,6 +26,10 @@ pub fn push(job: &Job<'_>, arguments: &PushArguments) -> Result<Outcome, Failure
 }
 
 pub fn pull(job: &Job<'_>, arguments: &PullArguments) -> Result<Outcome, Failure> {
+    if arguments.tags.is_empty() {
+        let message = "error: nothing to pull is named\nhelp: name tags of snapshots\n".to_owned();
+        return Err(Failure { code: 2, kind: "command-line", message });
+    }
     let from = arguments.from.as_deref();
     let shared = environment::pull(job.context, &job.target()?, &arguments.tags, from, &arguments.only);
     Ok(outcome("got from", &job.tell(shared)?))

@@ -31,6 +31,7 @@ sessions! {
     data_branches
     data_snapshots
     data_lineage
+    data_sharing
     data_workspaces
     db
     dependencies

@@ -6,6 +6,7 @@ mod init;
 pub mod outside;
 mod restore;
 mod settings;
+mod sharing;
 pub mod snapshot;
 pub mod snapshots;
 pub mod status;
@@ -34,7 +35,12 @@ pub fn run(job: &Job<'_>) -> Option<Result<Outcome, Failure>> {
             let outside = Outside { job };
             return Some(init::run(job, &context(job, &outside), &options.data));
         }
+        Command::Clone(options) => {
+            let outside = Outside { job };
+            return Some(sharing::clone(job, &context(job, &outside), options));
+        }
         Command::Add(_)
+        | Command::Publish(_)
         | Command::Remove(_)
         | Command::Rename(_)
         | Command::Branch(_)
@@ -50,6 +56,8 @@ pub fn run(job: &Job<'_>) -> Option<Result<Outcome, Failure>> {
         | Command::Diff(_)
         | Command::Tag(_)
         | Command::Delete(_)
+        | Command::Push(_)
+        | Command::Pull(_)
         | Command::Status => {
             if job.arguments.global.environment || !job.arguments.files.is_empty() || !is_data(&job.directory().ok()?) {
                 return None;
@@ -99,6 +107,9 @@ fn about_workspace(job: &Job<'_>) -> Result<Outcome, Failure> {
         Command::Diff(options) => snapshots::diff(&data, options),
         Command::Tag(options) => snapshots::tag(&data, options),
         Command::Delete(options) => snapshots::delete(&data, options),
+        Command::Push(options) => sharing::push(&data, options),
+        Command::Pull(options) => sharing::pull(&data, options),
+        Command::Publish(options) => sharing::publish(&data, options),
         _ => unreachable!("it was found to be about a data workspace"),
     }
 }
