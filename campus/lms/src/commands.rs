@@ -36,7 +36,7 @@ impl From<Error> for CommandError {
         match error {
             Error::Refused { reason, .. } => Self::Refused(reason),
             Error::Database(error) => Self::Database(error),
-            Error::TooMany(_) => Self::Refused("too often".to_owned()),
+            Error::NotAllowed(_) | Error::TooMany(_) => unreachable!("only a request is refused so"),
         }
     }
 }

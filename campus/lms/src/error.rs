@@ -21,6 +21,8 @@ pub enum Error {
         /// For a human.
         reason: String,
     },
+    /// The method is not one of these, which the address has.
+    NotAllowed(&'static str),
     /// More requests than one may make; after this time there may be another one.
     TooMany(Duration),
     /// The database's doing.
@@ -94,8 +96,13 @@ impl From<Refusal> for Error {
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut wait = None;
+        let mut allow = None;
         let (status, field, reason) = match self {
             Self::Refused { status, field, reason } => (status, field, reason),
+            Self::NotAllowed(methods) => {
+                allow = Some(methods);
+                (StatusCode::METHOD_NOT_ALLOWED, None, format!("This is not done here; there is {methods}."))
+            }
             Self::TooMany(after) => {
                 let seconds = after.as_secs() + 1;
                 wait = Some(seconds);
@@ -125,6 +132,9 @@ impl IntoResponse for Error {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("JWT, Bearer"));
+        }
+        if let Some(methods) = allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
         }
         if let Some(seconds) = wait {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

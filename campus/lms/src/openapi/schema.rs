@@ -12,7 +12,7 @@ pub fn text() -> Value {
 
 /// A text of 1 to 255 characters.
 pub fn name() -> Value {
-    json!({ "type": "string", "minLength": 1, "maxLength": 255, "pattern": "[A-Za-z0-9]" })
+    json!({ "type": "string", "minLength": 1, "maxLength": 255 })
 }
 
 /// A whole number.

@@ -17,6 +17,9 @@ use crate::queries::course::{self, Course};
 use crate::queries::course_mode::{self, CourseMode, display_name};
 
 const LONGEST: usize = 255;
+/// What can be done with the list of modes, and with one of them: both have one route.
+const OF_LIST: &str = "GET, POST";
+const OF_ONE: &str = "GET, PATCH, DELETE";
 
 /// What can be changed of a mode: all but the course and the word for it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -104,7 +107,7 @@ pub async fn create(
     request: Request,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     if is_mode(&path) {
-        return Err(Error::refused(StatusCode::METHOD_NOT_ALLOWED, "A mode is made in the list of its course."));
+        return Err(Error::NotAllowed(OF_ONE));
     }
     let Body(new) = Body::<Map<String, Value>>::from_request(request, &()).await?;
     let (key, course, _) = found(&database, &path).await?;
@@ -135,7 +138,7 @@ pub async fn change(
     request: Request,
 ) -> Result<Json<Value>, Error> {
     if !is_mode(&path) {
-        return Err(Error::refused(StatusCode::METHOD_NOT_ALLOWED, "One mode is changed, and not the list of them."));
+        return Err(Error::NotAllowed(OF_LIST));
     }
     let patch = Patch::from_request(request, &()).await?;
     let (key, course, slug) = found(&database, &path).await?;
@@ -153,14 +156,16 @@ pub async fn remove(
     Path(path): Path<String>,
 ) -> Result<StatusCode, Error> {
     if !is_mode(&path) {
-        return Err(Error::refused(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "One mode is taken away, and not the list of them.",
-        ));
+        return Err(Error::NotAllowed(OF_LIST));
     }
     let (_, course, slug) = found(&database, &path).await?;
     let was_there = course_mode::remove(&database, &course, &slug).await?;
     if was_there { Ok(StatusCode::NO_CONTENT) } else { Err(Error::not_found()) }
+}
+
+/// Says what can be done here.
+pub async fn methods(Path(path): Path<String>) -> Error {
+    Error::NotAllowed(if is_mode(&path) { OF_ONE } else { OF_LIST })
 }
 
 /// Whether the address is that of one mode. What is not even a key of a course may be either.

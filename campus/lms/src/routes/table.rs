@@ -186,7 +186,7 @@ fn modes() -> Vec<Endpoint> {
         at(
             ROUTE,
             Operation::user("GET", LIST, "The modes of a course.").gives(list(named("CourseMode"))).refuses(&[404]),
-            get(course_mode::show),
+            get(course_mode::show).options(course_mode::methods),
         ),
         at(
             ROUTE,
