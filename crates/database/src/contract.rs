@@ -8,6 +8,7 @@
 mod aside;
 mod bulk;
 mod check;
+mod clone;
 mod dump;
 mod fingerprint;
 mod fixture;
@@ -38,6 +39,7 @@ pub use bulk::{
 pub use check::{
     the_checker_finds_damage, the_checker_finds_nothing_in_sound_content, the_size_grows_with_the_content,
 };
+pub use clone::{a_clone_lives_as_long_as_its_maker, clones_are_fresh_and_apart, destroy_takes_the_clones_along};
 pub use dump::{
     a_damaged_dump_is_refused_and_changes_nothing, a_dump_gives_the_content_back, a_dump_replaces_its_file_as_a_whole,
     a_dump_replaces_the_state_of_its_name, a_dump_restores_where_no_database_is, the_same_content_gives_the_same_dump,
@@ -226,6 +228,9 @@ macro_rules! table_contract {
             late_foreign_keys_are_verified
             counters_go_on_after_rows_in_bulk
             a_bulk_that_is_given_up_leaves_nothing
+            clones_are_fresh_and_apart
+            a_clone_lives_as_long_as_its_maker
+            destroy_takes_the_clones_along
         }
     };
 }

@@ -15,8 +15,8 @@ use crate::{Cause, DatabaseError, Description, Schema, StateName, Transaction};
 /// a rename displaces is kept under a name too, or put aside until [`tidy`](Database::tidy) removes it.
 ///
 /// The services that use it are stopped by the caller before its content is replaced. One caller at a time changes a
-/// database, save that [`prepare_spare`](Database::prepare_spare) and [`tidy`](Database::tidy) may run in another
-/// process at the same time as anything else; what a killed caller left behind is repaired by the next one.
+/// database, save that [`prepare_spare`](Database::prepare_spare), [`clone_kept`](Database::clone_kept) and
+/// [`tidy`](Database::tidy) may run in another process at the same time as anything else; what a killed caller left behind is repaired by the next one.
 pub trait Database: Send {
     /// Says whether it exists.
     fn exists(&mut self) -> Result<bool, DatabaseError>;
@@ -139,6 +139,18 @@ pub trait Database: Send {
     ///
     /// May run beside everything else, in another process.
     fn prepare_spare(&mut self, name: &StateName) -> Result<(), DatabaseError>;
+
+    /// Makes another database with the content of a kept state, which stays, and gives its name: that on the server, or the path
+    /// of a file; [`Location::renamed`](crate::Location::renamed) is where it is.
+    ///
+    /// It is the caller's until [`drop_clone`](Database::drop_clone), and no longer than this handle lives: whoever tidies
+    /// then removes it. May run beside everything else, in another process. [`DatabaseError::Unsupported`] for an engine whose
+    /// databases have no names of their own.
+    fn clone_kept(&mut self, name: &StateName) -> Result<String, DatabaseError>;
+
+    /// Removes a database that [`clone_kept`](Database::clone_kept) of this handle has made, and ends connections to it. One that is
+    /// gone is no error.
+    fn drop_clone(&mut self, clone: &str) -> Result<(), DatabaseError>;
 
     /// Removes what was put aside, and what killed callers have left. May run beside everything else, in another process.
     fn tidy(&mut self) -> Result<(), DatabaseError>;

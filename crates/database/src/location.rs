@@ -126,6 +126,19 @@ impl Location {
         }
     }
 
+    /// Says where another database of the same server is, or another file.
+    #[must_use]
+    pub fn renamed(&self, other: &str) -> Self {
+        let mut location = self.clone();
+        match &mut location {
+            Location::Sqlite { path, .. } => *path = PathBuf::from(other),
+            Location::Postgres { name, .. } | Location::Mysql { name, .. } | Location::Redis { name, .. } => {
+                other.clone_into(name);
+            }
+        }
+        location
+    }
+
     /// Gives the URL that services connect with; it contains the password.
     ///
     /// `sqlite:///absolute/path`, `postgres://user:password@host:port/name`, `mysql://user:password@host:port/name`,

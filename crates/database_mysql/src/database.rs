@@ -282,6 +282,16 @@ impl Database for MysqlDatabase {
         self.make_spare(name)
     }
 
+    fn clone_kept(&mut self, name: &StateName) -> Result<String, DatabaseError> {
+        self.check_writable()?;
+        self.clone_state(name)
+    }
+
+    fn drop_clone(&mut self, clone: &str) -> Result<(), DatabaseError> {
+        self.check_writable()?;
+        self.discard_clone(clone)
+    }
+
     fn tidy(&mut self) -> Result<(), DatabaseError> {
         self.tidy_up()
     }

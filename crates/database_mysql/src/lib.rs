@@ -8,6 +8,7 @@
 mod bulk;
 mod catalog;
 mod client;
+mod clone;
 mod copy;
 mod database;
 mod description;

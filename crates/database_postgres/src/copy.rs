@@ -88,16 +88,19 @@ impl PostgresDatabase {
     /// Copies a database, with its settings, inside the server.
     pub(crate) fn copy(&mut self, from: &str, to: &str, others: Others) -> Result<(), DatabaseError> {
         let name = self.name.clone();
-        let facts = "SELECT oid, pg_database_size(oid), current_setting('server_version_num')::int
+        let facts = "SELECT oid, pg_database_size(oid), current_setting('server_version_num')::int,
+                NOT current_setting('full_page_writes')::bool
             FROM pg_database WHERE datname = $1";
         let row = self.maintenance()?.query_opt(facts, &[&from]).map_err(refused(&name, "measure it"))?;
         let row = row.ok_or_else(|| DatabaseError::Missing { database: name.clone() })?;
         let (oid, size, version): (u32, i64, i32) = (row.get(0), row.get(1), row.get(2));
+        // Where nothing waits for the disk, checkpoints are cheap.
+        let is_relaxed: bool = row.get(3);
         let lock = "SELECT pg_advisory_lock_shared($1, $2)";
         let locked = self.maintenance()?.query_one(lock, &[&Lock::Copy.class(), &number_of(oid)]);
         locked.map_err(refused(&name, "take a lock"))?;
 
-        let strategy = match (version >= STRATEGY_VERSION, size > FILE_COPY_SIZE) {
+        let strategy = match (version >= STRATEGY_VERSION, is_relaxed || size > FILE_COPY_SIZE) {
             (false, _) => "",
             (true, false) => " STRATEGY wal_log",
             (true, true) => " STRATEGY file_copy",

@@ -28,6 +28,8 @@ pub(crate) struct PostgresDatabase {
     pub(crate) settings: DatabaseSettings,
     pub(crate) session: Option<Client>,
     pub(crate) maintenance: Option<Client>,
+    /// Holds the locks of the clones that this handle has made.
+    pub(crate) holder: Option<Client>,
 }
 
 impl PostgresDatabase {
@@ -58,6 +60,7 @@ impl PostgresDatabase {
             settings: settings.clone(),
             session: None,
             maintenance: None,
+            holder: None,
         })
     }
 
@@ -71,6 +74,7 @@ impl PostgresDatabase {
             settings: self.settings.clone(),
             session: None,
             maintenance: None,
+            holder: None,
         }
     }
 
@@ -107,7 +111,7 @@ impl Database for PostgresDatabase {
         self.session = None;
         self.commanding(|this| {
             let mut all = vec![this.name.clone()];
-            for role in [Role::Spare, Role::Kept] {
+            for role in [Role::Clone, Role::Spare, Role::Kept] {
                 all.extend(this.with_role(role)?.into_keys());
             }
             this.discard(&all)
@@ -220,6 +224,16 @@ impl Database for PostgresDatabase {
     fn prepare_spare(&mut self, name: &StateName) -> Result<(), DatabaseError> {
         self.changeable()?;
         self.prepare_spare_of(name)
+    }
+
+    fn clone_kept(&mut self, name: &StateName) -> Result<String, DatabaseError> {
+        self.changeable()?;
+        self.clone_state(name)
+    }
+
+    fn drop_clone(&mut self, clone: &str) -> Result<(), DatabaseError> {
+        self.changeable()?;
+        self.discard_clone(clone)
     }
 
     fn tidy(&mut self) -> Result<(), DatabaseError> {

@@ -5,6 +5,7 @@
 mod bulk;
 mod check;
 mod client;
+mod clone;
 mod copy;
 mod data;
 mod database;

@@ -29,6 +29,8 @@ pub(crate) enum Lock {
     Make = 0x5eed_0003,
     /// A spare is under construction; the second number is that of the kept state's database.
     Spare = 0x5eed_0004,
+    /// A clone is in use; the second number is made of its name.
+    Clone = 0x5eed_0005,
 }
 
 impl Lock {

@@ -17,6 +17,8 @@ pub(crate) enum Role {
     Spare,
     /// Under construction; the name ends with anything, and whoever constructs it holds a lock.
     New,
+    /// A clone of a kept state that somebody uses, who holds a lock; the name ends with anything.
+    Clone,
     /// To be dropped; the name ends with its number.
     Old,
 }
@@ -27,6 +29,7 @@ impl Role {
             Role::Kept => "kept",
             Role::Spare => "spare",
             Role::New => "new",
+            Role::Clone => "clone",
             Role::Old => "old",
         }
     }

@@ -70,7 +70,7 @@ impl PostgresDatabase {
             return Err(DatabaseError::Refused { database: name, action, source: obstacle.into() });
         }
         let mut exclude = Vec::new();
-        for role in [Role::Kept, Role::Spare, Role::New, Role::Old] {
+        for role in [Role::Kept, Role::Spare, Role::New, Role::Clone, Role::Old] {
             exclude.extend(self.with_role(role)?.into_values().map(|oid| format!("{BASE}/{oid}")));
         }
         let client = self.maintenance()?;

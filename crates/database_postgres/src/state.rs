@@ -77,10 +77,22 @@ impl PostgresDatabase {
     }
 
     pub(crate) fn prepare_spare_of(&mut self, state: &StateName) -> Result<(), DatabaseError> {
+        self.giving_way(state, |this| this.make_spare(state))
+    }
+
+    /// Copies a state beside everything else, again for as long as whoever needs the state itself ends the copying.
+    pub(crate) fn giving_way<T>(
+        &mut self,
+        state: &StateName,
+        mut copy: impl FnMut(&mut Self) -> Result<T, DatabaseError>,
+    ) -> Result<T, DatabaseError> {
         loop {
-            let prepared = self.make_spare(state);
+            let copied = copy(self);
             self.unlock();
-            let Err(error) = prepared else { return Ok(()) };
+            let error = match copied {
+                Ok(copied) => return Ok(copied),
+                Err(error) => error,
+            };
             // Whoever needed the state itself has ended the copying, and the connection with it. Then the state is no more, or
             // it is there as before; a server that does not answer any more is an error here.
             self.maintenance = None;
@@ -115,14 +127,16 @@ impl PostgresDatabase {
         )
     }
 
-    /// Drops what was put aside, what is under construction by nobody, and spares of states that are no more.
+    /// Drops what was put aside, what nobody constructs or uses any more, and spares of states that are no more.
     pub(crate) fn tidy_up(&mut self) -> Result<(), DatabaseError> {
         // First those under construction: whoever finishes one now gives it a name that is not looked at any more.
-        for (new, _) in self.with_role(Role::New)? {
-            if self.try_lock(Lock::Make, number(&new))? {
-                let dropped = self.drop_named(&new);
-                self.unlock();
-                dropped?;
+        for (role, lock) in [(Role::New, Lock::Make), (Role::Clone, Lock::Clone)] {
+            for (left, _) in self.with_role(role)? {
+                if self.try_lock(lock, number(&left))? {
+                    let dropped = self.drop_named(&left);
+                    self.unlock();
+                    dropped?;
+                }
             }
         }
         // Spares before states: a state that is there now was there when its spare was made.

@@ -198,6 +198,14 @@ impl Database for RedisDatabase {
         self.make_spare(name)
     }
 
+    fn clone_kept(&mut self, _name: &StateName) -> Result<String, DatabaseError> {
+        Err(DatabaseError::Unsupported { engine: EngineKind::Redis, action: "clone a kept state" })
+    }
+
+    fn drop_clone(&mut self, _clone: &str) -> Result<(), DatabaseError> {
+        Ok(())
+    }
+
     fn tidy(&mut self) -> Result<(), DatabaseError> {
         self.writable()?;
         self.drop_leftovers()

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use database::{Database, DatabaseError, Description, FileError, Kept, Schema, StateName, Transaction};
 use indexmap::IndexMap;
+use tempfile::NamedTempFile;
 
 use crate::client::Access;
 use crate::error::refused;
@@ -16,6 +17,8 @@ pub(crate) struct SqliteDatabase {
     pub(crate) path: PathBuf,
     pub(crate) kept: PathBuf,
     pub(crate) access: Access,
+    /// The clones that this handle has made.
+    pub(crate) clones: Vec<NamedTempFile>,
 }
 
 impl Database for SqliteDatabase {
@@ -167,6 +170,15 @@ impl Database for SqliteDatabase {
     fn prepare_spare(&mut self, name: &StateName) -> Result<(), DatabaseError> {
         self.writable()?;
         self.prepare(name)
+    }
+
+    fn clone_kept(&mut self, name: &StateName) -> Result<String, DatabaseError> {
+        self.writable()?;
+        self.clone_state(name)
+    }
+
+    fn drop_clone(&mut self, clone: &str) -> Result<(), DatabaseError> {
+        self.discard_clone(clone)
     }
 
     fn tidy(&mut self) -> Result<(), DatabaseError> {

@@ -6,6 +6,7 @@
 //! | `NAME.spare` | a copy of the state of that name. Whoever puts a state in its place removes the spare before |
 //! | `NAME.pending` | the content that is being displaced, a second name of the database's file until it is displaced |
 //! | `*.unfinished` | a copy in the making, locked by its maker |
+//! | `*.clone` | a copy of a state that somebody uses, who holds a lock on it |
 //! | `*.trash` | what was put aside |
 //!
 //! The lock of the directory is held while files get other names, and for copies only by the one caller that changes the
@@ -30,6 +31,8 @@ const SPARE: &str = "spare";
 const PENDING: &str = "pending";
 /// The end of the name of a copy in the making.
 const UNFINISHED: &str = "unfinished";
+/// The end of the name of a copy that somebody uses.
+const CLONE: &str = "clone";
 /// The end of the name of what was put aside.
 const TRASH: &str = "trash";
 
@@ -96,9 +99,18 @@ impl Held {
 
     /// Makes a file for a copy, which is gone when it is dropped; until then nobody tidies it.
     pub(crate) fn unfinished(&self) -> Result<NamedTempFile, FileError> {
+        self.locked(".unfinished")
+    }
+
+    /// Makes a file for a clone, which is gone when it is dropped; until then nobody tidies it.
+    pub(crate) fn for_clone(&self) -> Result<NamedTempFile, FileError> {
+        self.locked(".clone")
+    }
+
+    fn locked(&self, end: &str) -> Result<NamedTempFile, FileError> {
         let mut builder = Builder::new();
         // As anyone's new file: the umask says who may read it.
-        builder.permissions(fs::Permissions::from_mode(0o666)).prefix("").rand_bytes(RANDOM).suffix(".unfinished");
+        builder.permissions(fs::Permissions::from_mode(0o666)).prefix("").rand_bytes(RANDOM).suffix(end);
         let file = builder.tempfile_in(&self.path).map_err(FileError::of("create a file in", &self.path))?;
         file.as_file().lock().map_err(FileError::of("lock", file.path()))?;
         Ok(file)
@@ -139,7 +151,7 @@ impl Held {
                 self.discard(&self.spare(&name))?;
             }
         }
-        for file in files(&self.path, UNFINISHED)? {
+        for file in [files(&self.path, UNFINISHED)?, files(&self.path, CLONE)?].concat() {
             let opened = match File::open(&file) {
                 Err(source) if source.kind() == io::ErrorKind::NotFound => continue,
                 opened => opened.map_err(FileError::of("open", &file))?,
@@ -159,7 +171,7 @@ impl Held {
 
     /// Removes all files of ours, also those that someone is making.
     pub(crate) fn remove_all(&self) -> Result<(), FileError> {
-        for end in [STATE, SPARE, PENDING, UNFINISHED, TRASH] {
+        for end in [STATE, SPARE, PENDING, UNFINISHED, CLONE, TRASH] {
             for file in files(&self.path, end)? {
                 database::remove_file(&file)?;
                 remove_side_files(&file)?;

@@ -39,7 +39,7 @@ impl Engine for SqliteEngine {
             return Err(DatabaseError::Unsupported { engine: EngineKind::Sqlite, action });
         }
         let (name, path, kept) = (location.name(), path.clone(), kept.clone());
-        Ok(Box::new(SqliteDatabase { name, path, kept, access: Access::Shared }))
+        Ok(Box::new(SqliteDatabase { name, path, kept, access: Access::Shared, clones: Vec::new() }))
     }
 
     fn server_files(&self, _place: &ServerPlace) -> Option<ServerFiles> {

@@ -3,6 +3,7 @@
 mod bulk;
 mod check;
 mod client;
+mod clone;
 mod copy;
 mod database;
 mod description;

@@ -64,6 +64,7 @@ impl SqliteDatabase {
             path: held.state(name),
             kept: self.kept.clone(),
             access: Access::Frozen,
+            clones: Vec::new(),
         }))
     }
 

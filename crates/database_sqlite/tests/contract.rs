@@ -53,6 +53,11 @@ impl Harness for SqliteHarness {
 }
 
 impl RelationalHarness for SqliteHarness {
+    fn open_clone(&self, name: &str) -> Box<dyn Database> {
+        let location = Location::Sqlite { path: self.path(), kept: self.place.path().join("kept") }.renamed(name);
+        SqliteEngine.open(&location, &DatabaseSettings::default()).expect("open")
+    }
+
     fn sql_type(&self, kind: TypeKind) -> &'static str {
         match kind {
             TypeKind::Serial => "integer PRIMARY KEY",

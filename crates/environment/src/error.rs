@@ -339,6 +339,20 @@ pub enum Error {
         /// What there is.
         known: Vec<String>,
     },
+    /// The engine does not keep this state of a database.
+    #[error("{database}: {state} is not kept in the engine")]
+    NotKept {
+        /// The database.
+        database: DatabaseId,
+        /// What was asked for, in words.
+        state: String,
+    },
+    /// The system gives no thread.
+    #[error("no thread can be started")]
+    Thread {
+        /// Why.
+        source: io::Error,
+    },
     /// Several databases could be meant.
     #[error("which database? there are {}", known.join(", "))]
     WhichDatabase {

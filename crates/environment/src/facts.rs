@@ -423,7 +423,7 @@ pub(crate) fn settings(tree: &WorkspaceTree) -> BTreeMap<DatabaseId, DatabaseSet
 }
 
 /// The name of a database in a server: within the 63 bytes that PostgreSQL allows, and never the same for two.
-fn server_database_name(id: &DatabaseId) -> String {
+pub(crate) fn server_database_name(id: &DatabaseId) -> String {
     let plain = format!("{}_{}", id.workspace, id.name).replace('-', "_");
     let exact = id.to_string();
     if plain.len() <= 40 && !exact.contains('-') {

@@ -1,5 +1,6 @@
 //! A server of one's own: only this process uses it, and it ends with this process, however that ends.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -16,6 +17,7 @@ use rustix::io::Errno;
 
 use crate::facts::new_password;
 use crate::place::Place;
+use crate::ports::first_free;
 use crate::session::Session;
 use crate::supervisor_client::MOMENT;
 use crate::{Error, Progress};
@@ -36,20 +38,61 @@ const GUARD: &str = r#"
     exec 3<&-; wait $server; ended=$?; kill $guard 2>/dev/null; exit $ended
 "#;
 
-/// What the place of such a server is called; no server of an environment is called so.
-const NAME: &str = "private";
+/// What such a server is for, which is also what its place is called; no server of an environment is called so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It reads saved files of another server.
+    Reading,
+    /// It has clones for tests. Each process that makes some has servers of its own, which are counted.
+    Cloning { process: u32, number: usize },
+}
 
-/// The place of such a server, with nothing in it: it listens on its socket alone, of which the number is a part of the name.
-pub(crate) fn place(session: &Session<'_>) -> ServerPlace {
-    ServerPlace {
-        directory: session.place.server(NAME),
-        socket_directory: session.place.server_sockets(NAME),
-        host: String::new(),
-        port: 5432,
-        password: Secret::new(new_password()),
-        durability: Durability::Relaxed,
-        is_shared: false,
-        templates: None,
+/// The beginning of the names of servers for clones.
+const CLONING: &str = "clones-";
+
+impl Use {
+    /// All that a place has the lock of: those of killed commands may be among them.
+    fn all(place: &Place) -> Result<Vec<Self>, Error> {
+        let mut all = vec![Use::Reading];
+        let directory = place.directory();
+        for entry in fs::read_dir(directory).map_err(Error::io("list", directory))? {
+            let name = entry.map_err(Error::io("list", directory))?.file_name();
+            all.extend(name.to_str().and_then(Self::cloning));
+        }
+        Ok(all)
+    }
+
+    /// Reads the name of the log of a server for clones.
+    fn cloning(log: &str) -> Option<Self> {
+        let (process, number) = log.strip_prefix(CLONING)?.strip_suffix(".log")?.split_once('-')?;
+        Some(Use::Cloning { process: process.parse().ok()?, number: number.parse().ok()? })
+    }
+
+    pub(crate) fn word(self) -> String {
+        match self {
+            Use::Reading => "private".to_owned(),
+            Use::Cloning { process, number } => format!("{CLONING}{process}-{number}"),
+        }
+    }
+
+    /// Its place, with nothing in it: it listens on its socket alone, of which the number is a part of the name; one for clones has
+    /// a port for clients as well.
+    pub(crate) fn place(self, session: &Session<'_>) -> Result<ServerPlace, Error> {
+        let word = self.word();
+        let (host, port) = match self {
+            Use::Cloning { .. } => ("127.0.0.1".to_owned(), first_free(&session.target.name, &word, &BTreeSet::new())?),
+            Use::Reading => (String::new(), 5432),
+        };
+        Ok(ServerPlace {
+            directory: session.place.server(&word),
+            socket_directory: session.place.server_sockets(&word),
+            host,
+            port,
+            password: Secret::new(new_password()),
+            durability: Durability::Relaxed,
+            is_shared: false,
+            templates: (self != Use::Reading).then(|| session.context.templates.clone()),
+        })
     }
 }
 
@@ -135,7 +178,7 @@ impl Drop for Guarded {
         // A server that does not end now ends when its work is done; the next one of this place waits for no other.
         let _ = self.guard.wait();
         for directory in [&self.place.directory, &self.place.socket_directory] {
-            let _ = fs::remove_dir_all(directory);
+            let _ = remove_directory(directory);
         }
         let _ = fs::remove_file(&self.log);
     }
@@ -145,13 +188,13 @@ impl Drop for Guarded {
 ///
 /// The server inherits the file, and with it the lock: who has it knows that no server of a command that was killed is left
 /// there. One that is about to end would remove the socket of its successor.
-pub(crate) fn occupy(session: &Session<'_>) -> Result<(PathBuf, File), Error> {
-    let path = lock(&session.place);
+pub(crate) fn occupy(session: &Session<'_>, whose: Use) -> Result<(PathBuf, File), Error> {
+    let path = lock(&session.place, whose);
     let (began, mut has_told) = (Instant::now(), false);
     loop {
         if let Some(file) = try_lock(&path)? {
             file.set_len(0).map_err(Error::io("write", &path))?;
-            remove_files(&session.place)?;
+            remove_files(&session.place, whose)?;
             return Ok((path, file));
         }
         if session.context.interrupt.is_raised() {
@@ -169,8 +212,8 @@ pub(crate) fn occupy(session: &Session<'_>) -> Result<(PathBuf, File), Error> {
     }
 }
 
-fn lock(place: &Place) -> PathBuf {
-    place.directory().join(format!("{NAME}.log"))
+fn lock(place: &Place, whose: Use) -> PathBuf {
+    place.directory().join(format!("{}.log", whose.word()))
 }
 
 /// Takes the lock, if no server has it.
@@ -187,21 +230,33 @@ fn try_lock(path: &Path) -> Result<Option<File>, Error> {
 
 /// Removes what a command that was killed has left, unless its server is about to end and writes its last files.
 pub(crate) fn remove(place: &Place) -> Result<(), Error> {
-    let path = lock(place);
-    if !path.try_exists().map_err(Error::io("inspect", &path))? {
-        return Ok(());
+    for whose in Use::all(place)? {
+        let path = lock(place, whose);
+        if !path.try_exists().map_err(Error::io("inspect", &path))? {
+            continue;
+        }
+        let Some(_held) = try_lock(&path)? else { continue };
+        remove_files(place, whose)?;
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
     }
-    let Some(_held) = try_lock(&path)? else { return Ok(()) };
-    remove_files(place)?;
-    fs::remove_file(&path).map_err(Error::io("remove", &path))
+    Ok(())
 }
 
-fn remove_files(place: &Place) -> Result<(), Error> {
-    for directory in [place.server(NAME), place.server_sockets(NAME)] {
-        match fs::remove_dir_all(&directory) {
+fn remove_files(place: &Place, whose: Use) -> Result<(), Error> {
+    for directory in [place.server(&whose.word()), place.server_sockets(&whose.word())] {
+        match remove_directory(&directory) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(Error::io("remove", &directory)(error)),
             _ => {}
         }
     }
     Ok(())
+}
+
+/// Removes a directory, also where it is a link to one in memory.
+fn remove_directory(directory: &Path) -> std::io::Result<()> {
+    let Ok(target) = fs::read_link(directory) else { return fs::remove_dir_all(directory) };
+    match fs::remove_dir_all(&target) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => fs::remove_file(directory),
+    }
 }

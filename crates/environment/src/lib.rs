@@ -12,6 +12,8 @@ mod capture;
 mod capture_choice;
 mod capture_rows;
 mod chain;
+mod clone_place;
+mod clones;
 mod compare;
 mod config_files;
 mod config_history;
@@ -145,6 +147,7 @@ pub use base::{PublishOptions, Published, bases, publish};
 pub use budget::{MemoryLimit, Need, ShortOfMemory};
 pub use capture::{CaptureOptions, Captured, capture};
 pub use capture_choice::Selector;
+pub use clones::Clones;
 pub use compare::{DatabaseDifference, TableDifference};
 pub use config_history::Configured;
 pub use configuration::{

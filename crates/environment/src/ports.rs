@@ -79,7 +79,7 @@ pub fn choose(
 }
 
 /// The first free port from a place that depends on the names alone, so that the same environment mostly gets the same.
-fn first_free(environment: &str, name: &str, taken: &BTreeSet<u16>) -> Result<u16, Error> {
+pub(crate) fn first_free(environment: &str, name: &str, taken: &BTreeSet<u16>) -> Result<u16, Error> {
     let digest = blake3::hash(format!("{environment}\0{name}").as_bytes());
     let count = LAST - FIRST + 1;
     let start = u16::from_le_bytes([digest.as_bytes()[0], digest.as_bytes()[1]]) % count;

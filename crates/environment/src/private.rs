@@ -10,7 +10,7 @@ use tree::RestoreOptions;
 
 use crate::Error;
 use crate::facts::kind_of;
-use crate::guarded::{self, Guarded, NotReady};
+use crate::guarded::{self, Guarded, NotReady, Use};
 use crate::session::Session;
 
 /// A server that runs on a copy of saved files.
@@ -42,8 +42,8 @@ impl Private {
         let kind = kind(content)?;
         let found = found(session, kind, content)?;
         let engine = session.engine(kind);
-        let place = guarded::place(session);
-        let occupied = guarded::occupy(session)?;
+        let place = Use::Reading.place(session)?;
+        let occupied = guarded::occupy(session, Use::Reading)?;
         let failed = |source| Error::Engine { database: id(content), engine: kind.to_string(), source };
         let files = engine.server_files(&place).ok_or_else(|| unreadable(content, "a server"))?;
         fs::create_dir_all(&place.directory).map_err(Error::io("create", &place.directory))?;

@@ -100,7 +100,7 @@ pub(crate) fn restore_as(
     checked
 }
 
-fn check(
+pub(crate) fn check(
     session: &Session<'_>,
     id: &DatabaseId,
     database: &mut dyn Database,

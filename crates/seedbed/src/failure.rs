@@ -150,7 +150,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::NoEnvironment(_) | Error::NotRunning(_) => (5, "no-environment"),
         Error::NoService { .. } | Error::WhichService { .. } | Error::NoWorkspace { .. } => (5, "no-service"),
         Error::NoTask { .. } => (5, "no-task"),
-        Error::NoUsage => (4, "system"),
+        Error::NoUsage | Error::Thread { .. } => (4, "system"),
         Error::Memory { limit: environment::MemoryLimit::Budget(_), .. } => (6, "budget"),
         Error::Memory { .. } => (4, "memory"),
         Error::Awaited(_) => (1, "awaited"),
@@ -169,6 +169,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::NothingToSave => (5, "nothing-to-save"),
         Error::NothingLoaded { .. } => (5, "nothing-loaded"),
         Error::NoDatabase { .. } | Error::WhichDatabase { .. } => (5, "no-database"),
+        Error::NotKept { .. } => (5, "not-kept"),
         Error::NoRemote { .. } | Error::NoBase { .. } | Error::Store(store::StoreError::NoStore { .. }) => {
             (5, "no-remote")
         }
@@ -314,6 +315,7 @@ fn hint(error: &Error) -> Option<String> {
             Some(format!("give yours another tag: `seedbed tag {tag} NEW`, and push that"))
         }
         Error::WhichDatabase { .. } | Error::WhichService { .. } => Some("name one".to_owned()),
+        Error::NotKept { .. } => Some("`seedbed up` makes it; `seedbed db list` shows what is kept".to_owned()),
         Error::Unreadable { .. } => Some(NO_SERVER.to_owned()),
         Error::StateGone { .. } => Some("repeat the command; it is made then".to_owned()),
         Error::NotProved { .. } => Some("nothing was changed".to_owned()),

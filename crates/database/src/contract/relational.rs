@@ -1,9 +1,13 @@
 //! What the cases about SQL, rows and tables have to know of an engine.
 
 use super::Harness;
+use crate::Database;
 
 /// Makes databases with tables; says where the SQL of engines differs.
 pub trait RelationalHarness: Harness {
+    /// Opens a clone of the database; each call gives a handle of its own.
+    fn open_clone(&self, name: &str) -> Box<dyn Database>;
+
     /// Gives the words for a type in this engine's SQL.
     fn sql_type(&self, kind: TypeKind) -> &'static str;
 

@@ -216,6 +216,10 @@ impl Harness for MysqlHarness {
 }
 
 impl RelationalHarness for MysqlHarness {
+    fn open_clone(&self, name: &str) -> Box<dyn Database> {
+        self.server.open(name)
+    }
+
     fn sql_type(&self, kind: TypeKind) -> &'static str {
         match kind {
             TypeKind::Serial => "bigint AUTO_INCREMENT PRIMARY KEY",

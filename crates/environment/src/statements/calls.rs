@@ -105,6 +105,8 @@ impl Database for Lost {
         reset_to(&StateName, Option<&StateName>) -> ();
         take(&StateName, Option<&StateName>) -> ();
         prepare_spare(&StateName) -> ();
+        clone_kept(&StateName) -> String;
+        drop_clone(&str) -> ();
         tidy() -> ();
         fingerprint() -> String;
         check() -> Vec<String>;

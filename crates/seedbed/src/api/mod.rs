@@ -1,5 +1,6 @@
 //! `seedbed api`: how other programs work with a workspace, by lines of JSON (`docs/formats/api.md`).
 
+mod environment_calls;
 mod lineage_calls;
 mod steps;
 mod workspace_calls;
@@ -7,6 +8,7 @@ mod workspace_calls;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 
+use environment::Clones;
 use lineage::{Place, Status, Subject};
 use recorder::{Recorder, RecorderError, Step};
 use serde_json::{Map, Value, json};
@@ -57,12 +59,13 @@ pub struct Api<'a> {
     job: &'a Job<'a>,
     recorder: Recorder<'a>,
     steps: BTreeMap<String, Step>,
+    clones: Clones,
 }
 
 /// Answers requests until the input ends.
 pub fn run(job: &Job<'_>) -> Result<(), Failure> {
     let recorder = recording::open(job)?;
-    let mut api = Api { job, recorder, steps: BTreeMap::new() };
+    let mut api = Api { job, recorder, steps: BTreeMap::new(), clones: Clones::default() };
     let mut output = std::io::stdout().lock();
     let mut say = |line: &Value| writeln!(output, "{line}").and_then(|()| output.flush());
     let greeted = say(&json!({ "seedbed_api": VERSION, "version": env!("CARGO_PKG_VERSION") }));
@@ -109,6 +112,10 @@ impl Api<'_> {
             "version" => Ok(json!({ "version": env!("CARGO_PKG_VERSION"), "api": VERSION })),
             _ if call.starts_with("step.") => self.step_call(call, &arguments),
             _ if call.starts_with("lineage.") => self.lineage_call(call, &arguments),
+            "environment" => self.environment_call(call, &arguments),
+            _ if call.starts_with("environment.") || call.starts_with("database.") => {
+                self.environment_call(call, &arguments)
+            }
             _ => self.workspace_call(call, &arguments),
         }
     }

@@ -27,7 +27,7 @@ mod logs;
 mod make;
 mod ports;
 mod repositories;
-mod reset;
+pub mod reset;
 mod run;
 mod schema;
 mod servers;
@@ -35,7 +35,7 @@ mod sharing;
 mod snapshot;
 mod start;
 mod stats;
-mod status;
+pub mod status;
 mod step;
 mod stop;
 mod store;
@@ -95,7 +95,7 @@ pub struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn target(&self) -> Result<Target, Failure> {
+    pub fn target(&self) -> Result<Target, Failure> {
         let directory = self.directory()?;
         let name = self.arguments.global.environment_name();
         if self.arguments.files.is_empty() {
@@ -114,7 +114,7 @@ impl Job<'_> {
         })
     }
 
-    fn tell<T>(&self, result: Result<T, Error>) -> Result<T, Failure> {
+    pub fn tell<T>(&self, result: Result<T, Error>) -> Result<T, Failure> {
         result.map_err(|error| Failure::of(&error, self.render_options()))
     }
 
