@@ -47,7 +47,8 @@ pub fn all() -> Result<()> {
     }
 }
 
-/// The kit for Python, with a real project from the package index, in an environment of its own below `target`.
+/// The kit for Python, with real projects and packages from the package index, in an environment of its own below `target`: its types, and its
+/// tests with the program that was built for the others.
 fn python() -> Result<()> {
     if !has("python3", "--version") {
         ensure!(std::env::var_os("CI").is_none(), "python3 is not installed, and in CI nothing is skipped");
@@ -59,7 +60,12 @@ fn python() -> Result<()> {
     let program = |name: &str| Command::new(place.join("bin").join(name));
     run(Command::new("python3").args(["-m", "venv"]).arg(&place))?;
     run(program("pip").args(["install", "--quiet", "-r"]).arg(kit.join("tests/requirements.txt")))?;
-    run(program("python").args(["-m", "pytest", "-q"]).env("PYTHONPATH", kit.join("src")).current_dir(&kit))
+    run(program("python").args(["-m", "mypy"]).current_dir(&kit))?;
+    run(&mut cargo("", &["build", "--package", "seedbed", "--locked", "--quiet"]))?;
+    let target = root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
+    let mut tests = program("python");
+    tests.args(["-m", "pytest", "-q"]).env("PYTHONPATH", kit.join("src")).env("SEEDBED", target.join("debug/seedbed"));
+    run(tests.current_dir(&kit))
 }
 
 /// Rewrites what file-driven tests expect; the diff is for people to read.

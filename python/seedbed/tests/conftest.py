@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kit_workspace import Workspace, end_programs
+
 HERE = Path(__file__).parent
 SHOP = HERE / "shop"
 
@@ -89,3 +91,12 @@ def another(migrated, tmp_path):
     yield start
     for asked in started:
         asked.end()
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    """A data workspace, which is the current directory."""
+    made = Workspace(tmp_path / "digits")
+    monkeypatch.chdir(made.root)
+    yield made
+    end_programs()

@@ -1,0 +1,1 @@
+"""``dataworkspaces.kits``."""
