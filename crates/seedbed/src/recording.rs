@@ -15,11 +15,20 @@ use crate::failure::Failure;
 /// What a database is called among resources.
 pub const DATABASE: &str = "database";
 
+/// Opens the records of the workspace, for somebody who executes steps: they have the commit of its repository.
+pub fn open_to_record<'a>(job: &Job<'_>) -> Result<Recorder<'a>, Failure> {
+    let mut recorder = open(job)?;
+    if let Some(commit) = commit(job, &recorder.catalogue().root) {
+        recorder.surroundings_mut().environment.insert("commit".to_owned(), commit);
+    }
+    Ok(recorder)
+}
+
 /// Opens the records of the workspace, which is a data workspace, or that of an environment.
 pub fn open<'a>(job: &Job<'_>) -> Result<Recorder<'a>, Failure> {
     let directory = job.directory()?;
     let catalogue = catalogue(job, &directory)?;
-    let surroundings = surroundings(job, &catalogue.root);
+    let surroundings = surroundings(job);
     let mut recorder = tell(Recorder::open(catalogue, surroundings, Box::new(|_| Content::Unknown)))?;
     for note in recorder.take_notes() {
         job.note(&note);
@@ -74,14 +83,11 @@ fn nowhere(directory: &Path) -> Failure {
     Failure { code: 5, kind: "no-workspace", message }
 }
 
-fn surroundings(job: &Job<'_>, root: &Path) -> Surroundings {
-    let mut environment = BTreeMap::from([
+fn surroundings(job: &Job<'_>) -> Surroundings {
+    let environment = BTreeMap::from([
         ("seedbed".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("system".to_owned(), format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH)),
     ]);
-    if let Some(commit) = commit(job, root) {
-        environment.insert("commit".to_owned(), commit);
-    }
     Surroundings { now: job.context.now, host: job.world.host.clone(), by: job.context.author.clone(), environment }
 }
 

@@ -64,7 +64,7 @@ pub struct Api<'a> {
 
 /// Answers requests until the input ends.
 pub fn run(job: &Job<'_>) -> Result<(), Failure> {
-    let recorder = recording::open(job)?;
+    let recorder = recording::open_to_record(job)?;
     let mut api = Api { job, recorder, steps: BTreeMap::new(), clones: Clones::default() };
     let mut output = std::io::stdout().lock();
     let mut say = |line: &Value| writeln!(output, "{line}").and_then(|()| output.flush());

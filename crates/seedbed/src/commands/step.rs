@@ -17,7 +17,7 @@ use crate::table::table;
 
 /// Runs any program as a step.
 pub fn run(job: &Job<'_>, step: &str, arguments: &StepArguments) -> Result<Outcome, Failure> {
-    let mut recorder = recording::open(job)?;
+    let mut recorder = recording::open_to_record(job)?;
     let directory = job.directory()?;
     let named = |words: &[String]| -> Result<Vec<Subject>, Failure> {
         words.iter().map(|word| tell(recorder.catalogue().named(word, &directory))).collect()
@@ -98,7 +98,7 @@ pub fn observed(arguments: &ObservedArguments) -> std::process::ExitCode {
 
 /// Executes the stale part again, in order.
 pub fn replay(job: &Job<'_>, arguments: &ReplayArguments) -> Result<Outcome, Failure> {
-    let mut recorder = recording::open(job)?;
+    let mut recorder = recording::open_to_record(job)?;
     for step in &arguments.steps {
         lineage_views::must_be_known(&recorder, step)?;
     }
