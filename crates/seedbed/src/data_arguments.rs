@@ -62,6 +62,8 @@ pub enum AddCommand {
     Rclone(AddRcloneArguments),
     /// A file from the web, checked by its digest and kept in the store
     Http(AddHttpArguments),
+    /// A database of the environment beside the workspace: its content is kept in the store
+    Database(AddDatabaseArguments),
     /// Data behind an interface: a program says the hash of what it was given
     #[command(alias = "api-resource")]
     Api(AddApiArguments),
@@ -170,6 +172,19 @@ pub struct AddHttpArguments {
     /// The directory that it is put into; default: one with the name of the file, without its ending
     #[arg(value_name = "DIRECTORY")]
     pub path: Option<PathBuf>,
+}
+
+/// Arguments of `add database`.
+#[derive(Debug, Args)]
+pub struct AddDatabaseArguments {
+    #[command(flatten)]
+    pub resource: ResourceArguments,
+    /// The environment that it is in
+    #[arg(long = "of", value_name = "ENVIRONMENT", default_value = "default")]
+    pub owner: String,
+    /// WORKSPACE/DATABASE, or DATABASE where that means one
+    #[arg(value_name = "DATABASE")]
+    pub database: String,
 }
 
 /// Arguments of `add api`.

@@ -32,6 +32,22 @@ pub trait World: Sync {
 
     /// Brings a file, which must have the digest (`sha256:…` or `blake3:…`) if one is given; it is whole when it appears.
     fn fetch(&self, url: &str, digest: Option<&str>, to: &Path) -> Result<(), Failure>;
+
+    /// Has an environment of the workspace at this root save all of its databases under a tag, into the store of the workspace.
+    fn snapshot_environment(&self, _root: &Path, environment: &str, _tag: &str) -> Result<(), Failure> {
+        Err(format!("there are no environments here, and so not '{environment}'").into())
+    }
+
+    /// Has an environment bring back these databases from what is saved under a tag.
+    fn restore_environment(
+        &self,
+        _root: &Path,
+        environment: &str,
+        _tag: &str,
+        _databases: &[String],
+    ) -> Result<(), Failure> {
+        Err(format!("there are no environments here, and so not '{environment}'").into())
+    }
 }
 
 /// What every operation is given.

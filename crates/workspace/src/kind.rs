@@ -1,12 +1,14 @@
 //! What a kind of resource can do: one trait, and the list of the kinds.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use store::{ObjectId, ObjectWriter};
+use store::{ObjectId, ObjectWriter, Snapshot};
 
 use crate::api::Api;
+use crate::database::Database;
 use crate::git_index::Staged;
 use crate::git_reference::GitReference;
 use crate::git_repository::GitRepository;
@@ -49,13 +51,15 @@ pub struct Draft<'a> {
     /// All directories of the workspace's own repository that are saved with it.
     pub(crate) git_paths: Vec<String>,
     pub(crate) staged: OnceCell<Staged>,
+    /// What environments have saved of all their databases, by the names of the environments.
+    pub(crate) environments: RefCell<BTreeMap<String, Snapshot>>,
 }
 
 impl<'a> Draft<'a> {
     pub(crate) fn new(writer: &'a dyn ObjectWriter, resources: &[&Resource]) -> Self {
         let in_git = resources.iter().filter(|resource| resource.kind == crate::git_subdirectory::KIND);
         let git_paths = in_git.filter_map(|resource| resource.text(crate::resource::PATH).map(str::to_owned)).collect();
-        Self { writer, only_looks: false, git_paths, staged: OnceCell::new() }
+        Self { writer, only_looks: false, git_paths, staged: OnceCell::new(), environments: RefCell::default() }
     }
 
     /// Nothing comes of it.
@@ -131,8 +135,8 @@ pub trait ResourceKind: Sync {
 }
 
 /// All kinds; a new one is a file and a line here.
-static KINDS: [&dyn ResourceKind; 7] =
-    [&LocalFiles, &GitSubdirectory, &GitRepository, &GitReference, &Rclone, &Http, &Api];
+static KINDS: [&dyn ResourceKind; 8] =
+    [&LocalFiles, &GitSubdirectory, &GitRepository, &GitReference, &Rclone, &Http, &Api, &Database];
 
 /// All kinds.
 pub fn kinds() -> &'static [&'static dyn ResourceKind] {

@@ -15,6 +15,7 @@ mod compare;
 mod config;
 mod contents;
 mod context;
+mod database;
 mod error;
 mod find;
 mod git;

@@ -144,3 +144,39 @@ fn what_lies_behind_an_interface_has_the_hash_that_is_said() {
     let restored = workspace.seedbed(&["restore", second["snapshot"]["hash"].as_str().unwrap()]);
     assert!(restored.ends_with(0).stdout.contains("its content is not kept"));
 }
+
+#[test]
+fn a_database_of_the_environment_goes_with_the_files() {
+    let workspace = data();
+    let manifest = "name: shop\ndatabases: { shop: { engine: sqlite, schema: { sql: [1.sql] } } }\n";
+    workspace.write("seedbed.yaml", manifest);
+    workspace.write("1.sql", "CREATE TABLE items (code TEXT PRIMARY KEY);");
+    workspace.write("raw/a", "one");
+    workspace.seedbed(&["up"]).ends_with(0);
+    workspace.sql("shop/shop", "INSERT INTO items VALUES ('one')");
+    workspace.seedbed(&["add", "local-files", "--role", "source-data", "raw"]).ends_with(0);
+    workspace.seedbed(&["add", "database", "--role", "source-data", "shop"]).ends_with(0);
+    workspace.seedbed(&["snapshot", "first"]).ends_with(0);
+    let again = workspace.seedbed(&["snapshot", "again", "--json"]).ends_with(0).json();
+    assert_eq!(again["known"], true, "the same rows are the same snapshot");
+    workspace.sql("shop/shop", "UPDATE items SET code = 'two'");
+    workspace.write("raw/a", "two");
+    workspace.seedbed(&["snapshot", "second"]).ends_with(0);
+    workspace.seedbed(&["restore", "first"]).ends_with(0);
+    assert_eq!(workspace.sql("shop/shop", "SELECT code FROM items"), "one\n");
+    assert_eq!(workspace.read("raw/a"), "one");
+    workspace.seedbed(&["undo"]).ends_with(0);
+    assert_eq!(workspace.sql("shop/shop", "SELECT code FROM items"), "two\n");
+    assert_eq!(workspace.read("raw/a"), "two");
+    // The environment's own snapshots are not disturbed, and what it has for us is kept by ours alone.
+    let own = workspace.seedbed(&["snapshots", "--environment", "--json"]).ends_with(0).json();
+    assert_eq!(own["snapshots"].as_array().unwrap().len(), 0);
+    workspace.seedbed(&["store", "collect"]).ends_with(0);
+    workspace.seedbed(&["store", "check", "--data"]).ends_with(0);
+    workspace.seedbed(&["restore", "first"]).ends_with(0);
+    assert_eq!(workspace.sql("shop/shop", "SELECT code FROM items"), "one\n");
+    // One that fails takes the others with it.
+    workspace.seedbed(&["destroy", "--yes"]).ends_with(0);
+    assert!(workspace.seedbed(&["restore", "second"]).code != Some(0));
+    assert_eq!(workspace.read("raw/a"), "one");
+}

@@ -65,6 +65,11 @@ pub fn run(data: &DataJob<'_>, command: &AddCommand) -> Result<Outcome, Failure>
             let path = options.path.clone().unwrap_or_else(|| name.split('.').next().unwrap_or(name).into());
             add(data, "http", &options.resource, Some(&path), parameters)
         }
+        AddCommand::Database(options) => {
+            let said = [("database", &options.database), ("environment", &options.owner)];
+            let parameters = said.into_iter().map(|(key, value)| (key.to_owned(), json!(value))).collect();
+            add(data, "database", &options.resource, None, parameters)
+        }
         AddCommand::Api(options) => add(data, "api", &options.resource, None, Map::new()),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use environment::Progress;
+use environment::{Progress, RestoreOptions, SnapshotForm, SnapshotOptions, Target};
 use store::Backend;
 use workspace::{Failure, World};
 
@@ -56,4 +56,31 @@ impl World for Outside<'_> {
         });
         self.job.context.remotes.fetch(url, digest.transpose()?.as_ref(), to, self.job.context.monitor)
     }
+
+    fn snapshot_environment(&self, root: &Path, environment: &str, tag: &str) -> Result<(), Failure> {
+        let target = Target::find(root, environment).map_err(|error| told(&error))?;
+        // A dump can be read on any machine.
+        let form = Some(SnapshotForm::Logical);
+        let options = SnapshotOptions { tag, message: "taken for a data workspace", allow_holes: false, form };
+        environment::snapshot(self.job.context, &target, &options).map(drop).map_err(|error| told(&error))
+    }
+
+    fn restore_environment(
+        &self,
+        root: &Path,
+        environment: &str,
+        tag: &str,
+        databases: &[String],
+    ) -> Result<(), Failure> {
+        let target = Target::find(root, environment).map_err(|error| told(&error))?;
+        let options = RestoreOptions { tag, only: databases, ..RestoreOptions::default() };
+        environment::restore(self.job.context, &target, &options).map(drop).map_err(|error| told(&error))
+    }
+}
+
+/// An error as the cause of another one.
+fn told(error: &environment::Error) -> Failure {
+    let options = source::RenderOptions { color: false, width: 100 };
+    let failure = crate::failure::Failure::of(error, options);
+    failure.message.trim_end().trim_start_matches("error: ").to_owned().into()
 }
