@@ -135,6 +135,11 @@ fn compose() {
 }
 
 #[test]
+fn data_workspaces() {
+    check("docs/guide/data-workspaces.md", Session::in_empty_directory("data-workspaces"));
+}
+
+#[test]
 fn lineage() {
     check("docs/guide/lineage.md", Session::in_empty_directory("lineage"));
 }
