@@ -210,6 +210,10 @@ impl<'a> Resolver<'a> {
         let after = self.conditions(&service.after);
         let mut key = Key::of("service");
         key.text(words.as_str());
+        if image.is_none() {
+            // The same words are another program in another checkout: after a link, or at another commit.
+            key.text(&process.directory.to_string_lossy());
+        }
         lives::add_to(&mut key, &ready, &stop, &life);
         let restarts_with = after.iter().filter(|condition| condition.restart).map(|condition| condition.unit.as_str());
         key.texts(restarts_with.collect::<BTreeSet<_>>());

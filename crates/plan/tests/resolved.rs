@@ -1,16 +1,26 @@
 //! What references become, and what the digests of what is declared depend on.
 
 use std::fs;
+use std::path::Path;
 
 use plan::{DatabaseId, Facts, Model};
 use supervisor::{Probe, UnitId};
+use tempfile::TempDir;
 
 mod support;
 
+thread_local! {
+    /// Where the workspaces of a test are, one after the other: the directory is a part of what a service is.
+    static DIRECTORY: TempDir = tempfile::tempdir().expect("made");
+}
+
 fn model(manifest: &str, change: impl FnOnce(&mut Facts)) -> Model {
-    let directory = tempfile::tempdir().expect("made");
-    fs::write(directory.path().join("seedbed.yaml"), manifest).expect("written");
-    support::resolve_with(directory.path(), None, change).expect("no problems")
+    DIRECTORY.with(|directory| model_in(directory.path(), manifest, change))
+}
+
+fn model_in(directory: &Path, manifest: &str, change: impl FnOnce(&mut Facts)) -> Model {
+    fs::write(directory.join("seedbed.yaml"), manifest).expect("written");
+    support::resolve_with(directory, None, change).expect("no problems")
 }
 
 /// The digest of what the only service of a manifest declares.
@@ -40,6 +50,16 @@ fn a_reference_in_a_pattern_matches_its_value_and_nothing_else() {
     let model = model(manifest, |_| {});
     let web = &model.services[&UnitId::from("app/web")];
     assert_eq!(web.ready.probe, Probe::Log(r"^v1\.2\+x.$".into()));
+}
+
+#[test]
+fn the_same_words_in_another_checkout_are_another_service() {
+    let manifest = "name: app\nservices:\n  web: { run: web }\n";
+    let other = tempfile::tempdir().expect("made");
+    let words = |model: Model| model.services[&UnitId::from("app/web")].words.to_string();
+    let here = words(model(manifest, |_| {}));
+    assert_eq!(words(model(manifest, |_| {})), here);
+    assert_ne!(words(model_in(other.path(), manifest, |_| {})), here);
 }
 
 #[test]

@@ -46,7 +46,11 @@ pub fn resolve_with(root: &Path, profile: Option<&str>, change: impl FnOnce(&mut
     let (local, mut locator) = (manifest::Local::default(), manifest::ByPath);
     let (tree, problems) =
         manifest::load(root, profile, &BTreeMap::new(), &local, &manifest::Applied::default(), &mut locator);
-    let Some(tree) = tree else { return Err(problems) };
+    let Some(mut tree) = tree else { return Err(problems) };
+    // What is called `before` is `app` at an earlier time, in the same directory.
+    for workspace in tree.workspaces.iter_mut().filter(|workspace| workspace.directory.ends_with("before")) {
+        workspace.directory.set_file_name("app");
+    }
     let mut facts = Facts {
         environment: "default".into(),
         logs: "/environment/logs".into(),

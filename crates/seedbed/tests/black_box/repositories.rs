@@ -190,6 +190,34 @@ fn a_link_replaces_a_dependency_until_it_is_taken_back() {
 }
 
 #[test]
+fn services_run_in_the_files_that_are_in_use_also_where_the_manifest_has_not_changed() {
+    let site = Site::new();
+    let manifest = service("lms", "VERSION").replace("echo version VERSION", "cat version.txt");
+    site.commit("lms", &[("seedbed.yaml", &manifest), ("version.txt", "version one\n")]);
+    site.top(&[("lms", "ref: main")]);
+    site.commit("top", &[]);
+    let comes_up_with = |version: &str| {
+        let up = site.seedbed("top", &["up", "--json"]).ends_with(0).json();
+        assert!(up["steps"].as_array().unwrap().iter().any(|step| step["step"] == "lms/web"), "{up}");
+        let log = site.log("lms/web");
+        let last = log.lines().rfind(|line| line.contains("version")).unwrap_or_default();
+        assert!(last.ends_with(version), "{log}");
+        let again = site.seedbed("top", &["up", "--json"]).ends_with(0).json();
+        assert_eq!(again["steps"].as_array().map(Vec::len), Some(0), "{again}");
+    };
+    comes_up_with("one");
+    site.git(".", &["clone", "--quiet", &site.url("lms"), "mine"]);
+    site.commit("mine", &[("version.txt", "version mine\n")]);
+    site.commit("lms", &[("version.txt", "version two\n")]);
+    site.seedbed("top", &["update", "lms"]).ends_with(0);
+    comes_up_with("two");
+    site.seedbed("top", &["link", "lms", "../mine"]).ends_with(0);
+    comes_up_with("mine");
+    site.seedbed("top", &["unlink", "lms"]).ends_with(0);
+    comes_up_with("two");
+}
+
+#[test]
 fn a_repository_is_there_once_and_two_revisions_need_a_word_of_the_root() {
     let site = Site::new();
     let first = site.commit("base", &[("seedbed.yaml", &service("base", "one"))]);
