@@ -72,11 +72,11 @@ pub const TARGETS: [Target; 24] = [
         ..target("dev.migrate", "Run what is new of the schemas, and what `dev.up` does besides", "up")
     },
     Target {
-        each: Some(("SERVICE", "load --service $* $(SPEC)")),
+        each: Some(("WORKSPACE", "load --service $* $(SPEC)")),
         ..target("dev.load_dev_data", "Load the declared records, or those of SPEC=FILE", "load $(SPEC)")
     },
     Target {
-        each: Some(("SERVICE", "describe $*")),
+        each: Some(("WORKSPACE", "describe $*")),
         ..target("dev.describe", "Show what the tables hold", "describe")
     },
     Target {
@@ -89,7 +89,7 @@ pub const TARGETS: [Target; 24] = [
         ..target("dev.snapshot", "Save all databases and files under TAG=NAME", "snapshot $(TAG)")
     },
     Target {
-        each: Some(("SERVICE", "restore $(TAG) --only $*")),
+        each: Some(("DATABASE", "restore $(TAG) --only $*")),
         needs: Some("TAG"),
         ..target("dev.restore", "Bring databases and files to what TAG=NAME holds", "restore $(TAG)")
     },

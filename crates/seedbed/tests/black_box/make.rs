@@ -39,7 +39,9 @@ fn the_targets_are_the_commands() {
     // The file may be included from elsewhere.
     workspace.write("below/Makefile", "include ../seedbed.mk\n");
     let help = make(&workspace, &["-C", "below", "dev.help"]).ends_with(0).stdout;
-    assert!(help.contains("dev.logs.SERVICE"), "{help}");
+    for form in ["dev.logs.SERVICE", "dev.load_dev_data.WORKSPACE", "dev.restore.DATABASE"] {
+        assert!(help.contains(form), "{help}");
+    }
     make(&workspace, &["-C", "below", "dev.up.web"]).ends_with(0);
     assert_eq!(workspace.processes().into_keys().collect::<Vec<_>>(), ["shop/web"]);
     make(&workspace, &["-C", "below", "dev.up"]).ends_with(0);
@@ -50,6 +52,7 @@ fn the_targets_are_the_commands() {
         "dev.restart.worker",
         "dev.load_dev_data",
         "dev.load_dev_data.shop",
+        "dev.describe.shop",
         "dev.reset.shop",
         "dev.run.note",
         "dev.config",
@@ -61,6 +64,7 @@ fn the_targets_are_the_commands() {
     assert!(untold.contains("say which: make dev.snapshot TAG=NAME"), "{untold}");
     make(&workspace, &["-C", "below", "dev.snapshot", "TAG=first"]).ends_with(0);
     make(&workspace, &["-C", "below", "dev.restore", "TAG=first"]).ends_with(0);
+    make(&workspace, &["-C", "below", "dev.restore.shop", "TAG=first"]).ends_with(0);
     make(&workspace, &["-C", "below", "dev.up", "ENV=other"]).ends_with(0);
     make(&workspace, &["-C", "below", "dev.destroy", "ENV=other", "YES=1"]).ends_with(0);
     make(&workspace, &["-C", "below", "dev.down"]).ends_with(0);
