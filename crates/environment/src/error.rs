@@ -518,8 +518,8 @@ fn memory_words(needed: u64, limit: crate::MemoryLimit, needs: &[crate::Need]) -
 pub struct StepFailure {
     /// Its id.
     pub step: String,
-    /// Whether its process could be started; the machine lacks something if not.
-    pub was_started: bool,
+    /// Whether the machine has no program, or no room, to start its process. What an engine says of a container is another matter.
+    pub lacks_program: bool,
     /// The exit code of its process, if it has one and that ended by itself.
     pub exit_code: Option<i32>,
     /// A verb and what it was done to.

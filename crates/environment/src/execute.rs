@@ -211,7 +211,7 @@ impl Session<'_> {
             let last_lines = log.as_ref().map(|log| crate::logs::last_run(log)).unwrap_or_default();
             failures.push(StepFailure {
                 step: step.id.to_string(),
-                was_started,
+                lacks_program: !was_started && !is_container,
                 exit_code: match failure {
                     Failure::Exited(Exit::Code(code)) => Some(*code),
                     _ => None,

@@ -192,7 +192,7 @@ fn class(error: &Error) -> (u8, &'static str) {
         Error::Provider { .. } => (1, "provider"),
         Error::Unfinished { .. } => (1, "unfinished"),
         Error::Database { .. } => (1, "database"),
-        Error::Failed(failures) if failures.first().is_some_and(|first| !first.was_started) => (4, "program"),
+        Error::Failed(failures) if failures.first().is_some_and(|first| first.lacks_program) => (4, "program"),
         Error::Failed(_) => (1, "step"),
         Error::Stopped => (1, "stopped"),
         Error::DiskFull { .. } => (4, "disk-full"),

@@ -45,7 +45,7 @@ fn the_supervisor_raises_its_limit_of_open_files_and_programs_keep_theirs() {
 #[test]
 fn a_limit_that_cannot_be_raised_is_said_with_what_to_do() {
     let workspace = workspace();
-    let told = limited(&workspace, "-n", &["up", "--quiet"]).ends_with(1).stderr;
+    let told = limited(&workspace, "-n", &["up", "--quiet"]).ends_with(4).stderr;
     assert!(told.contains("the supervisor may have only 256 files open"), "{told}");
     assert!(told.contains("raise the hard limit"), "{told}");
     // Those that had room run, and are stopped like any others.
