@@ -183,7 +183,8 @@ impl Session<'_> {
             if !present.iter().any(|present| present.name == *state) {
                 return Ok(None);
             }
-            if Instant::now() > deadline || self.context.interrupt.is_raised() {
+            // On a full disk every moment counts: whoever comes next removes what was put aside.
+            if error.is_disk_full() || Instant::now() > deadline || self.context.interrupt.is_raised() {
                 return Err(error);
             }
             std::thread::sleep(PAUSE);
